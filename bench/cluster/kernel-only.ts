@@ -25,7 +25,7 @@ export async function openKernelOnly(): Promise<Executor> {
   const own = (await kernel.listAddresses()).find(({ link }) => link === uplink);
   const local = own?.prefix.split('/')[0] ?? '';
   const common = [
-    ...planTables({ marks: false, routesOnlyOwn: false, checksSources: false, guarded: false }),
+    ...planTables({ marks: false, routesOnlyOwn: false, checksSources: false, guarded: false, ipv6: undefined }),
     ...planTunnel({ local, mtu, inUse: false }, { ipv6: false }),
   ];
   await kernel.apply({ owner: 'bench', objects: common });

@@ -116,7 +116,14 @@ function openContext(options: HostOptions, hooks: Pick<HostContext, 'ownDeletion
     hostLinks: new HostLinks(),
     queue: new KeyedQueue(),
     linkDeletions: new LinkDeletions(kernel, logger),
-    facts: { ipv6: true, bridgeNetfilter: false, isolates: false, checksSources: false, ...forwardingFacts(settings) },
+    facts: {
+      ipv6: true,
+      bridgeNetfilter: false,
+      isolates: false,
+      checksSources: false,
+      ipv6Networks: false,
+      ...forwardingFacts(settings),
+    },
     dynamicPorts: { first: 32768, last: 60999 },
   };
   for (const record of context.networks.values()) openPools(context, record.id);
@@ -173,6 +180,8 @@ const forwardingFacts = ({ ipForward, dropForeignForwarding = true }: NetworkSet
   ...{
     ipForward,
     enabledForwarding: false,
+    enabledIpv6Forwarding: false,
+    advertisedUplinks: [],
     dropsForeignForwarding: dropForeignForwarding,
     engineBridges: [],
     guarded: false,

@@ -14,10 +14,19 @@ export interface HostFacts {
   isolates: boolean;
   /** At least one bridge checks the source addresses of its containers' frames: see `BridgeSettings.checksSources`. */
   checksSources: boolean;
+  /** At least one network has IPv6. */
+  ipv6Networks: boolean;
   /** `--ip-forward`. */
   ipForward: boolean;
-  /** The daemon, not the host's administrator, enabled IP forwarding. */
+  /** The daemon, not the host's administrator, enabled IPv4 forwarding. */
   enabledForwarding: boolean;
+  /** The same for IPv6, which the daemon enables with the first network that has IPv6. */
+  enabledIpv6Forwarding: boolean;
+  /**
+   * Interfaces whose default route comes from router advertisements: the kernel deletes it when IPv6 forwarding is
+   * enabled, unless they have accept_ra=2 (moby#43466). Empty once it is enabled.
+   */
+  advertisedUplinks: readonly string[];
   /** Not with `--ip-forward-no-drop`: forwarding enabled by the daemon is for containers only. */
   dropsForeignForwarding: boolean;
   /** Interface names of the bridges of other container engines. */

@@ -75,11 +75,11 @@ export class NetworkTable extends Map<string, NetworkRecord> {
   }
 
   /**
-   * The network of an element that begins with the name of a bridge, the first address of its subnet, or its address
-   * there: a key as the kernel encodes it.
+   * The network of an element that begins with the name of a bridge, or with the first address of its subnet or its
+   * address there: a key as the kernel encodes it. Names have 16 bytes, as IPv6 addresses have.
    */
-  byElement(key: Uint8Array): string | undefined {
-    if (key.length === 4) return this.#byFirst.get(formatIp(ipFromBytes(key)));
+  byElement(key: Uint8Array, begin: 'link' | 'address'): string | undefined {
+    if (begin === 'address') return this.#byFirst.get(formatIp(ipFromBytes(key)));
     const end = key.indexOf(0);
     return this.#byLink.get(Buffer.from(key.subarray(0, end < 0 ? undefined : end)).toString());
   }

@@ -47,27 +47,28 @@ function askFor(
   port: number,
   options: string,
 ): string {
-  const connecting =
-    protocol === 'tcp' ? `TCP4:${address}:${port},connect-timeout=${seconds}` : `UDP4:${address}:${port}`;
+  const to = address.includes(':') ? `6:[${address}]:${port}` : `4:${address}:${port}`;
+  const connecting = protocol === 'tcp' ? `TCP${to},connect-timeout=${seconds}` : `UDP${to}`;
   const waiting = ['-T', `${seconds}`, '-t', `${seconds}`];
   const [command, rest] = inside(ns, ['socat', ...waiting, '-', `${connecting}${options}`]);
   const timeout = 4 * patience * 1000;
   return spawnSync(command, rest, { encoding: 'utf8', input: 'hello\n', timeout }).stdout.trim();
 }
 
-/** Starts a server that answers `NAME ADDRESS-OF-CLIENT`. Resolves once it listens; ends with the test host. */
+/** Starts a server that answers `NAME ADDRESS-OF-CLIENT`, an IPv6 one in full in brackets. Resolves once it listens. */
 export async function serve(
   ns: string | undefined,
   protocol: 'tcp' | 'udp',
   port: number,
   name: string,
-  { program = `SYSTEM:echo ${name} $SOCAT_PEERADDR; cat >/dev/null`, bind = '' } = {},
+  { program = `SYSTEM:echo ${name} $SOCAT_PEERADDR; cat >/dev/null`, bind = '', family = 4 as 4 | 6 } = {},
 ): Promise<void> {
-  const listen = `${protocol === 'tcp' ? 'TCP4' : 'UDP4'}-LISTEN:${port},fork,reuseaddr${bind === '' ? '' : `,bind=${bind}`}`;
+  const options6 = family === 6 ? ',ipv6only' : '';
+  const listen = `${protocol.toUpperCase()}${family}-LISTEN:${port},fork,reuseaddr${options6}${bind === '' ? '' : `,bind=${bind}`}`;
   // The client shuts its side down at once: without -t, socat gives the program half a second to answer.
   const [command, rest] = inside(ns, ['socat', '-t', `${patience}`, listen, program]);
   spawn(command, rest, { stdio: 'ignore' }).unref();
-  const [ss, options] = inside(ns, ['ss', '-Hln', `--${protocol}`, 'sport', '=', `:${port}`]);
+  const [ss, options] = inside(ns, ['ss', '-Hln', `-${family}`, `--${protocol}`, 'sport', '=', `:${port}`]);
   await eventually(`${name} listens`, () => execFileSync(ss, options, { encoding: 'utf8' }) !== '');
 }
 
@@ -82,6 +83,16 @@ export function addNeighbour(name: string, number: number): string {
   sh(`ip link set n-${name} master up0 up && ip -n ${name} link set lo up && ip -n ${name} link set eth0 up`);
   sh(`ip -n ${name} address add 192.0.2.${number}/24 dev eth0`);
   return `/run/netns/${name}`;
+}
+
+/** Adds 2001:db8::1/64 to the segment. */
+export function addIpv6Uplink(): void {
+  sh('ip address add 2001:db8::1/64 dev up0 nodad');
+}
+
+/** Adds 2001:db8::N/64 to a neighbouring host. */
+export function addIpv6Neighbour(name: string, number: number): void {
+  sh(`ip -n ${name} address add 2001:db8::${number}/64 dev eth0 nodad`);
 }
 
 /** Polls until the condition holds; fails after a time that only a hang exceeds. */

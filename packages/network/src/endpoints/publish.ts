@@ -75,7 +75,7 @@ const isSame = (a: PublishedPort, b: PublishedPort): boolean =>
   a.hostPort === b.hostPort &&
   a.containerPort === b.containerPort;
 
-const keyOf = ({ set, key }: NftElementObject): string => `${set} ${key}`;
+const keyOf = ({ family, set, key }: NftElementObject): string => `${family} ${set} ${key}`;
 
 function difference(before: readonly NftElementObject[], after: readonly NftElementObject[]): NftElementObject[] {
   const kept = new Set(after.map(keyOf));

@@ -1,5 +1,5 @@
 /**
- * Plans tables `ip netyard_guard` and `bridge netyard_guard`: the policy of the tables `netyard` once more, for the time
+ * Plans tables `ip netyard_guard`, `ip6 netyard_guard` and `bridge netyard_guard`: the policy of the tables `netyard` once more, for the time
  * between another program's change of those (`nft flush ruleset`, `nft flush chain …`, a deleted rule or set) and the
  * repair. They are owned by the daemon's socket, so that no other program can change them, and end with the daemon: see
  * Kernel.holdTables.
@@ -14,6 +14,7 @@
  */
 import type { NftElementObject, NftTableObject } from '@netyard/kernel';
 import { tunnelId, tunnelLink, tunnelPort } from '@netyard/peers';
+import type { Family } from '../family.ts';
 import type { BridgeSettings } from '../model.ts';
 import { hostLinkPrefix } from '../object-names.ts';
 import { allButAllowedMark, allowedMark, clearBridged, isBridged, publishedMark, setBridged } from './marks.ts';
@@ -45,31 +46,44 @@ export const clearAllowed = `
 export interface GuardOptions {
   /** As in `TableOptions`. */
   routesOnlyOwn: boolean;
+  ipv6: { routesOnlyOwn: boolean } | undefined;
   /** Every bridge has icc=false. */
   isolatesAll: boolean;
 }
 
 /** Without elements: see `planGuardElements`. */
-export function planGuard({ routesOnlyOwn, isolatesAll }: GuardOptions): NftTableObject[] {
-  const body = sets + inputBody + translationsBody + forwardBody(routesOnlyOwn);
-  const parts = [isolatesAll ? isolationBody : '', routesOnlyOwn ? markBody : ''].join('');
-  return [table('ip', body), ...(parts === '' ? [] : [table('bridge', parts)])];
+export function planGuard({ routesOnlyOwn, isolatesAll, ipv6 }: GuardOptions): NftTableObject[] {
+  const body = sets + inputBody + translationsBody + forwardBody(routesOnlyOwn, loopbackRules);
+  const setsBridged = routesOnlyOwn || ipv6?.routesOnlyOwn === true;
+  const parts = [isolatesAll ? isolationBody : '', setsBridged ? markBody : ''].join('');
+  return [
+    table('ip', body),
+    ...(ipv6 ? [table('ip6', ipv6Sets + ipv6TranslationsBody + forwardBody(ipv6.routesOnlyOwn))] : []),
+    ...(parts === '' ? [] : [table('bridge', parts)]),
+  ];
 }
 
-const table = (family: 'ip' | 'bridge', body: string): NftTableObject => ({
+const table = (family: 'ip' | 'ip6' | 'bridge', body: string): NftTableObject => ({
   ...{ kind: 'nft-table', family, name: guardName, body },
 });
 
 /** What the guard's tables contain for one bridge. */
-export function planGuardElements({ link, v4, icc, internal }: BridgeSettings): NftElementObject[] {
+export const planGuardElements = (bridge: BridgeSettings): NftElementObject[] => [
+  ...planFamilyElements(bridge, 'v4'),
+  ...(bridge.v6 ? planFamilyElements(bridge, 'v6') : []),
+];
+
+function planFamilyElements(bridge: BridgeSettings, version: Family): NftElementObject[] {
+  const { link, icc, internal, [version]: settings } = bridge;
+  const family = version === 'v4' ? 'ip' : 'ip6';
   const element = (set: string, key: string): NftElementObject => ({
-    ...{ kind: 'nft-element', family: 'ip', table: guardName, set, key },
+    ...{ kind: 'nft-element', family, table: guardName, set, key },
   });
   return [
     element('bridges', `"${link}"`),
     ...(icc ? [element('icc_bridges', `"${link}" . "${link}"`)] : []),
     ...(internal ? [element('internal_bridges', `"${link}"`)] : []),
-    ...(v4?.masquerade ? [element(...masqueradedKey(v4.subnet))] : []),
+    ...(settings?.masquerade ? [element(...masqueradedKey(settings.subnet))] : []),
   ];
 }
 
@@ -79,6 +93,14 @@ const sets = `
 	set internal_bridges { type ifname; }
 	set masqueraded { type ipv4_addr; flags interval; }
 	set masqueraded_24 { type ipv4_addr; }
+`;
+
+const ipv6Sets = `
+	set bridges { type ifname; }
+	set icc_bridges { type ifname . ifname; }
+	set internal_bridges { type ifname; }
+	set masqueraded { type ipv6_addr; flags interval; }
+	set masqueraded_64 { type ipv6_addr; }
 `;
 
 /** Keeps containers from the host's loopback while chain `martians` is missing: route_localnet stays on. */
@@ -110,7 +132,21 @@ const translationsBody = `
 	}
 `;
 
-const forwardBody = (routesOnlyOwn: boolean): string => `
+const ipv6TranslationsBody = `
+	chain translations {
+		type nat hook postrouting priority ${translationPriority}; policy accept;
+		ct status dnat iifname . oifname @icc_bridges drop comment "published port of a neighbour"
+		ip6 saddr @masqueraded oifname != @bridges drop comment "leaves the host"
+		ip6 saddr & ffff:ffff:ffff:ffff:: @masqueraded_64 oifname != @bridges drop comment "leaves the host"
+	}
+`;
+
+const loopbackRules = `
+		ct original ip daddr 127.0.0.0/8 drop comment "loopback from outside"
+		ip saddr 127.0.0.0/8 drop comment "loopback from outside"`;
+
+/** @param first rules of the chain to_bridge */
+const forwardBody = (routesOnlyOwn: boolean, first = ''): string => `
 	chain forward {
 		type filter hook forward priority ${forwardPriority}; policy accept;
 		ct state established,related accept comment "established"
@@ -118,9 +154,7 @@ const forwardBody = (routesOnlyOwn: boolean): string => `
 		iifname @internal_bridges meta mark & ${allowedMark} == 0 drop comment "internal"${routesOnlyOwn ? foreignForward : ''}
 	}
 
-	chain to_bridge {
-		ct original ip daddr 127.0.0.0/8 drop comment "loopback from outside"
-		ip saddr 127.0.0.0/8 drop comment "loopback from outside"
+	chain to_bridge {${first}
 		${isAllowed} accept comment "accepted by table netyard"
 		drop comment "neither published nor linked"
 	}

@@ -1,7 +1,10 @@
 /**
  * The set and key of a masqueraded subnet. nft reads all interval sets in each transaction, so with many networks each
- * published port would cost more: /24 subnets, as most of many networks have, are in a hash table. Pure.
+ * published port would cost more: /24 subnets, and /64 of IPv6, as most of many networks have, are in hash tables. Pure.
  */
 
-export const masqueradedKey = (subnet: string): ['masqueraded' | 'masqueraded_24', string] =>
-  subnet.endsWith('/24') ? ['masqueraded_24', subnet.replace(/\/24$/, '')] : ['masqueraded', subnet];
+export function masqueradedKey(subnet: string): ['masqueraded' | 'masqueraded_24' | 'masqueraded_64', string] {
+  const [first = '', length] = subnet.split('/');
+  if (subnet.includes(':')) return length === '64' ? ['masqueraded_64', first] : ['masqueraded', subnet];
+  return length === '24' ? ['masqueraded_24', first] : ['masqueraded', subnet];
+}

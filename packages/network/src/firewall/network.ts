@@ -4,36 +4,45 @@
  */
 import { shortId } from '@netyard/core';
 import type { NftElementObject } from '@netyard/kernel';
+import type { Family } from '../family.ts';
 import type { BridgeSettings, FamilySettings } from '../model.ts';
 import { masqueradedKey } from './masqueraded.ts';
-import { element, type NetyardSet } from './table.ts';
+import { type ElementOptions, element, type NetyardSet, tableFamilies } from './table.ts';
 
-export function planNetworkElements(bridge: BridgeSettings): NftElementObject[] {
-  const comment = commentOf(bridge);
+export const planNetworkElements = (bridge: BridgeSettings): NftElementObject[] => [
+  ...planFamilyElements(bridge, 'v4'),
+  ...(bridge.v6 ? planFamilyElements(bridge, 'v6') : []),
+];
+
+/** In `ip netyard` also for a network without IPv4, so that nothing but IPv6 enters or leaves its bridge. */
+function planFamilyElements(bridge: BridgeSettings, version: Family): NftElementObject[] {
+  const options = { comment: commentOf(bridge), family: tableFamilies[version] };
   const link = `"${bridge.link}"`;
   const pair = `${link} . ${link}`;
   const when = (condition: boolean, set: NetyardSet, key: string): NftElementObject[] =>
-    condition ? [element(set, key, { comment })] : [];
-  const { internal, v4 } = bridge;
+    condition ? [element(set, key, options)] : [];
+  const { internal, [version]: settings } = bridge;
   return [
-    element('bridges', link, { comment }),
+    element('bridges', link, options),
     // Precedes the elements that open the network.
     ...when(internal, 'internal_bridges', link),
     ...when(bridge.icc, 'icc_bridges', pair),
     ...when(!bridge.icc, 'no_icc_bridges', pair),
-    ...when(bridge.acceptsPeers, 'peer_bridges', link),
-    ...(bridge.wholeSubnet === undefined ? [] : planClusterElements(link, bridge.wholeSubnet, comment)),
-    ...when(v4?.gatewayMode === 'nat-unprotected' && !internal, 'unprotected_bridges', link),
-    ...when(v4?.gatewayMode === 'routed' && !internal, 'routed_bridges', link),
+    ...when(bridge.acceptsPeers && version === 'v4', 'peer_bridges', link),
+    ...(version === 'v4' && bridge.wholeSubnet !== undefined
+      ? planClusterElements(link, bridge.wholeSubnet, options.comment)
+      : []),
+    ...when(settings?.gatewayMode === 'nat-unprotected' && !internal, 'unprotected_bridges', link),
+    ...when(settings?.gatewayMode === 'routed' && !internal, 'routed_bridges', link),
     ...bridge.trustedInterfaces.flatMap((name) => when(!internal, 'trusted_ingress', `"${name}" . ${link}`)),
-    ...(v4?.address === undefined ? [] : [element('gateways', addressOf(v4.address), { comment })]),
-    ...(v4?.masquerade ? [planSourceNat(v4, comment)] : []),
+    ...(settings?.address === undefined ? [] : [element('gateways', addressOf(settings.address), options)]),
+    ...(settings?.masquerade ? [planSourceNat(settings, options)] : []),
   ];
 }
 
-function planSourceNat({ subnet, sourceAddress }: FamilySettings, comment: string): NftElementObject {
-  if (sourceAddress !== undefined) return element('source_addresses', subnet, { value: sourceAddress, comment });
-  return element(...masqueradedKey(subnet), { comment });
+function planSourceNat({ subnet, sourceAddress }: FamilySettings, options: ElementOptions): NftElementObject {
+  if (sourceAddress !== undefined) return element('source_addresses', subnet, { ...options, value: sourceAddress });
+  return element(...masqueradedKey(subnet), options);
 }
 
 /** nftables limits comments to 127 bytes without quotes: other names are replaced by the network's id. */

@@ -1,12 +1,11 @@
 /**
  * Plans Netyard's nftables table `ip netyard`, whose static chains look everything up in sets and maps; for frames within
- * a bridge there is `bridge netyard` (bridge-table.ts). Networks, ports and links are elements, so the two-thousandth port
+ * a bridge there is `bridge netyard` (bridge-table.ts), for IPv6 `ip6 netyard` (ipv6-table.ts). Networks, ports and links are elements, so the two-thousandth port
  * costs as much as the first one, for packets and for updates.
  *
  * Verdicts here never overrule those of other tables: a packet must be accepted by all of them (nft(8), "chains"). These
  * tables drop only packets to Netyard's bridges, packets from internal bridges, and packets from or to 127.0.0.0/8 that
  * arrive through the network.
- * Endpoints have no IPv6, so there is no table for it.
  *
  * Most packets belong to established connections, so each chain matches those first. Comparing four bytes of the packet
  * precedes matching an interface's name, which costs several times as much. Pure.
@@ -14,9 +13,12 @@
 import { tableName } from '@netyard/core';
 import type { NftElementObject, NftTableObject } from '@netyard/kernel';
 import { type PeerSet, peerSetDeclarations, tunnelId, tunnelLink, tunnelPort } from '@netyard/peers';
+import type { Family } from '../family.ts';
 import { type BridgeSet, bridgeSets, planBridgeBody } from './bridge-table.ts';
+import { foreignForward, gotoForeignForward } from './foreign-forward.ts';
 import { clearAllowed, setAllowed } from './guard.ts';
-import { isBridged, publishedMark } from './marks.ts';
+import { type Ipv6TableOptions, ipv6Sets, planIpv6Body } from './ipv6-table.ts';
+import { publishedMark } from './marks.ts';
 
 export { tableName } from '@netyard/core';
 
@@ -229,23 +231,6 @@ const markPublished = `
 	}
 `;
 
-/**
- * Where the daemon enabled forwarding, other hosts must not use this host as a router. Accepted are packets from
- * containers of other engines, replies to them, and packets that another program's rules publish (dnat). Frames within a
- * bridge are not routed, but br_netfilter passes them through this chain as well.
- */
-const gotoForeignForward = `
-		iifname != @bridges goto foreign_forward`;
-
-const planForeignForward = (allow: string): string => `
-	chain foreign_forward {
-		ct status dnat ${allow}accept comment "published by another program"
-		iifname @engine_bridges ${allow}accept comment "from another engine's containers"
-		${isBridged} ${allow}accept comment "within a bridge"
-		drop comment "forwarding is enabled for containers only"
-	}
-`;
-
 export interface TableOptions {
   /** Mark packets to published ports for bridges with icc=false, which see them with br_netfilter. */
   marks: boolean;
@@ -255,25 +240,31 @@ export interface TableOptions {
   checksSources: boolean;
   /** Mark accepted packets for the guard, which drops all others: see guard.ts. */
   guarded: boolean;
+  /** Undefined: no network has IPv6, so the host's IPv6 traffic passes no table of Netyard. */
+  ipv6: Ipv6TableOptions | undefined;
 }
 
 export function planTables(options: TableOptions): NftTableObject[] {
-  const { marks, routesOnlyOwn, checksSources, guarded } = options;
+  const { marks, routesOnlyOwn, checksSources, guarded, ipv6 } = options;
   const allow = guarded ? setAllowed : '';
   const body = planBody({ allow, gotoForeign: routesOnlyOwn ? gotoForeignForward : '' });
-  const parts = [
-    routesOnlyOwn ? planForeignForward(allow) : '',
-    marks ? markPublished : '',
-    guarded ? clearAllowed : '',
-  ];
+  const parts = [routesOnlyOwn ? foreignForward(allow) : '', marks ? markPublished : '', guarded ? clearAllowed : ''];
+  const setsBridged = routesOnlyOwn || ipv6?.routesOnlyOwn === true;
+  const bridgeBody = planBridgeBody({ routesOnlyOwn: setsBridged, checksSources });
   return [
     { kind: 'nft-table', family: 'ip', name: tableName, body: body + parts.join(''), formerSets },
-    { kind: 'nft-table', family: 'bridge', name: tableName, body: planBridgeBody({ routesOnlyOwn, checksSources }) },
+    ...(ipv6 ? [planIpv6Table(ipv6, options)] : []),
+    { kind: 'nft-table', family: 'bridge', name: tableName, body: bridgeBody },
   ];
 }
 
+const planIpv6Table = (ipv6: Ipv6TableOptions, options: TableOptions): NftTableObject => ({
+  ...{ kind: 'nft-table', family: 'ip6', name: tableName, body: planIpv6Body(ipv6, options) },
+});
+
 export type NetyardSet =
   | BridgeSet
+  | (typeof ipv6Sets)[number]
   | 'bridges'
   | 'ip_forward_enabled'
   | 'engine_bridges'
@@ -322,13 +313,34 @@ export const networkSets: readonly NetyardSet[] = [
   'gateways',
   'masqueraded',
   'masqueraded_24',
+  'masqueraded_64',
   'source_addresses',
   'engine_bridges',
 ];
 
-export const familyOf = (set: NetyardSet): 'ip' | 'bridge' =>
-  bridgeSets.some((known) => known === set) ? 'bridge' : 'ip';
+/** The families of Netyard's tables. */
+export type TableFamily = 'ip' | 'ip6' | 'bridge';
 
-export function element(set: NetyardSet, key: string, options: { value?: string; comment?: string }): NftElementObject {
-  return { kind: 'nft-element', family: familyOf(set), table: tableName, set, key, ...options };
+/** The tables of the address families. */
+export const tableFamilies = { v4: 'ip', v6: 'ip6' } as const satisfies Record<Family, TableFamily>;
+
+const has = (sets: readonly NetyardSet[], set: NetyardSet): boolean => sets.includes(set);
+
+/** The tables that have a set of this name; without networks with IPv6 there is no table `ip6 netyard`. */
+export function tablesOf(set: NetyardSet, { ipv6 }: { ipv6: boolean }): TableFamily[] {
+  if (has(bridgeSets, set)) return ['bridge'];
+  const six: TableFamily[] = ipv6 && has(ipv6Sets, set) ? ['ip6'] : [];
+  return set === 'masqueraded_64' ? six : ['ip', ...six];
+}
+
+export interface ElementOptions {
+  value?: string;
+  comment?: string;
+  /** Default: `bridge` for its sets, otherwise `ip`. */
+  family?: TableFamily;
+}
+
+export function element(set: NetyardSet, key: string, options: ElementOptions): NftElementObject {
+  const family = has(bridgeSets, set) ? 'bridge' : 'ip';
+  return { kind: 'nft-element', family, table: tableName, set, key, ...options };
 }

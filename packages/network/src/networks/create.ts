@@ -25,6 +25,7 @@ import type { NetworksDependencies } from '../networks.ts';
 import { factsOfBridges, withBridge } from '../plan/facts.ts';
 import { type ForeignRulesDependencies, reconcileForeignRules } from '../reconcile/foreign-rules.ts';
 import type { HostUseCache } from '../reconcile/host-use.ts';
+import { readIpv6Forwarding } from '../reconcile/ipv6-forwarding.ts';
 import { type PlanNetworksDependencies, planNetworks } from '../reconcile/plan-networks.ts';
 import { checkCreate, type NetworkDraft } from './check.ts';
 import { configurationOf } from './config-networks.ts';
@@ -151,6 +152,7 @@ export async function set(context: ChangeNetworksDependencies, record: NetworkRe
     try {
       context.store.putNetwork(record);
     } catch (error) {
+      context.networks.delete(record.id); // first, so that no repair creates the objects again
       await removeObjects(context, record);
       throw error;
     }
@@ -165,8 +167,10 @@ export async function set(context: ChangeNetworksDependencies, record: NetworkRe
 /** The first bridge with a feature, such as icc=false, changes Netyard's tables. */
 async function apply(context: ChangeNetworksDependencies, record: NetworkRecord): Promise<void> {
   const planner = plannerOf(context, record.id);
+  const isFirstIpv6 = planner?.bridge?.v6 !== undefined && !context.facts.ipv6Networks;
+  const forwarding = isFirstIpv6 ? await readIpv6Forwarding(context, { ipv6Networks: true }) : {};
   const { facts: before } = context;
-  const facts = planner?.bridge ? withBridge(before, planner.bridge) : before;
+  const facts = planner?.bridge ? withBridge({ ...before, ...forwarding }, planner.bridge) : before;
   const changesTables = !isDeepStrictEqual(facts, before);
   context.facts = facts;
   const objects = changesTables ? planNetworks(context, [record.id]) : planner?.planNetwork(facts);
@@ -177,8 +181,12 @@ async function apply(context: ChangeNetworksDependencies, record: NetworkRecord)
   } catch (error) {
     const others = [...context.networks.keys()].filter((id) => id !== record.id);
     const bridges = others.flatMap((id) => bridgeOf(context, id) ?? []);
-    context.facts = { ...context.facts, ...factsOfBridges(bridges) }; // other facts may have changed meanwhile
+    const former = factsOfBridges(bridges);
+    const { enabledIpv6Forwarding } = former.ipv6Networks ? context.facts : before;
+    context.facts = { ...context.facts, ...former, enabledIpv6Forwarding }; // other facts may have changed meanwhile
     throw error;
+  } finally {
+    context.facts = { ...context.facts, advertisedUplinks: [] };
   }
 }
 

@@ -3,7 +3,7 @@
  * An IPv4 or IPv6 subnet does not move while containers use it; IPv6 itself can be switched on and off at any time.
  */
 import { formatPrefix, NetyardError, parsePrefix, prefixContains, prefixesOverlap } from '@netyard/core';
-import type { Kernel, KernelObject } from '@netyard/kernel';
+import type { Kernel, KernelObject, NftElementObject } from '@netyard/kernel';
 import type { Attachments } from '../attachments.ts';
 import type { HostStore, IpamPool, NetworkRecord, NetworkSettings } from '../contract.ts';
 import { defaultBridgeOptions, planBridgePool, planBridgePool6 } from '../drivers/bridge/default-bridge.ts';
@@ -129,8 +129,9 @@ async function removeOldBridge(
   before: BridgeSettings,
   after: BridgeSettings,
 ): Promise<void> {
-  const desired = new Set(planNetworkElements(after).map(({ set, key }) => `${set} ${key}`));
-  const objects: KernelObject[] = planNetworkElements(before).filter(({ set, key }) => !desired.has(`${set} ${key}`));
+  const idOf = ({ family, set, key }: NftElementObject): string => `${family} ${set} ${key}`;
+  const desired = new Set(planNetworkElements(after).map(idOf));
+  const objects: KernelObject[] = planNetworkElements(before).filter((one) => !desired.has(idOf(one)));
   const addressesOf = (bridge: BridgeSettings): string[] =>
     valuesOf<FamilySettings>(bridge).flatMap(({ address }) => address ?? []);
   const kept = addressesOf(after);

@@ -59,6 +59,11 @@ const keyedByBridge: readonly NetyardSet[] = networkSets.filter(
   (set) => set !== 'engine_bridges' && set !== 'trusted_ingress',
 );
 
+/** Of these, the sets whose keys begin with an address. */
+const keyedByAddress: ReadonlySet<string> = new Set<NetyardSet>([
+  ...(['gateways', 'source_addresses', 'masqueraded', 'masqueraded_24', 'masqueraded_64', 'cluster_subnets'] as const),
+]);
+
 type LinkEvent = Extract<KernelEvent, { type: 'link' }>;
 type NftEvent = Extract<KernelEvent, { type: 'nft' }>;
 
@@ -67,6 +72,9 @@ const mainTable = 254;
 const localTable = 255;
 /** linux/rtnetlink.h RTPROT_KERNEL. */
 const kernelProtocol = 2;
+
+/** The kernel adds these routes with each interface. */
+const isLocalRoute = (to: string): boolean => /^(?:fe80:|ff)/.test(to);
 
 export class DriftTracker {
   readonly #context: DriftTrackerDependencies;
@@ -183,18 +191,25 @@ export class DriftTracker {
   }
 
   /** The elements of a network that was created or removed: new ones of its bridge, and deleted ones of no bridge. */
-  #isExpected({ action, set = '', keys = [] }: NftEvent): boolean {
+  #isExpected({ action, family, set = '', keys = [] }: NftEvent): boolean {
     if (!keyedByBridge.some((one) => one === set) || keys.length === 0) return false;
     return keys.every((key) => {
-      const id = this.#context.networks.byElement(key);
-      return action === 'new' ? id !== undefined && this.#isPlanned(id, set, key) : id === undefined;
+      const id = this.#context.networks.byElement(key, keyedByAddress.has(set) ? 'address' : 'link');
+      return action === 'new' ? id !== undefined && this.#isPlanned(id, { family, set, key }) : id === undefined;
     });
   }
 
-  #isPlanned(networkId: string, set: string, key: Uint8Array): boolean {
+  #isPlanned(
+    networkId: string,
+    { family, set, key }: { family: NftEvent['family']; set: string; key: Uint8Array },
+  ): boolean {
     const planned = plannerOf(this.#context, networkId)?.planNetwork(this.#context.facts) ?? [];
     return planned.some(
-      (object) => object.kind === 'nft-element' && object.set === set && encodeElementKey(object.key).equals(key),
+      (object) =>
+        object.kind === 'nft-element' &&
+        object.family === family &&
+        object.set === set &&
+        encodeElementKey(object.key).equals(key),
     );
   }
 
@@ -299,7 +314,8 @@ export class DriftTracker {
     const networkId = this.#context.networks.byAddress(event.prefix);
     if (networkId === undefined) {
       // The address of a removed bridge is deleted before its interface.
-      const isOwn = event.prefix.includes(':') || this.#bridgeIndexes.has(event.linkIndex);
+      // Each interface has a link-local address: no automatic subnet overlaps with it.
+      const isOwn = event.prefix.startsWith('fe80:') || this.#bridgeIndexes.has(event.linkIndex);
       if (!isOwn) this.#context.hostUse.drop();
       this.#addPeers(scope);
     } else if (event.action === 'del') {
@@ -311,7 +327,7 @@ export class DriftTracker {
   #handleRoute(event: Extract<KernelEvent, { type: 'route' }>): void {
     const { action, to, table, protocol } = event;
     const networkId = this.#context.networks.bySubnet(to);
-    if (networkId === undefined && table !== localTable && !to.includes(':')) this.#context.hostUse.drop();
+    if (networkId === undefined && table !== localTable && !isLocalRoute(to)) this.#context.hostUse.drop();
     if (table !== undefined && table !== mainTable) return;
     if (action === 'del' && protocol === kernelProtocol && networkId !== undefined) this.markNetwork(networkId);
     if (action === 'del' && this.#context.networks.routesToEndpoints()) this.#markRoute(to);

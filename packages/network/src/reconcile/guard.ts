@@ -6,7 +6,7 @@ import type { NetworkRecord, NetworkSettings } from '../contract.ts';
 import { planGuard, planGuardElements } from '../firewall/guard.ts';
 import { bridgeOf } from '../lookup.ts';
 import type { HostFacts } from '../model.ts';
-import { routesOnlyContainers } from '../plan/host.ts';
+import { routesOnlyContainers, usesIpv6 } from '../plan/host.ts';
 
 /** Dependencies of the functions in this file. */
 export interface GuardDependencies {
@@ -79,7 +79,9 @@ export class Guard {
 
   #plan(elements: ReadonlyMap<string, readonly NftElementObject[]>): NftTableObject[] {
     const isolatesAll = ![...elements.values()].some((own) => own.some(({ set }) => set === 'icc_bridges'));
-    return planGuard({ routesOnlyOwn: routesOnlyContainers(this.#context.facts), isolatesAll });
+    const { facts } = this.#context;
+    const ipv6 = usesIpv6(facts) ? { routesOnlyOwn: routesOnlyContainers(facts, 'v6') } : undefined;
+    return planGuard({ routesOnlyOwn: routesOnlyContainers(facts, 'v4'), isolatesAll, ipv6 });
   }
 
   close(): void {

@@ -10,6 +10,7 @@ import { bridgeOwner, ownerPrefix } from '../object-names.ts';
 import { factsOfBridges } from '../plan/facts.ts';
 import { forwardingKey } from '../plan/host.ts';
 import { type PortRange, parsePortRange } from '../ports/choose.ts';
+import { readIpv6Forwarding } from './ipv6-forwarding.ts';
 import { listElements } from './table-elements.ts';
 
 /** Dependencies of the functions in this file. */
@@ -32,13 +33,16 @@ export async function readHost(context: HostDependencies): Promise<void> {
   const enabledForwarding = context.settings.ipForward && (await enablesForwarding(context));
   const guarded = await context.kernel.canHoldTables();
   const engineBridges = await findEngineBridges(context);
+  const ofBridges = factsOfBridges(bridges);
+  const ipv6Forwarding = ipv6 === undefined ? {} : await readIpv6Forwarding(context, ofBridges);
   context.facts = {
     ...context.facts,
     ...{
       ipv6,
       bridgeNetfilter: bridged === '1',
-      ...factsOfBridges(bridges),
+      ...ofBridges,
       enabledForwarding,
+      ...ipv6Forwarding,
       engineBridges,
       guarded,
     },
@@ -58,7 +62,7 @@ export async function findEngineBridges({ kernel }: Pick<HostDependencies, 'kern
 /** Forwarding is off, or an element in Netyard's table records that an earlier start of the daemon enabled it. */
 async function enablesForwarding(context: HostDependencies): Promise<boolean> {
   if ((await context.kernel.readSysctl('net.ipv4.ip_forward')).trim() === '0') return true;
-  return (await listElements(context.kernel, 'ip_forward_enabled')).some(({ key }) => key === forwardingKey);
+  return (await listElements(context.kernel, 'ip_forward_enabled', 'ip')).some(({ key }) => key === forwardingKey);
 }
 
 /** False if it was switched off when the host booted. */

@@ -6,8 +6,9 @@ import type { Peers } from '@netyard/peers';
 import type { Attachments } from '../attachments.ts';
 import type { NetworkRecord, NetworkSettings } from '../contract.ts';
 import { findStaleRules } from '../firewall/foreign.ts';
-import { endpointSets, familyOf, type NetyardSet, networkSets, planTables, tableName } from '../firewall/table.ts';
+import { endpointSets, type NetyardSet, networkSets, planTables, tableName, tablesOf } from '../firewall/table.ts';
 import { isHostLinkName, isNetnsName, ownerPrefix } from '../object-names.ts';
+import { usesIpv6 } from '../plan/host.ts';
 import { type ForeignRulesDependencies, readForeignChains } from './foreign-rules.ts';
 import type { LinkDeletions } from './link-deletions.ts';
 import { type PlanNetworksDependencies, planNetworks } from './plan-networks.ts';
@@ -57,7 +58,7 @@ function identify(object: KernelObject): string {
     case 'netns':
       return `netns ${object.path}`;
     case 'nft-element':
-      return `element ${object.set} ${object.key}`;
+      return `element ${object.family} ${object.set} ${object.key}`;
     case 'nft-rule':
       return `rule ${object.family} ${object.table} ${object.chain} ${object.comment}`;
     case 'nft-table':
@@ -123,7 +124,9 @@ function planAttached({ kind, name, owner = '' }: ObservedLink): KernelObject[] 
 }
 
 async function orphanTables(context: OrphansDependencies): Promise<KernelObject[]> {
-  const tables = planTables({ marks: false, routesOnlyOwn: false, checksSources: false, guarded: false }); // found by their names
+  // Found by their names.
+  const plain = { marks: false, routesOnlyOwn: false, checksSources: false, guarded: false };
+  const tables = planTables({ ...plain, ipv6: { routesOnlyOwn: false } });
   const observations = await context.kernel.observe(tables);
   return tables.filter((_table, index) => observations[index]?.state !== 'absent');
 }
@@ -133,16 +136,15 @@ async function orphanElements(context: OrphansDependencies): Promise<KernelObjec
   return lists.flat();
 }
 
-async function listSet(context: OrphansDependencies, set: NetyardSet): Promise<KernelObject[]> {
-  const elements = await listElements(context.kernel, set);
-  return elements.map(({ key, value }) => ({
-    kind: 'nft-element',
-    family: familyOf(set),
-    table: tableName,
-    set,
-    key,
-    ...(value === undefined ? {} : { value }),
-  }));
+async function listSet({ kernel, facts }: OrphansDependencies, set: NetyardSet): Promise<KernelObject[]> {
+  const tables = tablesOf(set, { ipv6: usesIpv6(facts) });
+  const lists = await Promise.all(tables.map((family) => listElements(kernel, set, family)));
+  return tables.flatMap((family, index) =>
+    (lists[index] ?? []).map(({ key, value }): KernelObject => {
+      const element = { kind: 'nft-element', family, table: tableName, set, key } as const;
+      return value === undefined ? element : { ...element, value };
+    }),
+  );
 }
 
 /** Elements in the sets of networks and endpoints that no plan contains: another program added them. */

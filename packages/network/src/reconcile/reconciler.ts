@@ -8,9 +8,10 @@ import type { Kernel, KernelObject, KernelOperation } from '@netyard/kernel';
 import type { Peers } from '@netyard/peers';
 import type { Attachments } from '../attachments.ts';
 import type { NetworkEvent, NetworkSettings } from '../contract.ts';
-import { endpointSets } from '../firewall/table.ts';
+import { endpointSets, tablesOf } from '../firewall/table.ts';
 import type { HostFacts } from '../model.ts';
 import type { NetworkTable } from '../network-table.ts';
+import { usesIpv6 } from '../plan/host.ts';
 import { applyNetworks } from './apply-networks.ts';
 import { describe } from './describe.ts';
 import { DriftTracker, type DriftTrackerDependencies, type NetworkScope } from './drift-tracker.ts';
@@ -222,17 +223,27 @@ export class Reconciler {
   async #findMissingElements(): Promise<void> {
     if (this.#stop.signal.aborted) return;
     await this.#attempt('elements', async () => {
-      const lists = await Promise.all(endpointSets.map((set) => listElements(this.#context.kernel, set)));
-      const present = new Set(
-        endpointSets.flatMap((set, index) => (lists[index] ?? []).map(({ key }) => `${set} ${key}`)),
-      );
+      const present = await this.#listEndpointElements();
       for (const { id } of this.#context.attachments.running()) {
         const desired = this.#context.attachments.plan(id).filter((object) => object.kind === 'nft-element');
-        if (desired.some(({ set, key }) => !present.has(`${set} ${key}`))) this.#drift.addContainer(id);
+        if (desired.some(({ family, set, key }) => !present.has(`${family} ${set} ${key}`)))
+          this.#drift.addContainer(id);
       }
       await this.#removeForeignElements();
     });
     await this.#repair();
+  }
+
+  /** As `FAMILY SET KEY`. */
+  async #listEndpointElements(): Promise<Set<string>> {
+    const { kernel, facts } = this.#context;
+    const sets = endpointSets.flatMap((set) =>
+      tablesOf(set, { ipv6: usesIpv6(facts) }).map((family) => ({ set, family })),
+    );
+    const lists = await Promise.all(sets.map(({ set, family }) => listElements(kernel, set, family)));
+    return new Set(
+      sets.flatMap(({ set, family }, index) => (lists[index] ?? []).map(({ key }) => `${family} ${set} ${key}`)),
+    );
   }
 
   /** Elements of a stopping container are listed until their deletion: only those that remain are another program's. */

@@ -30,6 +30,7 @@ export async function startHost(context: HostStartDependencies, alive: ReadonlyS
   await readHost(context); // after the bridge's record is updated: the facts depend on it
   await context.peers.adopt();
   await applyNetworks(context, [...context.networks.keys()]);
+  context.facts = { ...context.facts, advertisedUplinks: [] };
   await context.peers.reconcile('all');
   await reconcileForeignChains(context);
 }

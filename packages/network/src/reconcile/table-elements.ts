@@ -2,7 +2,7 @@
 
 import { KernelError } from '@netyard/core';
 import type { Kernel, ObservedElement } from '@netyard/kernel';
-import { familyOf, formerSets, type NetyardSet, tableName } from '../firewall/table.ts';
+import { formerSets, type NetyardSet, type TableFamily, tableName } from '../firewall/table.ts';
 
 /**
  * Reads the set under its former name in a table that the daemon of the version before created. Returns [] when the
@@ -11,11 +11,12 @@ import { familyOf, formerSets, type NetyardSet, tableName } from '../firewall/ta
 export async function listElements(
   kernel: Pick<Kernel, 'listNftElements'>,
   set: NetyardSet,
+  family: TableFamily,
 ): Promise<ObservedElement[]> {
   const former = new Map<string, string>(Object.entries(formerSets)).get(set);
-  for (const name of former === undefined ? [set] : [set, former]) {
+  for (const name of former === undefined || family === 'ip6' ? [set] : [set, former]) {
     try {
-      return await kernel.listNftElements({ family: familyOf(set), table: tableName, set: name });
+      return await kernel.listNftElements({ family, table: tableName, set: name });
     } catch (error) {
       if (!(error instanceof KernelError) || error.errnoName !== 'ENOENT') throw error;
     }

@@ -227,7 +227,7 @@ export function release(context: ConnectDependencies, before: Prepared, after: A
   for (const address of valuesOf(config.addresses)) context.pools.get(networkId)?.free(address, containerId);
 }
 
-const idOf = ({ set, key }: NftElementObject): string => `${set} ${key}`;
+const idOf = ({ family, set, key }: NftElementObject): string => `${family} ${set} ${key}`;
 const textOf = (element: NftElementObject): string => `${idOf(element)} ${element.value ?? ''}`;
 
 /** The elements of `from` that are not in `others` with the same value. */

@@ -53,8 +53,14 @@ const notSetUp: HostCheck = {
 async function readRecordedFacts(context: InspectDependencies): Promise<HostFacts> {
   const copy: InspectDependencies = { ...context };
   await readHost(copy);
-  const elements = await listElements(context.kernel, 'ip_forward_enabled');
-  return { ...copy.facts, enabledForwarding: elements.some(({ key }) => key === forwardingKey) };
+  const isRecorded = async (family: 'ip' | 'ip6'): Promise<boolean> =>
+    (await listElements(context.kernel, 'ip_forward_enabled', family)).some(({ key }) => key === forwardingKey);
+  return {
+    ...copy.facts,
+    enabledForwarding: await isRecorded('ip'),
+    enabledIpv6Forwarding: await isRecorded('ip6'),
+    advertisedUplinks: [],
+  };
 }
 
 async function observeDrift(

@@ -174,7 +174,7 @@ function elementsOf(context: PortChangesDependencies, sandbox: Prepared): NftEle
   return [...planSharedElements(input), ...input.linkAllowRules];
 }
 
-const keyOf = ({ set, key }: NftElementObject): string => `${set} ${key}`;
+const keyOf = ({ family, set, key }: NftElementObject): string => `${family} ${set} ${key}`;
 
 function missingIn(some: readonly NftElementObject[], all: readonly NftElementObject[]): KernelObject[] {
   const present = new Set(some.map(keyOf));

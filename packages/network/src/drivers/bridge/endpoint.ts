@@ -2,9 +2,10 @@
  * The plan of one endpoint: a veth pair from the network's bridge into the sandbox, its address, its route, its elements in
  * Netyard's tables. Pure.
  */
-import { shortId } from '@netyard/core';
+import { linkLocalOfMac, parseIp, shortId } from '@netyard/core';
 import type { KernelObject, NftElementObject, VethObject } from '@netyard/kernel';
 import type { EndpointState, PublishedPort } from '../../contract.ts';
+import { valuesOf } from '../../family.ts';
 import { elementComment, planDirectPorts, planPublishedPorts } from '../../firewall/publish.ts';
 import { element } from '../../firewall/table.ts';
 import type { BridgeSettings } from '../../model.ts';
@@ -40,10 +41,30 @@ export function planHostElements(bridge: BridgeSettings, input: EndpointPlanInpu
     ...(bridge.checksSources
       ? [
           ...planSources(bridge, input, [endpoint]),
+          ...planNeighbourSources(input),
           element('endpoint_macs', `${link} . ${endpoint.mac}`, { comment }),
           element('checked_ports', link, { comment }),
         ]
       : []),
+  ];
+}
+
+/**
+ * The endpoint's IPv6 addresses in neighbour discovery, and its link-local address, from which IPv6 sends the most of it.
+ * Empty for an endpoint without IPv6.
+ */
+function planNeighbourSources({ endpoint, owner }: EndpointPlanInput): NftElementObject[] {
+  const { hostLink, mac, addresses } = endpoint;
+  if (addresses.v6 === undefined) return [];
+  const comment = elementComment(owner);
+  const linkLocal = linkLocalOfMac(mac);
+  const key = `"${hostLink}" . ${mac}`;
+  const number = (value: bigint): string => `0x${value.toString(16)}`;
+  const targets = [linkLocal, addresses.v6.address].map((address) => number(parseIp(address).value));
+  return [
+    element('endpoint_addresses6', `${key} . ${linkLocal}`, { comment }),
+    ...targets.map((target) => element('endpoint_targets', `${key} . ${target}`, { comment })),
+    element('endpoint_lladdrs', `${key} . ${number(BigInt(`0x${mac.replaceAll(':', '')}`))}`, { comment }),
   ];
 }
 
@@ -56,13 +77,14 @@ export function planSources(
   if (!bridge.checksSources) return [];
   const comment = elementComment(owner);
   const addresses = new Set(holders.flatMap(addressesOf));
-  return [...addresses].map((address) =>
-    element('endpoint_addresses', `"${hostLink}" . ${mac} . ${address}`, { comment }),
-  );
+  return [...addresses].map((address) => {
+    const set = address.includes(':') ? 'endpoint_addresses6' : 'endpoint_addresses';
+    return element(set, `"${hostLink}" . ${mac} . ${address}`, { comment });
+  });
 }
 
 const addressesOf = ({ addresses, config }: EndpointState): string[] => [
-  ...(addresses.v4 === undefined ? [] : [addresses.v4.address]),
+  ...valuesOf(addresses).map(({ address }) => address),
   ...(config.linkLocalAddresses ?? []),
 ];
 

@@ -64,6 +64,7 @@ const checks: Readonly<Record<string, Check>> = {
   [`${optionPrefix}driver.mtu`]: checkInteger,
   [`${optionPrefix}container_iface_prefix`]: checkPrefix,
   [`${optionPrefix}host_ipv4`]: checkAddress,
+  [`${optionPrefix}host_ipv6`]: (value) => (familyOf(value) === 6 ? undefined : 'not an IPv6 address'),
   [spoofingOption]: checkSpoofing,
 };
 
@@ -117,10 +118,8 @@ function familyOf(text: string): Ip['family'] | undefined {
 const unsupported: Readonly<Record<string, (value: string) => boolean>> = {
   [`${optionPrefix}advertise_addr_nmsgs`]: (value) => value !== '0',
   [`${optionPrefix}advertise_addr_ms`]: () => true,
-  [`${optionPrefix}host_ipv6`]: () => true,
   [`${optionPrefix}host_ipv4`]: (value) => familyOf(value) === 6,
   [`${optionPrefix}bridge.host_binding_ipv4`]: (value) => familyOf(value) === 6,
-  [`${optionPrefix}bridge.gateway_mode_ipv6`]: (value) => value !== 'nat',
 };
 
 const rejectUnsupported = (key: string, value: string): NetyardError[] =>

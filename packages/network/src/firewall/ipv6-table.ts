@@ -1,0 +1,133 @@
+/**
+ * Plans the body of table `ip6 netyard`, which exists while a network has IPv6. Its chains and sets are those of
+ * `ip netyard` (table.ts), where they are explained, without what IPv6 does not need: the kernel itself drops packets from
+ * and to ::1 that arrive through the network, and there is no IPv6 to peers yet. Pure.
+ *
+ * Neighbour discovery is never forwarded, and ICMPv6 errors such as packet-too-big are `related` to a connection, so
+ * neither needs a rule.
+ */
+import { foreignForward, gotoForeignForward } from './foreign-forward.ts';
+import { clearAllowed, setAllowed } from './guard.ts';
+import { publishedMark } from './marks.ts';
+
+/** The sets that `ip6 netyard` has, under the names that they have in `ip netyard`; and `masqueraded_64`. */
+export const ipv6Sets = [
+  ...['bridges', 'ip_forward_enabled', 'engine_bridges', 'icc_bridges', 'no_icc_bridges', 'internal_bridges'],
+  ...['unprotected_bridges', 'routed_bridges', 'trusted_ingress', 'gateways', 'masqueraded', 'masqueraded_64'],
+  ...['source_addresses', 'link_allow', 'hairpin', 'direct_ports', 'published', 'published_any'],
+] as const;
+
+export interface Ipv6TableOptions {
+  /** As in `TableOptions`, for IPv6. */
+  routesOnlyOwn: boolean;
+}
+
+/**
+ * Published ports of a neighbour on the same bridge: with icc=false replies have to return through this host, too, and
+ * IPv6 has no proxy_arp_pvlan, so these are masqueraded as well.
+ */
+export function planIpv6Body(
+  { routesOnlyOwn }: Ipv6TableOptions,
+  { marks, guarded }: { marks: boolean; guarded: boolean },
+): string {
+  const allow = guarded ? setAllowed : '';
+  const parts = [routesOnlyOwn ? foreignForward(allow) : '', marks ? markPublished : '', guarded ? clearAllowed : ''];
+  return sets + natChains + filterChains(allow, routesOnlyOwn ? gotoForeignForward : '') + parts.join('');
+}
+
+const sets = `
+	set bridges { type ifname; }
+	set ip_forward_enabled { type ifname; }
+	set engine_bridges { type ifname; }
+	set icc_bridges { type ifname . ifname; }
+	set no_icc_bridges { type ifname . ifname; }
+	set internal_bridges { type ifname; }
+	set unprotected_bridges { type ifname; }
+	set routed_bridges { type ifname; }
+	set trusted_ingress { type ifname . ifname; }
+	set gateways { type ipv6_addr; }
+	set masqueraded { type ipv6_addr; flags interval; }
+	set masqueraded_64 { type ipv6_addr; }
+	set link_allow { type ipv6_addr . ipv6_addr . inet_proto . inet_service; }
+	set hairpin { type ipv6_addr . ipv6_addr; }
+	set direct_ports { type ipv6_addr . inet_proto . inet_service; }
+	map source_addresses { type ipv6_addr : ipv6_addr; flags interval; }
+	map published { type ipv6_addr . inet_proto . inet_service : ipv6_addr . inet_service; }
+	map published_any { type inet_proto . inet_service : ipv6_addr . inet_service; }
+`;
+
+const natChains = `
+	chain publish {
+		dnat to ip6 daddr . meta l4proto . th dport map @published
+		fib daddr type local dnat to meta l4proto . th dport map @published_any
+	}
+
+	chain publish_in {
+		type nat hook prerouting priority -100; policy accept;
+		ip6 daddr @gateways iifname != @bridges return comment "bridge address: containers only"
+		jump publish
+	}
+
+	chain publish_out {
+		type nat hook output priority -100; policy accept;
+		jump publish
+	}
+
+	chain source_nat {
+		type nat hook postrouting priority 100; policy accept;
+		ct status dnat ip6 saddr . ip6 daddr @hairpin masquerade comment "hairpin"
+		ct status dnat iifname . oifname @icc_bridges masquerade comment "published port of a neighbour"
+		ct status dnat iifname . oifname @no_icc_bridges masquerade comment "published port of a neighbour"
+		ip6 saddr @masqueraded oifname != @bridges masquerade comment "leaves the host"
+		ip6 saddr & ffff:ffff:ffff:ffff:: @masqueraded_64 oifname != @bridges masquerade comment "leaves the host"
+		oifname != @bridges snat to ip6 saddr map @source_addresses
+	}
+`;
+
+const filterChains = (allow: string, gotoForeign: string): string => `
+	chain mss_clamp {
+		oifname @bridges tcp option maxseg size set rt mtu comment "clamp MSS to path MTU"
+		iifname @bridges tcp option maxseg size set rt mtu comment "clamp MSS to path MTU"
+	}
+
+	chain forward {
+		type filter hook forward priority 0; policy accept;
+		tcp flags & (syn | rst) == syn jump mss_clamp
+		ct state established,related accept
+		iifname @internal_bridges goto from_internal
+		oifname @bridges goto to_bridge${gotoForeign}
+	}
+
+	chain from_internal {
+		iifname . oifname @icc_bridges ${allow}accept comment "icc"
+		drop comment "internal"
+	}
+
+	chain to_bridge {
+		ct status dnat oifname != @internal_bridges ${allow}accept comment "published ports"
+		iifname . oifname @icc_bridges ${allow}accept comment "icc"
+		ip6 saddr . ip6 daddr . meta l4proto . th dport @link_allow ${allow}accept comment "links"
+		ip6 daddr . meta l4proto . th dport @direct_ports jump to_direct_port
+		iifname . oifname @no_icc_bridges drop comment "icc=false"
+		oifname @unprotected_bridges ${allow}accept comment "nat-unprotected"
+		oifname @routed_bridges icmpv6 type echo-request ${allow}accept comment "routed"
+		drop comment "neither published nor linked"
+	}
+
+	chain to_direct_port {
+		oifname @routed_bridges ${allow}accept comment "published ports, routed"
+		iifname . oifname @trusted_ingress ${allow}accept comment "published ports, from a trusted interface"
+	}
+
+	chain output {
+		type filter hook output priority 0; policy accept;
+		icmpv6 type nd-redirect oifname @bridges drop comment "icc=false: no redirects"
+	}
+`;
+
+const markPublished = `
+	chain mark_published {
+		type filter hook prerouting priority -90; policy accept;
+		ct status dnat iifname @bridges iifname . iifname != @icc_bridges meta mark set meta mark | ${publishedMark}
+	}
+`;
