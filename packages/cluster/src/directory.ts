@@ -144,6 +144,13 @@ export class Directory {
     return [...this.#known].map(([key, { text }]) => ({ key, text }));
   }
 
+  /** The entries of the networks. */
+  networkEntries(): Entry[] {
+    return [...this.#known].flatMap(([key, { kind, text: value }]) =>
+      kind === 'network' ? [{ key: this.#full(key), value, lease: 0n, modRevision: 0n }] : [],
+    );
+  }
+
   #full = (key: string): string => prefixOf(this.#cluster) + key;
   #short = (key: string): string => key.slice(prefixOf(this.#cluster).length);
 

@@ -48,6 +48,8 @@ export interface Joined {
   leases?: { host: bigint; subnet: bigint };
   /** Start of the uninterrupted membership, in nanoseconds since the Unix epoch. */
   since: bigint;
+  /** The cluster had no pool, so that this host is its first one, or etcd has lost its data. */
+  isFirst: boolean;
   /** The cluster's keys before this host's own writes. */
   snapshot: Snapshot;
 }
@@ -70,7 +72,7 @@ export async function joinCluster(session: EtcdSession, request: JoinRequest): P
     if (holder && holder.id !== request.id) {
       await withdraw(session, records, request);
       const lostTo = { host: holder.host, address: holder.address };
-      return { pool, subnet, since: request.now, lostTo, snapshot };
+      return { pool, subnet, since: request.now, isFirst: false, lostTo, snapshot };
     }
     const leases = await holdLeases(session, records, request, subnet, granted);
     const writing = planWrites(records, request, pool, subnet, leases, old);
@@ -78,7 +80,7 @@ export async function joinCluster(session: EtcdSession, request: JoinRequest): P
       const before = holder?.entry.lease ?? 0n;
       if (before !== 0n && before !== leases.subnet) await revokeLease(session, before);
       const since = records.hosts.get(request.hostName)?.since ?? request.now;
-      return { pool, subnet, since, leases, snapshot };
+      return { pool, subnet, since, isFirst: records.pool === undefined, leases, snapshot };
     }
   }
   throw new NetyardError(

@@ -101,8 +101,8 @@ export class Member implements Cluster {
   async start(usable: SavedMembership | undefined): Promise<void> {
     this.#membership = usable;
     const known = this.#files.known();
-    const saved = known?.cluster === this.#url.name ? known.entries : [];
-    this.#claims.restore(saved);
+    if (usable && known?.cluster === this.#url.name) this.#directory.restore(known.entries);
+    this.#claims.changed();
     const deadline = performance.now() + START_TIMEOUT_MS;
     for (;;) {
       const round = await this.#rotation.tryAll((endpoint) => this.#enter(endpoint), this.#closing.signal);
@@ -113,15 +113,14 @@ export class Member implements Cluster {
       }
       const error = combineErrors(round.errors);
       if (error.code !== 'unavailable') throw error;
-      if (usable) return this.#startOffline(error, saved);
+      if (usable) return this.#startOffline(error);
       if (performance.now() > deadline) throw error;
       await pause(START_RETRY_MS, this.#closing.signal);
     }
   }
 
-  #startOffline(error: NetyardError, saved: Parameters<Directory['restore']>[0]): void {
+  #startOffline(error: NetyardError): void {
     this.#bound = true;
-    this.#directory.restore(saved);
     this.#reason = messageOf(error);
     this.#logger.warn('etcd is unreachable: started with the last known state', { reason: this.#reason });
     this.#running = this.#run(undefined);
@@ -156,6 +155,7 @@ export class Member implements Cluster {
       {
         ...{ cluster, hostName, pool, leaseSeconds, reservationSeconds, listeners },
         ...{ addresses, address: settings.address },
+        networks: lastSubnet === undefined ? [] : this.#directory.networkEntries(),
         ...(requiredSubnet === undefined ? {} : { requiredSubnet }),
         ...(lastSubnet === undefined ? {} : { lastSubnet }),
         ...{ id: this.#files.member().id, bound: this.#bound, now: clock.now() },

@@ -1,7 +1,7 @@
 /** Creates and removes networks of the cluster: one etcd transaction each, repeated when another host was faster. */
 import { NetyardError, shortId } from '@netyard/core';
 import type { ClusterNetwork, NewNetwork } from './contract.ts';
-import { listPrefix } from './etcd/list.ts';
+import { type Entry, listPrefix } from './etcd/list.ts';
 import type { EtcdSession } from './etcd/session.ts';
 import { hasValue, put, remove, removeAll, unchanged, unwrittenSince } from './etcd/txn.ts';
 import { encodeKey, isNetworkName, parseKey, prefixOf } from './keys.ts';
@@ -75,6 +75,21 @@ function takenBy({ pool, hosts }: Surroundings): TakenSubnet[] {
       [`${address}/32`, ...subnets].map((subnet) => ({ subnet, owner: `host ${name}` })),
     ),
   ];
+}
+
+/**
+ * Writes networks again that etcd has lost, unless another host has done so. Parts and containers follow, as after any
+ * absence.
+ * @param networks keys and values as this host knew them
+ * @returns those that were written
+ */
+export async function restoreNetworks(session: EtcdSession, networks: readonly Entry[]): Promise<Entry[]> {
+  const restored: Entry[] = [];
+  for (const entry of networks) {
+    const transaction = { compare: [unchanged(entry.key, 0n)], success: [put(entry.key, entry.value, 0n)] };
+    if ((await session.kv.txn(transaction)).succeeded) restored.push(entry);
+  }
+  return restored;
 }
 
 /** @param self this host, whose own containers the caller checks */

@@ -5,7 +5,7 @@
 import type { ClusterNetwork } from './contract.ts';
 import type { EtcdSession } from './etcd/session.ts';
 import { hasValue, put, unchanged } from './etcd/txn.ts';
-import { encodeKey, parseKey, prefixOf } from './keys.ts';
+import { encodeKey } from './keys.ts';
 import { chooseSubnet } from './pool.ts';
 import { encodePart } from './values.ts';
 
@@ -38,16 +38,6 @@ export class PartClaims {
 
   constructor(options: PartClaimsOptions) {
     this.#options = options;
-  }
-
-  /** Takes over this host's parts from entries that an earlier run saved. */
-  restore(saved: readonly { key: string; text: string }[]): void {
-    const { cluster, id } = this.#options;
-    for (const { key: short, text } of saved) {
-      const key = parseKey(cluster, prefixOf(cluster) + short);
-      if (key?.kind === 'part' && text === encodePart({ id, host: this.#options.hostName }))
-        this.#last.set(key.networkId, key.subnet);
-    }
   }
 
   /** Called when networks or parts have changed. */

@@ -1,11 +1,13 @@
 /** Starts a membership at an endpoint: connect, join, watch. Closes the connection when a step fails. */
 import { announcedAddress, type HostAddresses } from './address.ts';
 import { type ApiListener, announcedApi } from './api.ts';
+import type { Entry } from './etcd/list.ts';
 import { type EtcdAccess, type EtcdSession, openSession } from './etcd/session.ts';
 import type { EtcdEndpoint } from './etcd/url.ts';
 import { openWatch, type WatchStream } from './etcd/watch.ts';
 import { type Joined, type JoinRequest, joinCluster } from './join.ts';
 import { prefixOf } from './keys.ts';
+import { restoreNetworks } from './network-changes.ts';
 
 export interface MembershipRequest extends Omit<JoinRequest, 'address' | 'api' | 'avoid'> {
   access: EtcdAccess;
@@ -13,6 +15,8 @@ export interface MembershipRequest extends Omit<JoinRequest, 'address' | 'api' |
   address: string | undefined;
   addresses: HostAddresses;
   listeners: readonly ApiListener[];
+  /** The networks that this host knew as a member; written again when etcd has lost its data. */
+  networks: readonly Entry[];
 }
 
 /** A connection on which this host is a member. */
@@ -42,6 +46,7 @@ export async function startMembership(
     const location = { address, ...(api === undefined ? {} : { api }), avoid: request.addresses.prefixes() };
     const joined = await joinCluster(session, { ...request, ...location });
     onJoined(address, joined);
+    if (joined.isFirst) joined.snapshot.entries.push(...(await restoreNetworks(session, request.networks)));
     const watch = await openWatchWithTimeout(session, request.cluster, joined.snapshot.revision, stop.signal);
     return { session, address, joined, watch, stop };
   } catch (error) {

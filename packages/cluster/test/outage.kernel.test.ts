@@ -1,10 +1,13 @@
 /** Failures: etcd unreachable, its leader killed, missing responses, expired leases, compacted revisions. */
 import assert from 'node:assert/strict';
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isNetyardError } from '@netyard/core';
 import { inFreshHost } from '@netyard/testkit';
-import { openHost, others, subnetOf, until } from './members.ts';
+import type { KnownNetwork } from '../src/index.ts';
+import { openHost, others, subnetOf, type TestHost, until } from './members.ts';
 import { type PrivateEtcd, startEtcd } from './private-etcd.ts';
 
 const host = inFreshHost(import.meta.url);
@@ -215,4 +218,41 @@ test('missed changes that etcd has compacted are recovered by a new list', host,
   );
   two.cluster.publish([web]);
   await until(one, 'names by watch', () => one.cluster.names().length === 1);
+});
+
+test('when etcd has lost its data, members write the networks again and take their former parts', host, async () => {
+  await using etcd = await startEtcd();
+  const id = 'a'.repeat(64);
+  const network = (one: TestHost): KnownNetwork | undefined => one.cluster.networks().find((each) => each.id === id);
+  const isComplete = (one: TestHost) => (): boolean =>
+    network(one)?.part !== undefined && network(one)?.parts.length === 1;
+  const loseData = async (): Promise<void> => {
+    const [member] = etcd.members;
+    await member?.kill();
+    rmSync(join(etcd.folder, '127.0.0.1'), { recursive: true });
+    await member?.start();
+  };
+  await using one = await openHost(etcd, 'server1');
+  const two = await openHost(etcd, 'server2');
+  await one.cluster.createNetwork({
+    ...{ id, name: 'back', created: 1n, internal: false, attachable: false, options: {}, labels: {} },
+    isTaken: () => false,
+  });
+  for (const each of [one, two]) await until(each, 'the parts', isComplete(each));
+  const before = [one, two].map(network);
+  const connections = (): number => one.reported.filter(({ type }) => type === 'connection').length;
+  const known = connections();
+  await loseData();
+  await until(one, 'connected again', () => connections() >= known + 2);
+  for (const each of [one, two]) await until(each, 'the parts again', isComplete(each));
+  assert.deepEqual([one, two].map(network), before);
+  await two.cluster.close();
+  await one.cluster.close();
+  await loseData();
+  await using again = await openHost(etcd, 'server1');
+  await until(again, 'its part', () => network(again)?.part !== undefined);
+  assert.equal(network(again)?.part, before[0]?.part, 'also by a host that starts');
+  await again.cluster.leave();
+  await using newcomer = await openHost(etcd, 'server3');
+  assert.deepEqual(newcomer.cluster.networks(), [], 'not by a host that was no member');
 });
