@@ -205,7 +205,9 @@ class Parser {
 
   async skipContent(): Promise<void> {
     while (this.#left > 0) await this.#content(this.#left);
-    await this.#exactly(this.#padding);
+    const end = await this.#source.take(this.#padding);
+    // The docker CLI ends a build context without the last padding when it adds a Dockerfile.
+    if (end.length > 0 && end.length < this.#padding) throw truncated();
     this.#padding = 0;
   }
 }

@@ -190,6 +190,12 @@ function record(key: string, value: string): string {
   return `${length}${rest}`;
 }
 
+test('the padding of the last entry may be missing, as in contexts of the docker CLI', async () => {
+  const names: string[] = [];
+  for await (const { header } of tarEntries(inPieces(file.subarray(0, 512 + 3), 100))) names.push(header.name);
+  assert.equal(names.length, 1);
+});
+
 const hostile: [string, Buffer, RegExp][] = [
   ['a wrong checksum', Buffer.from(file).fill('x', 0, 1), /invalid tar header/],
   ['no header at all', Buffer.from('no archive'.repeat(200)), /invalid tar header/],
