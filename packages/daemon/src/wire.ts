@@ -15,7 +15,14 @@ import {
   unmountFileSystem,
 } from '@netyard/kernel';
 import type { NetworkSettings } from '@netyard/network';
-import { openImageContent, openRegistry, openRootFilesystems, openRuntime, type RegistryLogin } from '@netyard/runtime';
+import {
+  openBuilder,
+  openImageContent,
+  openRegistry,
+  openRootFilesystems,
+  openRuntime,
+  type RegistryLogin,
+} from '@netyard/runtime';
 import { type Networks, openNetworks } from '@netyard/sandbox';
 import { makeRoom, openDataRoot, type Store } from '@netyard/store';
 import { followCluster, joinCluster, remoteDirectory, watchAddresses, withClusterBridge } from './cluster.ts';
@@ -132,13 +139,14 @@ async function openEngineOn(opening: Opening, kernel: Kernel, store: Store): Pro
   const containerd = await openContainerd(config, logger, env);
   opened.push(() => containerd.close());
   const { client, ready, own } = containerd;
+  const searchPath = env['PATH'] ?? '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
   const runtime = await openRuntime({
     client,
     ...(ready ? { ready } : {}),
     ...(own ? { own } : {}),
     runtimeName: config.defaultRuntime,
     runtimeRoot: join(config.execRoot, 'runtime'),
-    searchPath: env['PATH'] ?? '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+    searchPath,
     logger,
   });
   opened.push(() => runtime.close());
@@ -159,6 +167,7 @@ async function openEngineOn(opening: Opening, kernel: Kernel, store: Store): Pro
       createImageService({ store, content, registry, archiveLimits, clock, logger, ...neighbours }),
     store,
     settings: engineSettings(config),
+    builder: openBuilder({ dataRoot, searchPath, cgroupParent: config.cgroupParent, archiveLimits }),
     files: { makeFifo, openFifo },
     mounts: { mountFileSystem, unmountFileSystem, mountPoints },
     linkStatistics: (link, ns) => kernel.linkStatistics(link, ns),

@@ -24,6 +24,7 @@ import { withRequestScope } from './http/request-scope.ts';
 import { openRouter, type Route, type Router } from './http/router.ts';
 import { asksForWebSocket } from './http/web-socket.ts';
 import type { ApiOptions } from './options.ts';
+import { buildRoutes } from './routes/build.ts';
 import { captureRoutes } from './routes/capture.ts';
 import { clusterRoutes } from './routes/cluster.ts';
 import { containerArchiveRoutes } from './routes/container-archive.ts';
@@ -112,6 +113,7 @@ export function allRoutes(options: ApiOptions): Route[] {
     ...containerArchiveRoutes(options),
     ...execRoutes(options),
     ...imageRoutes(options),
+    ...buildRoutes(options),
     ...networkRoutes(options),
     ...volumeRoutes(options),
     ...netyardRoutes(options),

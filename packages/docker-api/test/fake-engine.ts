@@ -33,6 +33,9 @@ export function fakeOptions(services: FakeEngine, networks: Partial<Networks> = 
     volumes: strict('volumes', services.volumes),
     networks: strict('networks', services.networks),
     events: strict('events', services.events),
+    build() {
+      throw new NetyardError('internal', 'the test has no build');
+    },
     noteRequest: () => undefined,
     system: strict('system', services.system),
     start: async () => {},

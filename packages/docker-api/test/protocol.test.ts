@@ -56,7 +56,7 @@ test('unknown routes, bad escapes and dots in a path are errors', async (t) => {
 
 test('routes that Netyard does not implement answer so', async (t) => {
   const server = await serve(t, {});
-  for (const path of ['/v1.51/swarm/init', '/v1.51/swarm/join', '/v1.51/build'])
+  for (const path of ['/v1.51/swarm/init', '/v1.51/swarm/join', '/v1.51/session'])
     assert.equal((await server.send('POST', path)).status, 501, path);
   const plugins = await server.send('GET', '/v1.51/plugins');
   assert.deepEqual([plugins.status, JSON.parse(plugins.body)], [200, []]);
@@ -231,7 +231,7 @@ test('error codes become statuses, hints a separate line', async (t) => {
   const started = await server.send('POST', '/containers/a/start');
   assert.deepEqual([started.status, started.body], [304, '']);
   assert.deepEqual((await server.send('POST', '/containers/a/kill')).status, 500);
-  assert.equal((await server.send('POST', '/build')).status, 501);
+  assert.equal((await server.send('POST', '/grpc')).status, 501);
 });
 
 test('login checks the credentials at the registry', async (t) => {

@@ -20,7 +20,7 @@ import type {
   RestartRule,
   VolumeRecord,
 } from './model.ts';
-import type { PathStat, RegistryCredentials, TaskMetrics } from './ports.ts';
+import type { BuildLimits, PathStat, RegistryCredentials, TaskMetrics } from './ports.ts';
 
 export type Filters = ReadonlyMap<string, readonly string[]>;
 
@@ -205,8 +205,31 @@ export interface Progress {
   current?: number;
   total?: number;
   stream?: string;
-  /** { Tag, Digest, Size } after a push */
+  /** { Tag, Digest, Size } after a push, { ID } after a build */
   aux?: Record<string, unknown>;
+  /** The last line of a build that failed; `code`: the exit code of the command. */
+  error?: { code?: number; message: string };
+}
+
+export interface BuildOptions {
+  /** Names for the image. */
+  tags: readonly string[];
+  /** Path in the context; '' for `Dockerfile`. */
+  dockerfile: string;
+  /** '' for the last stage. */
+  target: string;
+  buildArgs: ReadonlyMap<string, string>;
+  labels: Readonly<Record<string, string>>;
+  /** '' or `default`, `none`, `host`, or a network. */
+  networkMode: string;
+  extraHosts: readonly string[];
+  limits: BuildLimits;
+  /** Pull base images that exist here, too. */
+  pull: boolean;
+  /** Report only the id, or what a failed build printed. */
+  quiet: boolean;
+  /** For base images that are pulled, by the registry's host. */
+  credentials: (domain: string) => RegistryCredentials;
 }
 
 export interface ImageService {
@@ -301,6 +324,8 @@ export interface Engine {
   volumes: VolumeService;
   networks: NetworkService;
   events: EventStream;
+  /** `docker build`: throws before the first line when nothing was started. @param context a tar archive */
+  build(context: Readable, options: BuildOptions, signal: AbortSignal): AsyncIterable<Progress>;
   /**
    * Called when a request arrives or is answered: for a while, output of containers that write at full speed gets less
    * CPU.

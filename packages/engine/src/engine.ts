@@ -2,6 +2,7 @@
 import { type Clock, KeyedQueue, type Logger, messageOf } from '@netyard/core';
 import type { LinkStatistics } from '@netyard/kernel';
 import type { ContainerDirectory, Networks } from '@netyard/sandbox';
+import { buildImage, removeBuildLeftovers } from './build/build-image.ts';
 import { BackgroundDeletions } from './containers/background-deletions.ts';
 import { handleExit } from './containers/exit.ts';
 import { HealthMonitors, recordProbe, runProbe } from './containers/healthcheck.ts';
@@ -26,7 +27,7 @@ import { Outputs } from './logs/outputs.ts';
 import { RequestActivity } from './logs/request-activity.ts';
 import type { ContainerRecord, VolumeRecord } from './model.ts';
 import { createNetworkService } from './networks/service.ts';
-import type { ContainerStore, RootFilesystems, Runtime, RuntimeEvent, VolumeStore } from './ports.ts';
+import type { ContainerStore, ImageBuilder, RootFilesystems, Runtime, RuntimeEvent, VolumeStore } from './ports.ts';
 import { hostnameOf } from './processes/hostname.ts';
 import { ContainerIndex, hasProcess, isAlive } from './records/container-index.ts';
 import type { EngineSettings, PipeFiles } from './settings.ts';
@@ -49,6 +50,7 @@ export interface EngineOptions {
   images: (neighbours: ImageCallbacks) => Images;
   store: ContainerStore & VolumeStore & { writeProblem(): string | undefined };
   settings: EngineSettings;
+  builder: ImageBuilder;
   files: PipeFiles;
   mounts: FileSystemMounts;
   /** `Kernel.linkStatistics`. */
@@ -63,6 +65,7 @@ export interface EngineOptions {
 export function openEngine(options: EngineOptions): Engine & { hostNetworks: Networks } {
   const context = openContext(options);
   const { images } = context;
+  const building = { builder: options.builder, images, networks: context.networks };
   const listening: (() => void)[] = [];
   return {
     containers: createContainerService(context),
@@ -71,6 +74,7 @@ export function openEngine(options: EngineOptions): Engine & { hostNetworks: Net
     volumes: createVolumeService(context),
     networks: createNetworkService(context),
     events: context.events,
+    build: (archive, build, signal) => buildImage(building, archive, build, signal),
     noteRequest: () => context.requests.note(),
     system: createSystemService(context),
     hostNetworks: context.networks,
@@ -80,6 +84,9 @@ export function openEngine(options: EngineOptions): Engine & { hostNetworks: Net
         context.runtime.events((event) => dispatch(context, event)),
       );
       await reconcile(context);
+      await removeBuildLeftovers(building).catch((error: unknown) =>
+        context.logger.error('removing what builds left failed', { error: messageOf(error) }),
+      );
       collectGarbage(context); // slow, and no caller needs the result
     },
     async stop({ stopContainers }) {

@@ -1,3 +1,4 @@
+export { type BuilderOptions, openBuilder } from './build/buildah.ts';
 export {
   type ContainerdClient,
   type ContainerdConnection,

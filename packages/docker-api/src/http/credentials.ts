@@ -26,6 +26,18 @@ export function readCredentials(request: IncomingMessage): RegistryCredentials {
   return translateCredentials(parsed.data);
 }
 
+/** Of the header X-Registry-Config, by the registry's host as in the client's config file. Throws `invalid`. */
+export function readRegistryConfig(request: IncomingMessage): (domain: string) => RegistryCredentials {
+  const header = request.headers['x-registry-config'];
+  if (typeof header !== 'string' || header === '') return () => ({});
+  const parsed = z.record(z.string(), credentialsSchema).safeParse(decode(header));
+  if (!parsed.success) throw new NetyardError('invalid', 'invalid X-Registry-Config header: unexpected fields');
+  return (domain) => {
+    const found = parsed.data[domain === 'docker.io' ? 'https://index.docker.io/v1/' : domain];
+    return found ? translateCredentials(found) : {};
+  };
+}
+
 /** `auth` is `username:password` in base64. */
 export function translateCredentials({ auth, ...given }: z.output<typeof credentialsSchema>): RegistryCredentials {
   const [username = '', ...password] = Buffer.from(auth, 'base64').toString().split(':');
@@ -42,6 +54,8 @@ function decode(header: string): unknown {
   try {
     return JSON.parse(Buffer.from(header, 'base64url').toString());
   } catch (cause) {
-    throw new NetyardError('invalid', 'invalid X-Registry-Auth header: not base64url-encoded JSON', { cause });
+    throw new NetyardError('invalid', 'invalid registry credentials in the header: not base64url-encoded JSON', {
+      cause,
+    });
   }
 }

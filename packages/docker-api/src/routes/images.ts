@@ -1,5 +1,4 @@
 /** Docker's routes for images. */
-import { finished } from 'node:stream/promises';
 import { isNetyardError, NetyardError } from '@netyard/core';
 import type { Progress, RegistryCredentials } from '@netyard/engine';
 import { readJson, readOptionalJson } from '../http/body.ts';
@@ -201,16 +200,7 @@ function absentRoutes(): Route[] {
       throw new NetyardError('not-implemented', `Netyard does not ${what}`, { hint });
     };
   };
-  const build = 'build the image elsewhere (buildah, docker buildx) and load it with `docker load`';
   return [
-    // The docker CLI reads the response only after it has sent the whole build context.
-    route('POST', '/build', async (exchange) => {
-      await finished(exchange.request.resume());
-      await absent('build images', build)(exchange);
-    }),
-    // `docker system prune` calls it. There is no build cache.
-    route('POST', '/build/prune', (exchange) => sendJson(exchange, 200, { CachesDeleted: null, SpaceReclaimed: 0 })),
-    route('POST', '/session', absent('build images', build)),
     route('GET', '/images/search', absent('search registries', 'search on the website of the registry')),
     route('GET', '/distribution/:name/json', absent('inspect images in registries', 'pull the image first')),
   ];

@@ -11,7 +11,7 @@ import type { RequestContext } from '../http/request-context.ts';
 const MEBI = 1024 * 1024;
 
 export function translateProgress(progress: Progress): JSONMessage {
-  const { id, status, current, total, stream, aux } = progress;
+  const { id, status, current, total, stream, aux, error } = progress;
   const detail = { ...(current === undefined ? {} : { current }), ...(total === undefined ? {} : { total }) };
   return {
     ...(stream === undefined ? {} : { stream }),
@@ -20,6 +20,7 @@ export function translateProgress(progress: Progress): JSONMessage {
     ...(current === undefined ? {} : { progress: drawBar(current, total) }),
     ...(id === undefined ? {} : { id }),
     ...(aux === undefined ? {} : { aux }),
+    ...(error === undefined ? {} : { errorDetail: error, error: error.message }),
   };
 }
 

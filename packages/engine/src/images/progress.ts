@@ -1,7 +1,11 @@
 /** Progress lines of background work, as an async iterable. */
 import type { Progress } from '../contract.ts';
 
-export type Report = (line: Progress) => void;
+/** The promise, if any, resolves when the reader has caught up; a reporter of many lines waits for it. */
+export type Report = (line: Progress) => Promise<void> | undefined;
+
+/** Lines that may be unread before reporters should wait. */
+const mostUnread = 256;
 
 /**
  * Runs `work` when the first line is requested. A reader that stops early, or `outer`, aborts it; either way the
@@ -16,11 +20,13 @@ export async function* progressOf(
   const lines: Progress[] = [];
   let wake: (() => void) | undefined;
   let ended = false;
+  let caughtUp = Promise.withResolvers<void>();
   const report: Report = (line) => {
     const last = lines.findIndex((other) => isCount(line) && other.id === line.id && other.status === line.status);
     if (last >= 0) lines[last] = line;
     else lines.push(line);
     wake?.();
+    return lines.length < mostUnread ? undefined : caughtUp.promise;
   };
   const running = work(report, signal).finally(() => {
     ended = true;
@@ -29,7 +35,10 @@ export async function* progressOf(
   running.catch(() => undefined); // thrown below, after the lines before it are delivered
   try {
     for (;;) {
-      yield* lines.splice(0);
+      const unread = lines.splice(0);
+      caughtUp.resolve();
+      caughtUp = Promise.withResolvers();
+      yield* unread;
       if (lines.length > 0) continue;
       if (ended) break;
       await new Promise<void>((resolve) => {
@@ -39,6 +48,7 @@ export async function* progressOf(
     await running;
   } finally {
     stop.abort();
+    caughtUp.resolve();
     await running.catch(() => undefined);
   }
 }
@@ -48,7 +58,7 @@ const isCount = (line: Progress): boolean => line.id !== undefined && line.curre
 /** Passes the stream through and counts its bytes; reported every `step` bytes and at the end. */
 export async function* counted(
   stream: AsyncIterable<Uint8Array>,
-  reportStep: (bytes: number) => void,
+  reportStep: (bytes: number) => unknown,
   step = 512 * 1024,
 ): AsyncGenerator<Uint8Array> {
   let bytes = 0;

@@ -203,7 +203,7 @@ async function fetchLayer(
     report({ id, status: 'Already exists' });
     return 'present';
   }
-  const reportStep = (current: number): void => report({ id, status: 'Downloading', current, total: layer.size });
+  const reportStep = (current: number) => report({ id, status: 'Downloading', current, total: layer.size });
   await fetchBlob({ ...fetching, request: { ...fetching.request, signal } }, layer, reportStep);
   report({ id, status: 'Verifying Checksum' });
   report({ id, status: 'Download complete' });
@@ -217,7 +217,7 @@ function isKnown(images: readonly ImageRecord[], layer: { digest: string; chainI
   );
 }
 
-async function fetchBlob(fetching: Fetching, blob: Descriptor, reportStep: (bytes: number) => void): Promise<void> {
+async function fetchBlob(fetching: Fetching, blob: Descriptor, reportStep: (bytes: number) => unknown): Promise<void> {
   const { parts, request, remote, adding } = fetching;
   if (await parts.content.has(blob.digest)) return;
   const stream = parts.registry.fetchBlob(remote, blob.digest, request.credentials, request.signal);

@@ -111,7 +111,7 @@ async function pushLayer(
     report({ id, status: 'Layer already exists' });
     return blob;
   }
-  const reportStep = (current: number): void => report({ id, status: 'Pushing', current, total: blob.size });
+  const reportStep = (current: number) => report({ id, status: 'Pushing', current, total: blob.size });
   const body = counted(parts.content.read(blob.digest), reportStep);
   await parts.registry.pushBlob(remote, blob, body, request.credentials, signal);
   report({ id, status: 'Pushed' });

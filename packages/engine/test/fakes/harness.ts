@@ -75,6 +75,7 @@ export async function openHarness(
       settings,
       networks: (containers) => parts.networks.build(containers),
       images: () => ({ ...fakeImages(image), ...(more.commit ? { commit: more.commit } : {}) }),
+      builder: { open: unexpected('open'), removeLeftovers: async () => undefined },
       files: { makeFifo, openFifo },
       mounts: parts.mounts,
       linkStatistics: unexpected('linkStatistics'),

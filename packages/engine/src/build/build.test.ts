@@ -1,0 +1,135 @@
+/** Dockerfiles as the daemon reads them, and buildah's output as Docker's; messages of dockerd 28.5.2. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { commandOf, imagesOf, parseDockerfile, stagesUntil, textUntil } from './dockerfile.ts';
+import { BuildOutput } from './output.ts';
+
+const none = new Map<string, string>();
+const parse = (text: string, buildArgs: ReadonlyMap<string, string> = none) =>
+  parseDockerfile(text, 'Dockerfile', buildArgs);
+
+const text = `# comment
+ARG BASE=netyard-test
+FROM --platform=linux/amd64 \${BASE}:1 AS Build
+RUN echo a \\
+  # in between
+
+  && echo b
+COPY --from=tools:2 /x /y
+RUN <<EOF
+FROM nothing
+EOF
+FROM build AS test
+from scratch
+COPY --chown=1 --from=build /a /b
+COPY --from=0 /c /d
+RUN --mount=type=bind,from=busybox,target=/m true
+`;
+
+test('stages, steps and images are read', () => {
+  const dockerfile = parse(text);
+  assert.deepEqual(
+    dockerfile.stages.map(({ name, base, steps }) => [name, base, steps.length]),
+    [
+      ['build', 'netyard-test:1', 4],
+      ['test', 'build', 1],
+      ['', 'scratch', 4],
+    ],
+  );
+  assert.equal(dockerfile.stages[0]?.steps[1]?.text, 'RUN echo a   && echo b');
+  assert.deepEqual(imagesOf(dockerfile.stages), ['netyard-test:1', 'tools:2', 'busybox']);
+  assert.deepEqual(imagesOf(parse(text, new Map([['BASE', 'other']])).stages).slice(0, 1), ['other:1']);
+});
+
+test('a target is a name or a number, and ends the text', () => {
+  const dockerfile = parse(text);
+  const until = (target: string) => textUntil(text, dockerfile, stagesUntil(dockerfile, target));
+  assert.equal(until('TEST'), text.slice(0, text.indexOf('\nfrom scratch')));
+  assert.equal(until('0'), text.slice(0, text.indexOf('\nFROM build AS test')));
+  assert.equal(until(''), text);
+  assert.throws(() => until('none'), { message: 'target stage "none" could not be found' });
+});
+
+test('invalid Dockerfiles are rejected with the messages of Docker', () => {
+  const cases: [string, string][] = [
+    ['', 'the Dockerfile (Dockerfile) cannot be empty'],
+    ['FROM a\nFOO x', 'dockerfile parse error on line 2: unknown instruction: FOO (did you mean FROM?)'],
+    ['FROM a\nNONSENSE x', 'dockerfile parse error on line 2: unknown instruction: NONSENSE'],
+    ['RUN x', 'no build stage in current context'],
+    ['ARG A=1', 'No image was generated. Is your Dockerfile empty?'],
+    ['FROM', 'dockerfile parse error on line 1: FROM requires either one or three arguments'],
+    ['FROM a b', 'dockerfile parse error on line 1: FROM requires either one or three arguments'],
+    ['ARG B\nFROM $B', 'dockerfile parse error on line 2: base name ($B) should not be blank'],
+  ];
+  for (const [source, message] of cases) assert.throws(() => parse(source), { code: 'invalid', message }, source);
+});
+
+test('a command is shown as Docker shows it', () => {
+  assert.equal(commandOf('exit 7', ['/bin/sh', '-c']), '/bin/sh -c exit 7');
+  assert.equal(commandOf('--mount=type=tmpfs,target=/x false', ['sh', '-ec']), 'sh -ec false');
+  assert.equal(commandOf('["sh", "-c", "exit 3"]', ['/bin/sh', '-c']), 'sh -c exit 3');
+});
+
+const outputOf = (source: string, lines: readonly string[]) => {
+  const dockerfile = parse(source);
+  const output = new BuildOutput(dockerfile, dockerfile.stages, false);
+  return { shown: lines.flatMap((line) => output.add(line)).join(''), error: output.error() };
+};
+
+test('steps are counted over all stages', () => {
+  const { shown } = outputOf('ARG B=x\nFROM $B AS one\nRUN a\nFROM one\nCMD b', [
+    '[1/2] STEP 1/2: FROM x AS one',
+    '[1/2] STEP 2/2: RUN a',
+    'output of a',
+    'time="2026-01-01" level=warning msg="of no interest"',
+    `--> ${'a'.repeat(64)}`,
+    `[2/2] STEP 1/2: FROM ${'a'.repeat(64)}`,
+    '[2/2] STEP 2/2: CMD b',
+    '[2/2] COMMIT',
+    'Getting image source signatures',
+    '[Warning] one or more build args were not consumed: [Z]',
+    'b'.repeat(64),
+  ]);
+  assert.equal(
+    shown,
+    [
+      'Step 1/5 : ARG B=x',
+      'Step 2/5 : FROM $B AS one',
+      'Step 3/5 : RUN a',
+      'output of a',
+      ' ---> aaaaaaaaaaaa',
+      'Step 4/5 : FROM one',
+      'Step 5/5 : CMD b',
+      '[Warning] One or more build-args [Z] were not consumed',
+      '',
+    ].join('\n'),
+  );
+});
+
+test('errors have Docker’s words and the exit code', () => {
+  const failed = (source: string, ...lines: string[]) => outputOf(source, lines);
+  const run = failed(
+    'FROM x\nSHELL ["/bin/bash", "-c"]\nRUN exit 7',
+    'STEP 1/3: FROM x',
+    'STEP 2/3: SHELL ["/bin/bash", "-c"]',
+    'STEP 3/3: RUN exit 7',
+    'Error: this is what the command printed',
+    'Error: building at STEP "RUN exit 7": while running runtime: exit status 7',
+  );
+  assert.ok(run.shown.endsWith('Error: this is what the command printed\n'));
+  assert.deepEqual(run.error, {
+    code: 7,
+    message: "The command '/bin/bash -c exit 7' returned a non-zero code: 7",
+  });
+  const copy = failed(
+    'FROM x\nCOPY missing /',
+    'STEP 1/2: FROM x',
+    'STEP 2/2: COPY missing /',
+    'Error: building at STEP "COPY missing /": checking on sources under "/c": copier: stat: "/missing": no such file or directory',
+  );
+  assert.deepEqual(copy.error, {
+    message:
+      'COPY failed: file not found in build context or excluded by .dockerignore: stat missing: file does not exist',
+  });
+  assert.deepEqual(failed('FROM x', 'time="x" level=error msg="the \\"reason\\""').error, { message: 'the "reason"' });
+});
