@@ -37,11 +37,11 @@ function compareBridges(api: Api, { links, routes }: Observed): string[] {
   const networks = bridgesOf(api);
   const isBridge = ({ linkinfo }: Observed['links'][number]): boolean => linkinfo?.info_kind === 'bridge';
   const found = links.filter(isBridge);
-  const addresses = found.flatMap(({ ifname, addr_info: list = [] }) =>
-    list.filter(({ family }) => family === 'inet').map(({ local, prefixlen }) => `${ifname} ${local}/${prefixlen}`),
-  );
+  const addresses = found.flatMap((link) => globalAddresses(link).map((address) => `${link.ifname} ${address}`));
   const own = new Set(found.map(({ ifname }) => ifname));
-  const subnetRoutes = routes.filter(({ dev }) => own.has(dev ?? '')).map(({ dst, dev }) => `${dev} ${dst}`);
+  const subnetRoutes = routes
+    .filter(({ dst, dev }) => own.has(dev ?? '') && !isLinkLocal(dst))
+    .map(({ dst, dev }) => `${dev} ${dst}`);
   return [
     ...sameLists('bridges', networks.map(bridgeLink), [...own]),
     ...sameLists(
@@ -51,22 +51,30 @@ function compareBridges(api: Api, { links, routes }: Observed): string[] {
     ),
     ...sameLists(
       'bridge addresses',
-      networks.map((network) => `${bridgeLink(network)} ${gatewayOf(network)}/${lengthOf(network)}`),
+      networks.flatMap((network) =>
+        poolsOf(network).map(
+          ({ Subnet: subnet, Gateway: gateway }) => `${bridgeLink(network)} ${gateway}/${subnet.split('/')[1]}`,
+        ),
+      ),
       addresses,
     ),
     ...sameLists(
       'routes',
-      networks.map((network) => `${bridgeLink(network)} ${subnetOf(network)}`),
+      networks.flatMap((network) => poolsOf(network).map(({ Subnet: subnet }) => `${bridgeLink(network)} ${subnet}`)),
       subnetRoutes,
     ),
   ];
 }
 
-const poolOf = (network: ApiNetwork): { Subnet: string; Gateway?: string } =>
-  network.IPAM.Config?.[0] ?? { Subnet: 'none' };
-const subnetOf = (network: ApiNetwork): string => poolOf(network).Subnet;
-const gatewayOf = (network: ApiNetwork): string => poolOf(network).Gateway ?? 'none';
-const lengthOf = (network: ApiNetwork): string => subnetOf(network).split('/')[1] ?? '';
+const poolsOf = (network: ApiNetwork): { Subnet: string; Gateway?: string }[] => network.IPAM.Config ?? [];
+
+const isLinkLocal = (address: string): boolean => /^(fe80:|ff00:)/.test(address);
+
+/** With prefix lengths; without those of loopback and those that IPv6 gives each interface. */
+const globalAddresses = ({ addr_info: list = [] }: Observed['links'][number]): string[] =>
+  list.filter(({ scope }) => scope === 'global').map(({ local, prefixlen }) => `${local}/${prefixlen}`);
+
+const isOf = (family: 'ip' | 'ip6', address: string): boolean => address.includes(':') === (family === 'ip6');
 
 /** The lab host's own. */
 const uplink = 'ens33';
@@ -82,19 +90,23 @@ const endpointsOf = (containers: readonly ApiContainer[]): NamedEndpoint[] =>
     Object.entries(container.NetworkSettings.Networks).map(([network, endpoint]) => ({ container, network, endpoint })),
   );
 
-const addressesOf = ({ NetworkSettings: { Networks: networks } }: ApiContainer): string[] =>
-  Object.values(networks).map(({ IPAddress: address }) => address);
+const addressesOf = ({ IPAddress: v4, GlobalIPv6Address: v6 }: ApiEndpoint): string[] =>
+  [v4, v6].filter((address) => address !== '');
+
+const allAddresses = ({ NetworkSettings: { Networks: networks } }: ApiContainer): string[] =>
+  Object.values(networks).flatMap(addressesOf);
 
 /** The two lists of the API agree, and each bridge has a port per endpoint. */
 function compareEndpoints(api: Api, running: readonly ApiContainer[], { links }: Observed): string[] {
   const endpoints = endpointsOf(running);
   const ofContainers = endpoints.map(
-    ({ container, network, endpoint }) => `${network} ${container.Id} ${endpoint.IPAddress} ${endpoint.MacAddress}`,
+    ({ container, network, endpoint }) => `${network} ${container.Id} ${addressesOf(endpoint)} ${endpoint.MacAddress}`,
   );
   const ofNetworks = api.networks.flatMap(({ Name: name, Containers: members }) =>
-    Object.entries(members ?? {}).map(
-      ([id, { IPv4Address: address, MacAddress: mac }]) => `${name} ${id} ${address.split('/')[0]} ${mac}`,
-    ),
+    Object.entries(members ?? {}).map(([id, { IPv4Address: v4, IPv6Address: v6, MacAddress: mac }]) => {
+      const addresses = [v4, v6].filter((address) => address !== '').map((address) => address.split('/')[0]);
+      return `${name} ${id} ${addresses} ${mac}`;
+    }),
   );
   const veths = links.filter(({ ifname, linkinfo }) => ifname !== uplink && linkinfo?.info_kind === 'veth');
   return [
@@ -122,28 +134,83 @@ function compareNamespaces(running: readonly ApiContainer[], { namespaces }: Obs
 
 function compareNamespace(
   { Name: name, NetworkSettings: settings }: ApiContainer,
-  { links, routes }: { links: Observed['links']; routes: { dst: string; gateway?: string }[] },
+  { links, routes }: { links: Observed['links']; routes: Observed['routes'] },
 ): string[] {
   const endpoints = Object.values(settings.Networks);
-  const found = links.flatMap(({ addr_info: list = [] }) =>
-    list.filter(({ family, local }) => family === 'inet' && local !== '127.0.0.1'),
-  );
-  const gateways = endpoints.map(({ Gateway: gateway }) => gateway).filter((gateway) => gateway !== '');
+  const gateways = endpoints.flatMap(({ Gateway: v4, IPv6Gateway: v6 }) => [v4, v6].filter((one) => one !== ''));
   const defaults = routes.filter(({ dst }) => dst === 'default').map(({ gateway }) => gateway ?? '');
-  const isRight = defaults.length <= 1 && defaults.every((gateway) => gateways.includes(gateway));
   return [
-    ...sameLists(
-      `${name}: addresses`,
-      endpoints.map(({ IPAddress: address, IPPrefixLen: length }) => `${address}/${length}`),
-      found.map(({ local, prefixlen }) => `${local}/${prefixlen}`),
-    ),
-    ...(isRight && defaults.length === Math.min(1, gateways.length)
-      ? []
-      : [`${name}: default routes via ${defaults.join(', ')}, gateways ${gateways.join(', ')}`]),
+    ...sameLists(`${name}: addresses`, endpoints.flatMap(prefixesOf), links.flatMap(globalAddresses)),
+    ...compareDefaultRoute(`${name}: default route`, 'ip', gateways, defaults),
+    ...compareDefaultRoute(`${name}: IPv6 default route`, 'ip6', gateways, defaults),
   ];
 }
 
-function compareElements(api: Api, running: readonly ApiContainer[], { elements, links }: Observed): string[] {
+const prefixesOf = (one: ApiEndpoint): string[] => [
+  ...(one.IPAddress === '' ? [] : [`${one.IPAddress}/${one.IPPrefixLen}`]),
+  ...(one.GlobalIPv6Address === '' ? [] : [`${one.GlobalIPv6Address}/${one.GlobalIPv6PrefixLen}`]),
+];
+
+/** Through one of the gateways, if there are any. */
+function compareDefaultRoute(
+  what: string,
+  family: 'ip' | 'ip6',
+  gateways: readonly string[],
+  defaults: readonly string[],
+): string[] {
+  const [possible, found] = [gateways, defaults].map((list) => list.filter((address) => isOf(family, address)));
+  const isRight =
+    found?.length === Math.min(1, possible?.length ?? 0) && found.every((gateway) => possible?.includes(gateway));
+  return isRight ? [] : [`${what} via ${found?.join(', ')}, gateways ${possible?.join(', ')}`];
+}
+
+function compareElements(api: Api, running: readonly ApiContainer[], observed: Observed): string[] {
+  return [
+    ...compareNetworkElements(api, observed, 'ip'),
+    ...compareNetworkElements(api, observed, 'ip6'),
+    ...compareEndpointElements(api, running, observed),
+  ];
+}
+
+const isolates = ({ Options: options }: ApiNetwork): boolean =>
+  options?.['com.docker.network.bridge.enable_icc'] === 'false';
+
+/** In `ip netyard` all bridges, in `ip6 netyard` those of networks with IPv6. */
+function compareNetworkElements(api: Api, { elements }: Observed, family: 'ip' | 'ip6'): string[] {
+  const hasFamily = (network: ApiNetwork): boolean => family === 'ip' || poolsIn(network).length > 0;
+  const poolsIn = (network: ApiNetwork) => poolsOf(network).filter(({ Subnet: subnet }) => isOf(family, subnet));
+  const networks = bridgesOf(api).filter(hasFamily);
+  const keys = (set: string): string[] =>
+    elements.filter((one) => one.family === family && one.set === set).map(({ values }) => values.join(' '));
+  const same = (set: string, expected: readonly string[], found = keys(set)): string[] =>
+    sameLists(`set ${set} of ${family}`, expected, found);
+  const [isolated, internal] = [isolates, ({ Internal: is }: ApiNetwork) => is].map((is) => networks.filter(is));
+  return [
+    ...same('bridges', networks.map(bridgeLink)),
+    ...same('internal_bridges', (internal ?? []).map(bridgeLink)),
+    ...same(
+      'no_icc_bridges',
+      (isolated ?? []).map((network) => `${bridgeLink(network)} ${bridgeLink(network)}`),
+    ),
+    ...same(
+      'gateways',
+      networks.flatMap(poolsIn).map(({ Gateway: gateway }) => gateway ?? 'none'),
+    ),
+    ...same(
+      'masqueraded',
+      networks
+        .filter(({ Internal: is }) => !is)
+        .flatMap((network) => poolsIn(network).map(({ Subnet: subnet }) => subnet)),
+      [
+        ...keys('masqueraded'),
+        ...keys('masqueraded_24').map((subnet) => `${subnet}/24`),
+        ...keys('masqueraded_64').map((subnet) => `${subnet}/64`),
+      ],
+    ),
+  ];
+}
+
+function compareEndpointElements(api: Api, running: readonly ApiContainer[], { elements, links }: Observed): string[] {
   const networks = bridgesOf(api);
   const masters = new Map(links.map(({ ifname, master }) => [ifname, master ?? '']));
   const keys = (set: string): string[] =>
@@ -151,38 +218,21 @@ function compareElements(api: Api, running: readonly ApiContainer[], { elements,
   const user = networks.filter(({ Name: name }) => name !== 'bridge');
   const linkOf = new Map(networks.map((network) => [network.Name, bridgeLink(network)]));
   const checked = endpointsOf(running).filter(({ network }) => user.some(({ Name: name }) => name === network));
-  const isIsolated = ({ Options: options }: ApiNetwork): boolean =>
-    options?.['com.docker.network.bridge.enable_icc'] === 'false';
-  const isolated = networks.filter(isIsolated).map(bridgeLink);
+  const isolated = networks.filter(isolates).map(bridgeLink);
   const ports = running.flatMap(({ NetworkSettings: { Ports: list } }) =>
     Object.values(list ?? {}).flatMap((bindings) => (bindings ?? []).map(({ HostPort: port }) => port)),
   );
   const ofBridge = (names: readonly string[]): string[] =>
     names.map((name) => masters.get(name) ?? `${name} (deleted)`);
   return [
-    ...sameLists('set bridges', networks.map(bridgeLink), keys('bridges')),
-    ...sameLists(
-      'set internal_bridges',
-      networks.filter(({ Internal: internal }) => internal).map(bridgeLink),
-      keys('internal_bridges'),
-    ),
-    ...sameLists(
-      'set no_icc_bridges',
-      isolated.map((link) => `${link} ${link}`),
-      keys('no_icc_bridges'),
-    ),
-    ...sameLists('set gateways', networks.map(gatewayOf), keys('gateways')),
-    ...sameLists('set masqueraded', networks.filter(({ Internal: internal }) => !internal).map(subnetOf), [
-      ...keys('masqueraded'),
-      ...keys('masqueraded_24').map((subnet) => `${subnet}/24`),
-    ]),
     ...sameLists(
       'set endpoint_addresses',
       checked.flatMap(({ container, network, endpoint }) =>
-        addressesOf(container).map((address) => `${linkOf.get(network)} ${endpoint.MacAddress} ${address}`),
+        allAddresses(container).map((address) => `${linkOf.get(network)} ${endpoint.MacAddress} ${address}`),
       ),
       elements
-        .filter(({ set }) => set === 'endpoint_addresses')
+        .filter(({ set }) => set === 'endpoint_addresses' || set === 'endpoint_addresses6')
+        .filter(({ values }) => !isLinkLocal(values[2] ?? '')) // derived from the MAC
         .map(({ values: [link = '', ...rest] }) => [...ofBridge([link]), ...rest].join(' ')),
     ),
     ...sameCounts('set checked_ports', checked.length, keys('checked_ports').length),
@@ -194,7 +244,9 @@ function compareElements(api: Api, running: readonly ApiContainer[], { elements,
     ...sameLists(
       'published ports',
       ports,
-      elements.filter(({ set }) => set === 'published_any').map(({ values }) => values[1] ?? ''),
+      elements
+        .filter(({ family, set }) => family === 'ip' && set === 'published_any')
+        .map(({ values }) => values[1] ?? ''),
     ),
   ];
 }
@@ -208,8 +260,8 @@ function compareLeases({ networks, containers }: Api, { leases }: Observed): str
   const held = endpointsOf(containers).flatMap(({ container, network, endpoint }) => {
     const id = networks.find(({ Name: name }) => name === network)?.Id ?? '';
     const requested = endpoint.IPAMConfig?.IPv4Address;
-    const address = container.State.Running ? endpoint.IPAddress : requested;
-    return address && known.has(id) ? [`${network} ${address} ${container.Id}`] : [];
+    const addresses = container.State.Running ? addressesOf(endpoint) : requested ? [requested] : [];
+    return known.has(id) ? addresses.map((address) => `${network} ${address} ${container.Id}`) : [];
   });
   const nameOf = (id: string): string => networks.find((network) => network.Id === id)?.Name ?? `removed ${id}`;
   return sameLists(

@@ -22,7 +22,8 @@ export interface CycleResult extends LoadResult {
 
 export interface CrashResult {
   cycles: CycleResult[];
-  ping: PingResult;
+  /** Over IPv4 and IPv6. */
+  pings: PingResult[];
   /** Failures at the end, when everything is removed. */
   failures: string[];
 }
@@ -38,7 +39,7 @@ export async function runCrashes({ cycles, seed, report }: CrashOptions): Promis
   const host = await openHost('netyard', { images: ['netyard-test'] });
   try {
     const before = await takeEmptyInventory(host);
-    const ping = await startSteadyPair(host);
+    const pings = await startSteadyPair(host);
     const slots = { containers: newContainerSlots(6), networks: newNetworkSlots() };
     const results: CycleResult[] = [];
     for (let cycle = 1; cycle <= cycles; cycle += 1) {
@@ -46,26 +47,28 @@ export async function runCrashes({ cycles, seed, report }: CrashOptions): Promis
       results.push(result);
       report(cycle, result);
     }
-    const pinged = await ping.stop();
+    const pinged = await Promise.all(pings.map((ping) => ping.stop()));
     const failures = await removeAll(host);
     await untilInventory(host, before, ['links', 'namespaces', 'routes']).catch((error: Error) =>
       failures.push(`left behind: ${error.message}`),
     );
-    return { cycles: results, ping: pinged, failures };
+    return { cycles: results, pings: pinged, failures };
   } finally {
     await host.close();
   }
 }
 
-/** Two containers that are never changed; one pings the other by address. */
-async function startSteadyPair(host: TestHost): Promise<Ping> {
-  await host.docker('network', 'create', '--subnet', '10.77.0.0/24', 'steady');
+/** Two containers that are never changed; one pings the other by both its addresses. */
+async function startSteadyPair(host: TestHost): Promise<Ping[]> {
+  await host.docker('network', 'create', '--ipv6', '--subnet', '10.77.0.0/24', 'steady');
   for (const name of ['steady-a', 'steady-b'])
     await host.docker('run', '-d', '--name', name, '--net', 'steady', 'netyard-test', 'sleep', '100000');
   const { containers } = await readApi(host);
   const find = (name: string): ApiContainer | undefined => containers.find((one) => one.Name === name);
-  const address = find('/steady-b')?.NetworkSettings.Networks['steady']?.IPAddress ?? '';
-  return await Ping.start(host, address, find('/steady-a')?.NetworkSettings.SandboxKey);
+  const to = find('/steady-b')?.NetworkSettings.Networks['steady'];
+  const from = find('/steady-a')?.NetworkSettings.SandboxKey;
+  const addresses = [to?.IPAddress ?? '', to?.GlobalIPv6Address ?? ''];
+  return await Promise.all(addresses.map((address) => Ping.start(host, address, from)));
 }
 
 async function runCycle(host: TestHost, slots: Slots, random: () => number): Promise<CycleResult> {
@@ -133,8 +136,9 @@ function neighboursOf({ containers, networks }: Api, from: ApiContainer): { name
     .flatMap((to) =>
       open.flatMap(({ Name: network }) => {
         const isCommon = network in from.NetworkSettings.Networks && network in to.NetworkSettings.Networks;
-        const address = isCommon ? (to.NetworkSettings.Networks[network]?.IPAddress ?? '') : '';
-        return isCommon ? [{ name: `${to.Name.slice(1)}.${network}`, address }] : [];
+        const endpoint = isCommon ? to.NetworkSettings.Networks[network] : undefined;
+        const address = endpoint?.IPAddress || endpoint?.GlobalIPv6Address;
+        return address ? [{ name: `${to.Name.slice(1)}.${network}`, address }] : [];
       }),
     );
 }

@@ -24,8 +24,11 @@ root; 500 cycles (the default) take about 30 minutes.\n`);
     report: (cycle, one) => process.stdout.write(`${String(cycle).padStart(4)}  ${describe(one)}\n`),
   });
   process.stdout.write(`\n${summary(result)}`);
-  const failed = result.cycles.some(({ failures }) => failures.length > 0);
-  process.exitCode = failed || result.failures.length + result.ping.lost.length > 0 ? 1 : 0;
+  const isFailed =
+    result.cycles.some(({ failures }) => failures.length > 0) ||
+    result.failures.length > 0 ||
+    result.pings.some(({ lost }) => lost.length > 0);
+  process.exitCode = isFailed ? 1 : 0;
 }
 
 function describe(result: CycleResult): string {
@@ -35,7 +38,7 @@ function describe(result: CycleResult): string {
   return [`${numbers}; ${killed}`, ...failures.map((line) => `        ${line}`)].join('\n');
 }
 
-function summary({ cycles, ping, failures }: CrashResult): string {
+function summary({ cycles, pings, failures }: CrashResult): string {
   const interrupted = new Map<string, number>();
   for (const name of cycles.flatMap((cycle) => cycle.interrupted))
     interrupted.set(name, (interrupted.get(name) ?? 0) + 1);
@@ -45,7 +48,9 @@ function summary({ cycles, ping, failures }: CrashResult): string {
     `${cycles.length} cycles, ${failed} with failures`,
     `${sum(({ succeeded }) => succeeded)} operations, ${sum(({ rejected }) => rejected)} rejected`,
     `killed in: ${[...interrupted].map(([name, count]) => `${name} ${count}`).join(', ')}`,
-    `ping: ${ping.sent} packets, ${ping.lost.length} lost`,
+    ...pings.map(
+      ({ sent, lost }, index) => `ping over IPv${index === 0 ? 4 : 6}: ${sent} packets, ${lost.length} lost`,
+    ),
     ...failures.map((line) => `at the end: ${line}`),
     '',
   ].join('\n');

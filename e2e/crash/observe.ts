@@ -13,7 +13,7 @@ export interface ApiNetwork {
   Internal: boolean;
   Options: Record<string, string> | null;
   IPAM: { Config: { Subnet: string; Gateway?: string }[] | null };
-  Containers: Record<string, { Name: string; MacAddress: string; IPv4Address: string }> | null;
+  Containers: Record<string, { Name: string; MacAddress: string; IPv4Address: string; IPv6Address: string }> | null;
 }
 
 export interface ApiEndpoint {
@@ -21,6 +21,9 @@ export interface ApiEndpoint {
   IPAddress: string;
   IPPrefixLen: number;
   Gateway: string;
+  GlobalIPv6Address: string;
+  GlobalIPv6PrefixLen: number;
+  IPv6Gateway: string;
   MacAddress: string;
   IPAMConfig: { IPv4Address?: string } | null;
 }
@@ -46,10 +49,17 @@ export interface HostLink {
   master?: string;
   ifalias?: string;
   linkinfo?: { info_kind?: string };
-  addr_info?: { family: string; local: string; prefixlen: number }[];
+  addr_info?: { family: string; local: string; prefixlen: number; scope: string }[];
+}
+
+export interface Route {
+  dst: string;
+  dev?: string;
+  gateway?: string;
 }
 
 export interface Element {
+  family: 'ip' | 'ip6' | 'bridge';
   set: string;
   /** The parts of the key, and of the value in a map. */
   values: string[];
@@ -57,10 +67,11 @@ export interface Element {
 
 export interface Observed {
   links: HostLink[];
-  routes: { dst: string; dev?: string; gateway?: string }[];
+  /** Of both families. */
+  routes: Route[];
   elements: Element[];
   /** Addresses and routes by path of a namespace. */
-  namespaces: Map<string, { links: HostLink[]; routes: { dst: string; gateway?: string }[] }>;
+  namespaces: Map<string, { links: HostLink[]; routes: Route[] }>;
   /** Ids of containers that have a shim, a mount, a control group, a layer. */
   shims: string[];
   mounts: string[];
@@ -83,10 +94,11 @@ export async function readApi(host: TestHost): Promise<Api> {
 
 /** Prints one line for each: name, a tab, JSON or text. */
 const observeLine = (dataFolder: string): string => `
-  echo "links	$(ip -j -d address)"; echo "routes	$(ip -j route)"
-  echo "ip	$(nft -j list table ip netyard)"; echo "bridge	$(nft -j list table bridge netyard)"
+  echo "links	$(ip -j -d address)"; echo "routes	$(ip -j route)"; echo "routes6	$(ip -j -6 route)"
+  echo "ip	$(nft -j list table ip netyard)"; echo "ip6	$(nft -j list table ip6 netyard)"; echo "bridge	$(nft -j list table bridge netyard)"
   for ns in /run/netns/*; do [ -e $ns ] || continue
     echo "ns $ns	$(nsenter --net=$ns ip -j address)"; echo "ns-routes $ns	$(nsenter --net=$ns ip -j route)"
+    echo "ns-routes6 $ns	$(nsenter --net=$ns ip -j -6 route)"
   done
   ids() { grep -oE '[0-9a-f]{64}' | sort -u | tr '\\n' ' '; }
   echo "shims	$(ps -eo args | grep '[c]ontainerd-shim' | ids)"
@@ -99,6 +111,10 @@ export async function observe(host: TestHost): Promise<Observed> {
   const texts = new Map(lines.map((line) => line.split('\t', 2) as [string, string]));
   const text = (name: string): string => texts.get(name) ?? '';
   const json = <T>(name: string): T => JSON.parse(text(name) || '[]') as T;
+  const routes = (name: string, end = ''): Route[] => [
+    ...json<Route[]>(name + end),
+    ...json<Route[]>(`${name}6${end}`),
+  ];
   const ids = (name: string): string[] =>
     text(name)
       .split(' ')
@@ -106,9 +122,11 @@ export async function observe(host: TestHost): Promise<Observed> {
   const paths = [...texts.keys()].filter((name) => name.startsWith('ns ')).map((name) => name.slice(3));
   return {
     links: json('links'),
-    routes: json('routes'),
-    elements: ['ip', 'bridge'].flatMap((family) => elementsIn(json(family))),
-    namespaces: new Map(paths.map((path) => [path, { links: json(`ns ${path}`), routes: json(`ns-routes ${path}`) }])),
+    routes: routes('routes'),
+    elements: (['ip', 'ip6', 'bridge'] as const).flatMap((family) => elementsIn(family, json(family))),
+    namespaces: new Map(
+      paths.map((path) => [path, { links: json(`ns ${path}`), routes: routes('ns-routes', ` ${path}`) }]),
+    ),
     ...{ shims: ids('shims'), mounts: ids('mounts'), cgroups: ids('cgroups'), layers: ids('layers') },
     leases: readLeases(host),
   };
@@ -119,9 +137,9 @@ interface NftSet {
   elem?: unknown[];
 }
 
-function elementsIn({ nftables }: { nftables: Record<string, NftSet>[] }): Element[] {
+function elementsIn(family: Element['family'], { nftables }: { nftables: Record<string, NftSet>[] }): Element[] {
   const sets = nftables.flatMap(({ set, map }) => set ?? map ?? []);
-  return sets.flatMap(({ name, elem = [] }) => elem.map((one) => ({ set: name, values: valuesIn(one) })));
+  return sets.flatMap(({ name, elem = [] }) => elem.map((one) => ({ family, set: name, values: valuesIn(one) })));
 }
 
 /** The texts and numbers of an element, without its comment: `{elem: {val, comment}}`, `{concat: […]}`, `[key, value]`. */

@@ -55,6 +55,8 @@ export const newNetworkSlots = (): NetworkSlot[] => {
     isolated: { Options: { 'com.docker.network.bridge.enable_icc': 'false' } },
     'fixed-internal': { Internal: true, IPAM: pool('10.78.4') },
     named: { Options: { 'com.docker.network.bridge.name': 'br-named' } },
+    dual: { EnableIPv6: true },
+    'only-v6': { EnableIPv4: false, EnableIPv6: true },
   };
   return Object.entries(bodies).map(([name, body]) => ({ name, body: { Name: name, ...body }, exists: false }));
 };
