@@ -30,6 +30,7 @@ export const endpointScenarios: readonly ScenarioGroup[] = [
       ),
       'docker run --rm --network name=front,driver-opt=com.docker.network.endpoint.ifname=lan netyard-test cat /proc/net/dev | grep -c lan',
       connectApi('back', '{"Container":"c1","EndpointConfig":{"MacAddress":"02:42:0a:02:00:63"}}'),
+      `api POST '/containers/create?name=c2' '{"Image":"netyard-test","Cmd":["sleep","9"],"ExposedPorts":{"80/tcp":{}},"HostConfig":{"NetworkMode":"front","PortBindings":{"80/tcp":[]}}}'; docker start c2; docker port c2 80 | grep -c 0.0.0.0; docker rm -f c2`,
       `docker inspect -f '{{eq (index .NetworkSettings.Networks "back").MacAddress "02:42:0a:02:00:63"}}' c1`,
     ],
   },

@@ -50,8 +50,18 @@ export interface Network {
   Containers: Record<string, EndpointResource>;
   /** Only with `?stopped=1`. */
   StoppedContainers?: Record<string, StoppedContainer>;
+  /** Since API 1.52, by inspect only. */
+  Status?: { IPAM: { Subnets?: Record<string, SubnetStatus> } };
   Options: Record<string, string>;
   Labels: Record<string, string>;
+}
+
+/** A number of up to 64 bits, written with all its digits. */
+export type JsonNumber = number & { readonly exact?: never };
+
+export interface SubnetStatus {
+  IPsInUse: JsonNumber;
+  DynamicIPsAvailable: JsonNumber;
 }
 
 /** POST /networks/create */

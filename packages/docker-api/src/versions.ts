@@ -7,7 +7,7 @@ export interface ApiVersion {
 }
 
 export const minimumVersion: ApiVersion = { major: 1, minor: 24 };
-export const maximumVersion: ApiVersion = { major: 1, minor: 51 };
+export const maximumVersion: ApiVersion = { major: 1, minor: 52 };
 
 export const formatVersion = (version: ApiVersion): string => `${version.major}.${version.minor}`;
 

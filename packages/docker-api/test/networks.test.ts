@@ -141,9 +141,23 @@ const service = (changes: Partial<NetworkService> = {}): Partial<NetworkService>
   ...changes,
 });
 
+test('since API 1.52 inspect shows how many addresses are in use, with all digits', async (t) => {
+  const subnetUse = () => [
+    { subnet: '10.5.0.0/16', inUse: 3n, available: 65_533n },
+    { subnet: 'fd00::/64', inUse: 2n, available: 2n ** 64n - 2n },
+    { subnet: 'fd01::/48', inUse: 2n, available: 2n ** 80n - 2n },
+  ];
+  const server = await serve(t, { networks: service() }, { subnetUse });
+  const { body } = await server.send('GET', '/v1.52/networks/back');
+  const shown =
+    '{"10.5.0.0/16":{"IPsInUse":3,"DynamicIPsAvailable":65533},"fd00::/64":{"IPsInUse":2,"DynamicIPsAvailable":18446744073709551614},"fd01::/48":{"IPsInUse":2,"DynamicIPsAvailable":18446744073709551615}}';
+  assert.ok(body.includes(`"Status":{"IPAM":{"Subnets":${shown}}}`), body);
+  assert.doesNotMatch((await server.send('GET', '/v1.51/networks/back')).body, /"Status"/);
+});
+
 test('inspect shows a network with its running containers, and on request with the stopped ones', async (t) => {
   const server = await serve(t, { networks: service() });
-  const get = async (path: string) => JSON.parse((await server.send('GET', path)).body);
+  const get = async (path: string) => JSON.parse((await server.send('GET', `/v1.51${path}`)).body);
   const shown = {
     Name: 'back',
     Id: record.id,

@@ -11,7 +11,7 @@ test('_ping answers GET and HEAD with the headers for version negotiation', asyn
   const answer = await server.send('GET', '/_ping');
   assert.equal(answer.status, 200);
   assert.equal(answer.body, 'OK');
-  assert.equal(answer.headers['api-version'], '1.51');
+  assert.equal(answer.headers['api-version'], '1.52');
   assert.equal(answer.headers['ostype'], 'linux');
   assert.equal(answer.headers['docker-experimental'], 'false');
   assert.equal(answer.headers['swarm'], 'inactive');
@@ -21,10 +21,10 @@ test('_ping answers GET and HEAD with the headers for version negotiation', asyn
   assert.equal((await server.send('OPTIONS', '/v1.40/anything')).status, 200);
 });
 
-test('versions outside 1.24 … 1.51 are rejected with Docker’s message', async (t) => {
+test('versions outside 1.24 … 1.52 are rejected with Docker’s message', async (t) => {
   const server = await serve(t, {});
   const message = async (path: string) => JSON.parse((await server.send('GET', path)).body).message;
-  assert.equal(await message('/v1.99/_ping'), 'client version 1.99 is too new. Maximum supported API version is 1.51');
+  assert.equal(await message('/v1.99/_ping'), 'client version 1.99 is too new. Maximum supported API version is 1.52');
   assert.match(
     await message('/v1.23/_ping'),
     /client version 1\.23 is too old\. Minimum supported API version is 1\.24/,

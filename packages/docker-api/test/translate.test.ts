@@ -1,8 +1,9 @@
 /** Translation between Docker's JSON and the engine's values. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type FieldTable, hostConfig, type Output, placedFields } from '@netyard/api-types';
+import { type ContainerInspect, type FieldTable, hostConfig, type Output, placedFields } from '@netyard/api-types';
 import { isNetyardError } from '@netyard/core';
+import { jsonPieces } from '../src/http/json-pieces.ts';
 import { readFilters, readTimestamp } from '../src/http/query.ts';
 import { foldReference } from '../src/http/router.ts';
 import { containerCreateSchema } from '../src/schemas/bodies.ts';
@@ -11,15 +12,17 @@ import { encodeFrame } from '../src/stream/stdcopy.ts';
 import { translateContainerCreate } from '../src/translate/container-create.ts';
 import { translateContainerInspect } from '../src/translate/container-inspect.ts';
 import { translateContainerSummary } from '../src/translate/container-summary.ts';
+import { translateDiskUsage } from '../src/translate/disk-usage.ts';
 import { encodeEvent } from '../src/translate/event.ts';
 import { parseBind } from '../src/translate/mounts.ts';
 import { parsePortKey } from '../src/translate/ports.ts';
 import { translateStats } from '../src/translate/stats.ts';
 import { containerId, details, second, someConfig, someRecord, someSummary, someTime } from './fake-engine.ts';
 
-const newest = { major: 1, minor: 51 };
-const inspected = (changes: Partial<typeof details> = {}, version = newest) =>
-  translateContainerInspect({ ...details, ...changes }, version);
+const before52 = { major: 1, minor: 51 };
+const newest = { major: 1, minor: 52 };
+const inspected = (changes: Partial<typeof details> = {}) =>
+  translateContainerInspect({ ...details, ...changes }, before52) as ContainerInspect;
 
 const create = (body: object, minor = 50) =>
   translateContainerCreate(containerCreateSchema.parse(body), { major: 1, minor }, { init: false });
@@ -205,7 +208,7 @@ test('inspect shows what create was given', () => {
 
 test('events keep all digits of their time', () => {
   const event = { type: 'container', action: 'start', actorId: 'c', attributes: { image: 'i' } } as const;
-  const line = encodeEvent({ ...event, time: someTime + 1n });
+  const line = encodeEvent({ ...event, time: someTime + 1n }, before52);
   assert.match(line, /"status":"start","id":"c","from":"i","Type":"container"/);
   assert.match(line, /"time":1795464000,"timeNano":1795464000000000001\}\n$/);
 });
@@ -220,8 +223,50 @@ test('statistics of a stopped container have a zero time', () => {
     onlineCpus: 2,
     networks: {},
   };
-  const shown = translateStats(reading, undefined);
+  const shown = translateStats(reading, undefined, before52);
   assert.deepEqual([shown.name, shown.read, shown.memory_stats], ['/n', '0001-01-01T00:00:00Z', {}]);
+});
+
+test('API 1.52 omits deprecated fields, and fields of images without a value', () => {
+  const { NetworkSettings, Config } = translateContainerInspect(details, newest);
+  assert.deepEqual(Object.keys(NetworkSettings), ['SandboxID', 'SandboxKey', 'Ports', 'Networks']);
+  assert.ok(!('OnBuild' in Config));
+  const event = {
+    type: 'container',
+    action: 'start',
+    actorId: 'c',
+    attributes: { image: 'i' },
+    time: someTime,
+  } as const;
+  assert.match(encodeEvent(event, newest), /^\{"Type":"container","Action":"start"/);
+  const body = { Image: 'a', HostConfig: { PortBindings: { '80/tcp': [], '81/tcp': [{ HostPort: '8081' }] } } };
+  const ports = [{ protocol: 'tcp', containerPort: 81, hostPort: 8081 }];
+  assert.deepEqual([create(body).config.ports, create(body).warnings], [ports, []]);
+  assert.deepEqual(create(body, 52).warnings, [
+    'Container ports with an empty list of port bindings are not published: 80/tcp',
+  ]);
+  assert.throws(
+    () => create({ Image: 'a', MacAddress: '02:00:00:00:00:01' }, 52),
+    refused('container-wide MAC address no longer supported; use endpoint-specific MAC address instead'),
+  );
+});
+
+test('disk usage has a summary of each kind since API 1.52, with the objects if verbose', () => {
+  const usage = {
+    layersSize: 100,
+    images: [],
+    containers: [{ ...someSummary, sizes: { writable: 7, total: 9 } }],
+    volumes: [],
+  };
+  const shown = (version: typeof newest, verbose: boolean) =>
+    JSON.parse([...jsonPieces(translateDiskUsage(usage, (kind) => kind !== 'volume', { version, verbose }))].join(''));
+  assert.deepEqual(Object.keys(shown(before52, true)), ['LayersSize', 'Images', 'Containers', 'Volumes', 'BuildCache']);
+  const { LayersSize, ContainerUsage, ImageUsage, VolumeUsage } = shown(newest, false);
+  assert.deepEqual([LayersSize, VolumeUsage], [100, undefined]);
+  assert.deepEqual(ContainerUsage, { ActiveCount: 1, TotalCount: 1, TotalSize: 7 });
+  assert.deepEqual(ImageUsage, { Reclaimable: 100, TotalSize: 100 });
+  const verbose = shown(newest, true);
+  assert.deepEqual([verbose.LayersSize, verbose.ContainerUsage.Items.length], [undefined, 1]);
 });
 
 test('filters have two forms, timestamps may have fractions', () => {

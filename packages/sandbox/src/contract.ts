@@ -46,6 +46,8 @@ export interface Networks {
   create(request: CreateNetworkRequest): Promise<{ id: string; warnings: string[] }>;
   remove(ref: string): Promise<NetworkRecord>;
   uses(networkId: string): NetworkUse[];
+  /** Addresses in use, reserved ones included, and those left for automatic allocation. Empty without addresses. */
+  subnetUse(networkId: string): { subnet: string; inUse: bigint; available: bigint }[];
   /**
    * Creates the networks of the cluster that this host does not have yet, and removes those that the list does not contain,
    * once no endpoint uses them. Returns what could not be done; a later call does it.

@@ -107,13 +107,14 @@ export function openNetworks(options: NetworksOptions): Networks {
 
 function networkMethods(
   context: Context,
-): Pick<Networks, 'list' | 'get' | 'create' | 'remove' | 'uses' | 'setClusterNetworks'> {
+): Pick<Networks, 'list' | 'get' | 'create' | 'remove' | 'uses' | 'subnetUse' | 'setClusterNetworks'> {
   return {
     list: () => [...context.networks.values()],
     get: (ref) => networkOf(context, ref),
     create: (request) => createNetwork(context, request),
     remove: (ref) => removeNetwork(context, ref),
     uses: (networkId) => usesOf(context, networkId),
+    subnetUse: (networkId) => context.pools.get(networkId)?.use ?? [],
     setClusterNetworks: (networks) => setClusterNetworks(context, networks),
   };
 }

@@ -143,7 +143,7 @@ function stats({ engine }: ApiOptions): Handler {
       current = await engine.containers.stats(ref);
     }
     const sink = answer.open(200, { 'Content-Type': 'application/json' });
-    const line = (): string => `${JSON.stringify(translateStats(current, previous))}\n`;
+    const line = (): string => `${JSON.stringify(translateStats(current, previous, exchange.version))}\n`;
     while ((await writePiece(sink, line(), signal)) && stream) {
       if (!(await pauseBetweenReadings(signal))) return;
       previous = current;

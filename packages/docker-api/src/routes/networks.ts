@@ -15,10 +15,12 @@ import {
   translateEndpointRequest,
   translateNetwork,
   translateStopped,
+  translateSubnetUse,
   translateUse,
 } from '../translate/network.ts';
 import { translateNetworkCreate } from '../translate/network-create.ts';
 import { translateOperations } from '../translate/plan.ts';
+import { speaks } from '../versions.ts';
 import { reference } from './reference.ts';
 
 export function networkRoutes(options: ApiOptions): Route[] {
@@ -46,7 +48,7 @@ export function networkRoutes(options: ApiOptions): Route[] {
  * As in Docker, `Containers` are the running ones of this host; `?stopped=1` adds the field `StoppedContainers`. `verbose`
  * shows details of Swarm's services only.
  */
-function inspect({ engine }: ApiOptions): Handler {
+function inspect({ engine, networks }: ApiOptions): Handler {
   return (exchange) => {
     const { query } = exchange;
     readGoBoolean(query, 'verbose');
@@ -55,7 +57,9 @@ function inspect({ engine }: ApiOptions): Handler {
     if (!['', scopeOf(record)].includes(query.get('scope') ?? ''))
       throw new NetyardError('not-found', `network ${ref} not found`);
     const more = readBoolean(query, 'stopped') ? { StoppedContainers: new LazyMap(stopped(), translateStopped) } : {};
-    sendJson(exchange, 200, { ...translateNetwork(record), Containers: new LazyMap(uses, translateUse), ...more });
+    const status = speaks(exchange.version, 52) ? { Status: translateSubnetUse(networks.subnetUse(record.id)) } : {};
+    const containers = new LazyMap(uses, translateUse);
+    sendJson(exchange, 200, { ...translateNetwork(record), Containers: containers, ...status, ...more });
   };
 }
 

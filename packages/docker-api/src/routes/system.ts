@@ -1,16 +1,14 @@
 /** Docker's routes for the daemon itself. */
 import { systemClock } from '@netyard/core';
 import { sendJson } from '../http/json-answer.ts';
-import { LazyList } from '../http/json-pieces.ts';
 import { pump } from '../http/pump.ts';
-import { readFilters, readTimestamp } from '../http/query.ts';
+import { readBoolean, readFilters, readTimestamp } from '../http/query.ts';
 import { type Handler, type Route, route } from '../http/router.ts';
 import type { ApiOptions } from '../options.ts';
-import { translateContainerSummary } from '../translate/container-summary.ts';
+import { type diskUsageKinds, translateDiskUsage } from '../translate/disk-usage.ts';
 import { encodeEvent } from '../translate/event.ts';
-import { translateImageSummary } from '../translate/image.ts';
 import { translateInfo, translateVersion } from '../translate/info.ts';
-import { translateVolume } from '../translate/volume.ts';
+import { type ApiVersion, speaks } from '../versions.ts';
 
 /** Builder-Version 1 keeps the docker CLI from using BuildKit, which Netyard does not have. */
 const pingHeaders = {
@@ -38,39 +36,38 @@ export function systemRoutes(options: ApiOptions): Route[] {
 }
 
 function events({ engine }: ApiOptions): Handler {
-  return async ({ query, answer, signal }) => {
+  return async ({ query, answer, signal, version, request }) => {
     const source = engine.events.subscribe({
       since: readTimestamp(query, 'since'),
       until: readTimestamp(query, 'until'),
       filters: readFilters(query),
       signal,
     });
-    const sink = answer.open(200, { 'Content-Type': 'application/json' });
-    await pump(source, sink, encodeEvent, signal);
+    const type = eventsType(request.headers.accept ?? '', version);
+    const sink = answer.open(200, { 'Content-Type': type });
+    const start = type === 'application/json-seq' ? recordSeparator : '';
+    await pump(source, sink, (event) => start + encodeEvent(event, version), signal);
     sink.end();
   };
 }
 
-const kinds = ['container', 'image', 'volume', 'build-cache'] as const;
+/** RFC 7464: precedes each text of application/json-seq. */
+const recordSeparator = '\x1e';
+
+/** The first known type that the client names; by default the one that Docker has always used, or since 1.52 the right one. */
+function eventsType(accept: string, version: ApiVersion): string {
+  const named = accept.split(',').map((one) => one.split(';')[0]?.trim().toLowerCase() ?? '');
+  const known = ['application/json', 'application/jsonl', 'application/x-ndjson', 'application/json-seq'];
+  const found = named.find((one) => known.includes(one));
+  return found ?? (speaks(version, 52) ? 'application/jsonl' : 'application/json');
+}
 
 function diskUsage({ engine }: ApiOptions): Handler {
   return async (exchange) => {
-    const asked = exchange.query.getAll('type');
-    const wants = (kind: (typeof kinds)[number]): boolean => asked.length === 0 || asked.includes(kind);
+    const { query, version } = exchange;
+    const asked = query.getAll('type');
+    const wants = (kind: (typeof diskUsageKinds)[number]): boolean => asked.length === 0 || asked.includes(kind);
     const usage = await engine.system.diskUsage();
-    sendJson(exchange, 200, {
-      LayersSize: usage.layersSize,
-      Images: wants('image')
-        ? new LazyList(usage.images, (each) => translateImageSummary(each, exchange.version))
-        : null,
-      Containers: wants('container') ? new LazyList(usage.containers, translateContainerSummary) : null,
-      Volumes: wants('volume')
-        ? new LazyList(usage.volumes, ({ record, size, references }) => ({
-            ...translateVolume(record),
-            UsageData: { Size: size, RefCount: references },
-          }))
-        : null,
-      BuildCache: wants('build-cache') ? [] : null,
-    });
+    sendJson(exchange, 200, translateDiskUsage(usage, wants, { version, verbose: readBoolean(query, 'verbose') }));
   };
 }

@@ -30,7 +30,17 @@ export function translateContainerCreate(
   const { body, warnings } = acceptFields(createFields, asked, version);
   const { endpoints, warnings: more } = translateEndpoints(body, version);
   const config = { ...readConfig(body), ...readHost(body.HostConfig, version, defaults), endpoints };
-  return { config: plainConfig(body.Image, config), warnings: [...warnings, ...more] };
+  return {
+    config: plainConfig(body.Image, config),
+    warnings: [...warnings, ...more, ...emptyPortWarnings(body, version)],
+  };
+}
+
+/** As in Docker 28, an empty list publishes nothing, without a warning to older clients. */
+function emptyPortWarnings({ HostConfig }: ContainerCreateBody, version: ApiVersion): string[] {
+  const ports = Object.entries(HostConfig.PortBindings).flatMap(([port, hosts]) => (hosts.length === 0 ? [port] : []));
+  if (ports.length === 0 || !speaks(version, 52)) return [];
+  return [`Container ports with an empty list of port bindings are not published: ${ports.join(', ')}`];
 }
 
 /** Since 1.44 MAC addresses belong to endpoints; a container-wide one applies to the network of the network mode. */
@@ -48,6 +58,11 @@ function translateEndpoints(
   }
   const endpoints = given.map(([name, settings]) => translateEndpointRequest(name, settings));
   if (body.MacAddress === '') return { endpoints, warnings: [] };
+  if (speaks(version, 52))
+    throw new NetyardError(
+      'invalid',
+      'container-wide MAC address no longer supported; use endpoint-specific MAC address instead',
+    );
   checkMac(body.MacAddress);
   refuseMacMode(body.HostConfig.NetworkMode);
   const mode = body.HostConfig.NetworkMode || 'default';

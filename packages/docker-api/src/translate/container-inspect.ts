@@ -18,7 +18,28 @@ const time = (nanoseconds: bigint | undefined): string =>
   nanoseconds === undefined ? zeroTime : formatTime(nanoseconds);
 const list = (values: readonly string[]): string[] | null => (values.length > 0 ? [...values] : null);
 
-export function translateContainerInspect(details: ContainerDetails, version: ApiVersion): ContainerInspect {
+export function translateContainerInspect(
+  details: ContainerDetails,
+  version: ApiVersion,
+): ContainerInspect | InspectSince52 {
+  const shown = showContainer(details, version);
+  return speaks(version, 52) ? withoutDeprecated(shown) : shown;
+}
+
+export type InspectSince52 = Omit<ContainerInspect, 'NetworkSettings' | 'Config'> & {
+  NetworkSettings: Pick<NetworkSettings, 'SandboxID' | 'SandboxKey' | 'Ports' | 'Networks'>;
+  Config: Partial<ContainerInspect['Config']>;
+};
+
+/** API 1.52 removed what describes the default bridge only, and the MAC address of a container. */
+function withoutDeprecated(shown: ContainerInspect): InspectSince52 {
+  const { SandboxID, SandboxKey, Ports, Networks } = shown.NetworkSettings;
+  const { OnBuild, MacAddress: _, ...config } = shown.Config;
+  const Config = { ...config, ...(OnBuild && OnBuild.length > 0 ? { OnBuild } : {}) };
+  return { ...shown, NetworkSettings: { SandboxID, SandboxKey, Ports, Networks }, Config };
+}
+
+function showContainer(details: ContainerDetails, version: ApiVersion): ContainerInspect {
   const { record, overlay } = details;
   const [path = '', ...args] = record.process.args;
   return {

@@ -1,15 +1,19 @@
 /** Translates events into Docker's JSON lines. Pure. */
 import type { EventMessage } from '@netyard/api-types';
 import type { EngineEvent } from '@netyard/engine';
+import { type ApiVersion, speaks } from '../versions.ts';
 
-export function translateEvent(event: EngineEvent): EventMessage {
+export function translateEvent(event: EngineEvent, version: ApiVersion): EventMessage {
   const image = event.attributes['image'];
-  // The fields before `Type` are from API 1.21 and older; Docker still sends them for containers and images.
+  // The fields before `Type` are from API 1.21 and older; Docker sends them for containers and images before API 1.52.
+  const isOld = !speaks(version, 52);
   const old =
-    event.type === 'container' || event.type === 'image' ? { status: event.action, id: event.actorId } : undefined;
+    isOld && (event.type === 'container' || event.type === 'image')
+      ? { status: event.action, id: event.actorId }
+      : undefined;
   return {
     ...old,
-    ...(event.type === 'container' && image !== undefined ? { from: image } : {}),
+    ...(isOld && event.type === 'container' && image !== undefined ? { from: image } : {}),
     Type: event.type,
     Action: event.action,
     Actor: { ID: event.actorId, Attributes: event.attributes },
@@ -21,7 +25,7 @@ export function translateEvent(event: EngineEvent): EventMessage {
 }
 
 /** One line; timeNano keeps all digits. */
-export function encodeEvent(event: EngineEvent): string {
-  const message = JSON.stringify(translateEvent(event));
+export function encodeEvent(event: EngineEvent, version: ApiVersion): string {
+  const message = JSON.stringify(translateEvent(event, version));
   return `${message.replace(/"timeNano":\d+\}$/, `"timeNano":${event.time}}`)}\n`;
 }

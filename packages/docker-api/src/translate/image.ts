@@ -31,7 +31,18 @@ export function translateImageSummary(
   };
 }
 
-export function translateImageInspect(record: ImageRecord, version: ApiVersion): ImageInspect {
+/** Since API 1.52 fields without a value are omitted, as in OCI's images. */
+export function translateImageInspect(record: ImageRecord, version: ApiVersion): Partial<ImageInspect> {
+  const shown = showImage(record, version);
+  if (!speaks(version, 52)) return shown;
+  const { Config, Parent, Comment, DockerVersion, Author, ...others } = shown;
+  return { ...others, ...withoutZeros({ Parent, Comment, DockerVersion, Author }), Config: withoutZeros(Config) };
+}
+
+const withoutZeros = <T extends object>(values: T): T =>
+  Object.fromEntries(Object.entries(values).filter(([, value]) => !isZero(value))) as T;
+
+function showImage(record: ImageRecord, version: ApiVersion): ImageInspect {
   const { config } = record;
   return {
     Id: record.id,

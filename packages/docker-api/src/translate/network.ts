@@ -1,5 +1,5 @@
 /** Translates networks and endpoints between Docker's JSON and the network package's values. Pure. */
-import type { EndpointSettings, Network, StoppedContainer } from '@netyard/api-types';
+import type { EndpointSettings, JsonNumber, Network, StoppedContainer } from '@netyard/api-types';
 import { formatTime } from '@netyard/core';
 import type { NetworkService } from '@netyard/engine';
 import {
@@ -10,6 +10,7 @@ import {
   perFamily,
   valuesOf,
 } from '@netyard/network';
+import type { Networks } from '@netyard/sandbox';
 import type { EndpointBody } from '../schemas/bodies.ts';
 import { readEndpointLinks, showEndpointLinks } from './links.ts';
 
@@ -85,6 +86,22 @@ export function translateUse(use: Uses[number]): [string, NonNullable<Network['C
       IPv6Address: use.ipv6,
     },
   ];
+}
+
+/** The largest number of Docker's fields (uint64): larger ones are shown as this one. */
+const largest = 2n ** 64n - 1n;
+
+/** JSON's numbers have any size, unlike those of JavaScript. */
+const exact = (value: bigint): JsonNumber =>
+  (JSON as unknown as { rawJSON(text: string): JsonNumber }).rawJSON(String(value > largest ? largest : value));
+
+/** `Status` of inspect, since API 1.52. */
+export function translateSubnetUse(subnets: ReturnType<Networks['subnetUse']>): NonNullable<Network['Status']> {
+  const entries = subnets.map(({ subnet, inUse, available }) => [
+    subnet,
+    { IPsInUse: exact(inUse), DynamicIPsAvailable: exact(available) },
+  ]);
+  return { IPAM: entries.length === 0 ? {} : { Subnets: Object.fromEntries(entries) } };
 }
 
 type Stopped = ReturnType<ReturnType<NetworkService['get']>['stopped']>;

@@ -2,6 +2,7 @@
 import type { BlkioEntry, CpuStats, ContainerStats as DockerStats, NetworkStats } from '@netyard/api-types';
 import { formatTime, zeroTime } from '@netyard/core';
 import type { ContainerStats, TaskMetrics } from '@netyard/engine';
+import { type ApiVersion, speaks } from '../versions.ts';
 
 const noCpu: CpuStats = {
   cpu_usage: { total_usage: 0, usage_in_kernelmode: 0, usage_in_usermode: 0 },
@@ -9,11 +10,16 @@ const noCpu: CpuStats = {
 };
 
 /** `previous`: the sample before, for rates. */
-export function translateStats(current: ContainerStats, previous: ContainerStats | undefined): DockerStats {
+export function translateStats(
+  current: ContainerStats,
+  previous: ContainerStats | undefined,
+  version: ApiVersion,
+): DockerStats {
   const { metrics } = current;
   return {
     name: `/${current.name}`,
     id: current.id,
+    ...(speaks(version, 52) ? { os_type: 'linux' } : {}),
     read: metrics ? formatTime(current.read) : zeroTime,
     preread: previous?.metrics ? formatTime(previous.read) : zeroTime,
     num_procs: 0,

@@ -4,7 +4,7 @@
  */
 import { NetyardError } from '@netyard/core';
 import type { IpamPool } from '../contract.ts';
-import { type Family, families, familyOfAddress, type PerFamily, perFamily } from '../family.ts';
+import { type Family, families, familyOfAddress, type PerFamily, perFamily, valuesOf } from '../family.ts';
 import { AddressPool } from './pool.ts';
 
 export class NetworkPools {
@@ -48,6 +48,13 @@ export class NetworkPools {
   /** Does nothing unless `holder` holds the address. */
   free(address: string, holder: string): void {
     this.poolOf(address)?.free(address, holder);
+  }
+
+  /** By subnet: see `AddressPool.use`. */
+  get use(): AddressPool['use'][] {
+    return valuesOf(this.#pools)
+      .flat()
+      .map((pool) => pool.use);
   }
 
   /** The last address allocated by `next`, per family. */

@@ -89,6 +89,12 @@ export class AddressPool {
     if (value >= this.#first && value <= this.#last) this.#takenInRange -= 1n;
   }
 
+  /** The number of allocated and reserved addresses, and of those that `next` can still return. */
+  get use(): { subnet: string; inUse: bigint; available: bigint } {
+    const available = this.#last - this.#first + 1n - this.#takenInRange;
+    return { subnet: formatPrefix(this.subnet), inUse: BigInt(this.#holders.size), available };
+  }
+
   /** An independent pool with the same allocations and cursor. */
   copy(): AddressPool {
     const pool = new AddressPool(this.#config);
