@@ -81,6 +81,8 @@ export interface BridgeSettings extends PerFamily<FamilySettings> {
   mtu: number;
   /** Host address of ports that are published without one. */
   hostBinding: string;
+  /** The uplink on which the host answers neighbour solicitations for the addresses of containers. */
+  ndpProxy?: string;
   /** Containers of peers reach this network's containers: the default bridge only. */
   acceptsPeers: boolean;
   /** Drops frames of an endpoint whose source MAC or IP address is not the endpoint's (anti-spoofing). */

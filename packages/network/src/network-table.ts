@@ -4,6 +4,7 @@
  */
 import { formatIp, ipFromBytes } from '@netyard/core';
 import type { NetworkRecord, SubnetPool } from './contract.ts';
+import { ndpProxyOption } from './drivers/bridge/options.ts';
 import type { NetworkPlanner, ParentInterface } from './drivers/driver.ts';
 import { findDriver } from './drivers/index.ts';
 import { type Family, valuesOf } from './family.ts';
@@ -24,6 +25,7 @@ export class NetworkTable extends Map<string, NetworkRecord> {
   readonly #bySubnet = new Map<string, string>();
   readonly #byParent = new Map<string, Set<string>>();
   readonly #byVlanBase = new Map<string, Set<string>>();
+  readonly #byNdpProxy = new Map<string, Set<string>>();
   /** Networks whose endpoints have a route on the host each. */
   readonly #routing = new Set<string>();
   /** By the first address of the subnets, and by the host's address in them. */
@@ -99,6 +101,11 @@ export class NetworkTable extends Map<string, NetworkRecord> {
     return this.#byVlanBase.get(link);
   }
 
+  /** Networks for whose endpoints the host answers neighbour solicitations on this interface. */
+  byNdpProxy(link: string): ReadonlySet<string> | undefined {
+    return this.#byNdpProxy.get(link);
+  }
+
   /** Whether the host has a route to each endpoint of the network; without an id, of any network. */
   routesToEndpoints(id?: string): boolean {
     return id === undefined ? this.#routing.size > 0 : this.#routing.has(id);
@@ -108,9 +115,11 @@ export class NetworkTable extends Map<string, NetworkRecord> {
     return new NetworkTable(this.values(), this.#pools);
   }
 
+  /** Interfaces of the host on which the endpoints of a network depend. */
   #parentKeys(record: NetworkRecord): [index: Map<string, Set<string>>, link: string][] {
     const parent = parentOf(record);
-    if (parent === undefined) return [];
+    const uplink = record.options[ndpProxyOption];
+    if (parent === undefined) return uplink === undefined ? [] : [[this.#byNdpProxy, uplink]];
     const { link, created } = parent;
     return created?.kind === 'vlan'
       ? [

@@ -113,7 +113,8 @@ test('containers on the default bridge can have static addresses, which no other
 
 test('an IPv6 subnet that others use, and a move while containers run, are rejected', async () => {
   await testbed.networks.create({ name: 'six', driver: 'bridge', ipam: { v6: [{ subnet: 'fd00:6::/64' }] } });
-  kernel.appear({ kind: 'route', to: 'fd00:7::/48', family: 6, via: 'fe80::1', link: 'eth0' });
+  kernel.appear({ kind: 'route', to: 'fd00:7:0:1::/64', family: 6, via: 'fe80::1', link: 'eth0' });
+  kernel.appear({ kind: 'route', to: 'fd00:8::/48', family: 6, link: 'eth0' }); // an uplink's prefix
   await testbed.networks.close();
   const start = (fixedCidr: string, running: string[] = []) =>
     testbed.open({ bridgeIpv6: { fixedCidr } }).start(running);
@@ -125,7 +126,7 @@ test('an IPv6 subnet that others use, and a move while containers run, are rejec
     start('fd00:7:0:1::/64'),
     refuses(
       'conflict',
-      "fixed-cidr-v6 fd00:7:0:1::/64 overlaps with the host's route fd00:7::/48 via fe80::1 dev eth0",
+      "fixed-cidr-v6 fd00:7:0:1::/64 overlaps with the host's route fd00:7:0:1::/64 via fe80::1 dev eth0",
     ),
   );
   await start('fd00:8::/64');

@@ -32,6 +32,7 @@ import { configurationOf } from './config-networks.ts';
 import { adoptBridge, restoreSettings, withFormerSettings } from './existing-bridge.ts';
 import { checkLinkKinds, checkParent, checkParentShared } from './parent.ts';
 import { placePools } from './subnets.ts';
+import { checkUplink } from './uplink.ts';
 
 /** Dependencies of the functions in this folder. */
 export interface ChangeNetworksDependencies
@@ -84,6 +85,7 @@ async function placeNetwork(
 ): Promise<IdentifiedDraft> {
   if (requested.ipam.v6 && !context.facts.ipv6) throw withoutIpv6(requested.name);
   const draft = await adoptBridge(context, requested);
+  await checkUplink(context.kernel, draft);
   const parent = await checkParent(context.kernel, driver.parentOf(draft));
   await checkLinkKinds(context.kernel, driver.linkKinds?.(draft));
   const occupied = await context.hostUse.read((link) => context.networks.byLink(link) !== undefined);

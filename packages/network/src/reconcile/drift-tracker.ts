@@ -86,6 +86,8 @@ export class DriftTracker {
   readonly #bridgeIndexes = new Map<number, string>();
   /** Interface index of each parent that exists, by name. */
   readonly #parents = new Map<string, number>();
+  /** Interface index of each uplink with an NDP proxy that is up, by name. */
+  readonly #uplinks = new Map<string, number>();
   #allNetworks: 'links' | 'all' | undefined;
   readonly #networks = new Set<string>();
   #peers: ReconcileScope | undefined;
@@ -97,9 +99,10 @@ export class DriftTracker {
   }
 
   async readLinks(): Promise<void> {
-    for (const { name, index } of await this.#context.kernel.listLinks()) {
+    for (const { name, index, up } of await this.#context.kernel.listLinks()) {
       if (this.#context.networks.byLink(name) !== undefined) this.#bridgeIndexes.set(index, name);
       if (this.#context.networks.byParent(name) !== undefined) this.#parents.set(name, index);
+      if (up && this.#context.networks.byNdpProxy(name) !== undefined) this.#uplinks.set(name, index);
     }
   }
 
@@ -216,6 +219,7 @@ export class DriftTracker {
   #handleLink(event: LinkEvent): void {
     if (event.action === 'del') this.#context.linkDeletions.confirm(event.name);
     this.#handleParent(event);
+    this.#handleUplink(event);
     const containerId = this.#context.hostLinks.ownerOf(event.name);
     if (containerId !== undefined) this.#handleHostLink(event, containerId);
     else if (event.owner?.startsWith(ownerPrefix)) this.#handleRename(event);
@@ -250,6 +254,17 @@ export class DriftTracker {
     if (networkIds === undefined || action === 'del' || this.#parents.get(name) === index) return;
     this.#parents.set(name, index);
     for (const id of networkIds) this.#markContainers(id);
+  }
+
+  /** The kernel deletes the proxy entries of an interface that goes down. */
+  #handleUplink({ action, name, index, up }: LinkEvent): void {
+    const networkIds = this.#context.networks.byNdpProxy(name);
+    if (networkIds === undefined) return;
+    if (action === 'del' || up === false) this.#uplinks.delete(name);
+    else if (this.#uplinks.get(name) !== index) {
+      this.#uplinks.set(name, index);
+      for (const id of networkIds) this.#markContainers(id);
+    }
   }
 
   /** VLAN sub-interfaces are deleted with the interface; they need one that is up. */

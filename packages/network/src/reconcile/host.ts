@@ -133,8 +133,9 @@ export function describeOption(
   return ['fixed-cidr-v6', `fixed-cidr-v6 ${bridgeIpv6?.fixedCidr ?? subnet}`];
 }
 
+/** An IPv6 subnet may be a part of the prefix of an uplink: more specific routes take precedence. */
 function overlaps(route: ObservedRoute, subnet: Prefix): boolean {
   if (isDefault(route) || route.to === '::/0') return false;
   const prefix = parsePrefix(route.to.includes('/') ? route.to : `${route.to}/${route.to.includes(':') ? 128 : 32}`);
-  return prefixesOverlap(prefix, subnet);
+  return prefixesOverlap(prefix, subnet) && !(subnet.family === 6 && prefix.length < subnet.length);
 }

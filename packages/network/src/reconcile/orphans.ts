@@ -5,6 +5,7 @@ import type { Kernel, KernelObject, NftRuleObject, ObservedLink } from '@netyard
 import type { Peers } from '@netyard/peers';
 import type { Attachments } from '../attachments.ts';
 import type { NetworkRecord, NetworkSettings } from '../contract.ts';
+import { proxyProtocol } from '../drivers/bridge/ndp-proxy.ts';
 import { findStaleRules } from '../firewall/foreign.ts';
 import { endpointSets, type NetyardSet, networkSets, planTables, tableName, tablesOf } from '../firewall/table.ts';
 import { isHostLinkName, isNetnsName, ownerPrefix } from '../object-names.ts';
@@ -38,6 +39,7 @@ export async function findOrphans(
     ...(await orphanTables(context)),
     ...(await orphanLinks(context, options.keepDesired)),
     ...(options.keepDesired && context.peers.awaitsCluster ? [] : await context.peers.findObjects()),
+    ...(await orphanProxies(context)),
     ...(options.keepDesired ? await orphanElements(context) : []),
     ...findStaleRules(await readForeignChains(context), options.keepDesired ? context.foreign.rules : []),
   ];
@@ -77,6 +79,8 @@ function identify(object: KernelObject): string {
       return `fdb ${object.mac}`;
     case 'neighbour':
       return `neighbour ${object.address}`;
+    case 'neighbour-proxy':
+      return `neighbour proxy ${object.address} ${object.link}`;
     default:
       return object.kind;
   }
@@ -121,6 +125,13 @@ function planAttached({ kind, name, owner = '' }: ObservedLink): KernelObject[] 
   if (kind === 'vlan') return [{ kind, name, parent: 'lo', id: 1, owner, up: false }];
   if (kind === 'dummy') return [{ kind, name, up: false }];
   return kind === 'macvlan' ? [{ kind, name, parent: 'lo', mode: 'bridge', up: false }] : [];
+}
+
+async function orphanProxies({ kernel }: OrphansDependencies): Promise<KernelObject[]> {
+  const proxies = await kernel.listNeighbourProxies();
+  return proxies.flatMap(({ link, address, protocol }): KernelObject[] =>
+    protocol === proxyProtocol ? [{ kind: 'neighbour-proxy', link, address, protocol }] : [],
+  );
 }
 
 async function orphanTables(context: OrphansDependencies): Promise<KernelObject[]> {

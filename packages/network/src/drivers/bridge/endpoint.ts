@@ -12,6 +12,7 @@ import type { BridgeSettings } from '../../model.ts';
 import { ownerText } from '../../object-names.ts';
 import { planAddresses, planDefaultRoutes, planInterfaceSettings } from '../addresses.ts';
 import type { EndpointPlanInput } from '../driver.ts';
+import { planNdpProxy } from './ndp-proxy.ts';
 
 export function planVeth(bridge: BridgeSettings, input: EndpointPlanInput): VethObject {
   const { endpoint } = input;
@@ -117,5 +118,6 @@ export function planEndpoint(bridge: BridgeSettings, input: EndpointPlanInput): 
     ...planInterfaceSettings(input),
     ...planAddresses(input),
     ...planDefaultRoutes(input),
+    ...planNdpProxy(bridge, input),
   ];
 }

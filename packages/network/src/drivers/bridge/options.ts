@@ -9,6 +9,9 @@ export const optionPrefix = 'com.docker.network.';
 /** `deny`, the default: frames with foreign source addresses are dropped; `allow`: see docs/networks.md. */
 export const spoofingOption = 'netyard.spoofing';
 
+/** The uplink on which the host answers neighbour solicitations for the IPv6 addresses of containers. */
+export const ndpProxyOption = 'netyard.ndp_proxy';
+
 /** @param mtuLimit upper limit of the MTU, where tunnels require one */
 export function bridgeSettings(record: NetworkRecord, mtuLimit?: number): BridgeSettings {
   const option = (name: string): string | undefined => record.options[optionPrefix + name];
@@ -27,6 +30,7 @@ export function bridgeSettings(record: NetworkRecord, mtuLimit?: number): Bridge
     trustedInterfaces: (option('bridge.trusted_host_interfaces') ?? '').split(':').filter((name) => name !== ''),
     mtu: Math.min(Number(option('driver.mtu') ?? 1500), mtuLimit ?? Number.POSITIVE_INFINITY),
     hostBinding: option('bridge.host_binding_ipv4') ?? '0.0.0.0',
+    ...(record.options[ndpProxyOption] ? { ndpProxy: record.options[ndpProxyOption] } : {}),
     acceptsPeers: record.predefined,
     checksSources: !record.predefined && record.options[spoofingOption] !== 'allow',
   };

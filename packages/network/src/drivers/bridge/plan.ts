@@ -3,6 +3,7 @@ import type { NetworkRecord } from '../../contract.ts';
 import { planDefaultRoutes } from '../addresses.ts';
 import type { NetworkPlanner } from '../driver.ts';
 import { planEndpoint, planHostElements, planPorts, planSources, planVeth } from './endpoint.ts';
+import { planNdpProxy } from './ndp-proxy.ts';
 import { planBridgeNetwork } from './network.ts';
 import { bridgeSettings } from './options.ts';
 
@@ -12,7 +13,7 @@ export function openBridgePlanner(record: NetworkRecord, mtuLimit?: number): Net
     bridge,
     planNetwork: (facts) => planBridgeNetwork(bridge, facts),
     planEndpoint: (endpoint) => planEndpoint(bridge, endpoint),
-    planHostElements: (endpoint) => planHostElements(bridge, endpoint),
+    planHostElements: (endpoint) => [...planHostElements(bridge, endpoint), ...planNdpProxy(bridge, endpoint)],
     planInterface: (endpoint) => [planVeth(bridge, endpoint)],
     planDefaultRoutes,
     planSources: (endpoint, others) => planSources(bridge, endpoint, others),

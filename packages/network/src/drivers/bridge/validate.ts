@@ -15,7 +15,7 @@ import {
 } from '@netyard/core';
 import { families, valuesOf } from '../../family.ts';
 import type { NetworkSpec } from '../driver.ts';
-import { optionPrefix, routerOf, spoofingOption } from './options.ts';
+import { ndpProxyOption, optionPrefix, routerOf, spoofingOption } from './options.ts';
 
 const gatewayModes = ['nat', 'nat-unprotected', 'routed', 'isolated'];
 
@@ -49,6 +49,10 @@ const checkInterfaces: Check = (value) => {
 /** Interfaces of containers are named by it and a number. */
 const checkPrefix: Check = (value) => (/^(?!\.)[^\s/:%"]{0,14}$/.test(value) ? undefined : 'invalid interface name');
 
+/** As `checkInterfaces`, for one interface, whose name is part of the keys of its sysctls. */
+const checkInterface: Check = (value) =>
+  /^(?!\.{1,2}$)(?!all$|default$)[^\s/:"]{1,15}$/.test(value) ? undefined : 'invalid interface name';
+
 const checkGatewayMode: Check = (value) => (gatewayModes.includes(value) ? undefined : `unknown gateway mode ${value}`);
 
 const checks: Readonly<Record<string, Check>> = {
@@ -66,6 +70,7 @@ const checks: Readonly<Record<string, Check>> = {
   [`${optionPrefix}host_ipv4`]: checkAddress,
   [`${optionPrefix}host_ipv6`]: (value) => (familyOf(value) === 6 ? undefined : 'not an IPv6 address'),
   [spoofingOption]: checkSpoofing,
+  [ndpProxyOption]: checkInterface,
 };
 
 export function validateBridge({ ipam, internal, options }: NetworkSpec): NetyardError[] {
@@ -78,6 +83,13 @@ export function validateBridge({ ipam, internal, options }: NetworkSpec): Netyar
   const modes = families.map((family) => options[`${optionPrefix}bridge.gateway_mode_ip${family}`]);
   if (modes.includes('isolated') && !internal)
     errors.push(new NetyardError('failed', "gateway mode 'isolated' can only be used for an internal network"));
+  const uplink = options[ndpProxyOption];
+  if (uplink !== undefined && (ipam.v6 === undefined || internal)) {
+    const reason = ipam.v6 === undefined ? 'has no IPv6' : 'is internal';
+    errors.push(
+      new NetyardError('invalid', `failed to parse ${ndpProxyOption} value: ${uplink} (the network ${reason})`),
+    );
+  }
   const mtu = Number(options[`${optionPrefix}driver.mtu`] ?? 0);
   if (mtu < 0) errors.push(new NetyardError('invalid', `invalid MTU number: ${mtu}`));
   errors.push(...(ipam.v6 ?? []).flatMap(({ subnet }) => checkIpv6Subnet(subnet)));
