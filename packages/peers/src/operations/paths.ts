@@ -55,9 +55,13 @@ export function updatePath(context: PeerPathsDependencies, peer: Peer, host: Hos
     peer.path = undefined;
     peer.problem = error.message;
   }
-  logProblem(context, peer, problem);
+  if (!isOfHost(context, peer)) logProblem(context, peer, problem);
   return JSON.stringify(path) !== JSON.stringify(peer.path);
 }
+
+/** A part of a network has the problems of its host, which is logged. */
+const isOfHost = ({ peers }: PeerPathsDependencies, { record, problem }: Peer): boolean =>
+  record.network !== undefined && peers.findByAddress(record.address)?.problem === problem;
 
 function logProblem({ logger }: PeerPathsDependencies, { record, problem }: Peer, former: string | undefined): void {
   if (problem !== undefined && problem !== former)
