@@ -54,6 +54,35 @@ describe('volumes with options', { skip: missing }, () => {
       });
   });
 
+  test('network file systems are mounted at the start, with the same errors', async () => {
+    // No server runs here: the kernel's own errors show that the options reach mount(2).
+    const volumes: Record<string, string[]> = {
+      byaddress: ['-o', 'type=nfs', '-o', 'device=:/export', '-o', 'o=addr=127.0.0.1,ro,nolock,soft,vers=4'],
+      byname: ['-o', 'type=nfs', '-o', 'device=:/export', '-o', 'o=addr=localhost,vers=4'],
+      nodevice: ['-o', 'type=nfs', '-o', 'device=', '-o', 'o=addr=127.0.0.1'],
+      windows: ['-o', 'type=cifs', '-o', 'device=//localhost/share', '-o', 'o=username=u,password=secret'],
+    };
+    for (const [name, options] of Object.entries(volumes)) {
+      const message = await same(async (host) => {
+        await host.docker('volume', 'create', ...options, name);
+        const { status, stderr } = await host.tryDocker('run', '--rm', '-v', `${name}:/data`, 'netyard-test', 'true');
+        assert.notEqual(status, 0, stderr);
+        assert.equal(await mounted(host, name), 0);
+        await host.docker('volume', 'rm', name);
+        return normalize(stderr);
+      });
+      if (name === 'byname') assert.match(message, /addr=127\.0\.0\.1/);
+      assert.doesNotMatch(message, /secret/);
+    }
+    const unknown = ['-o', 'type=nfs', '-o', 'device=:/export', '-o', 'o=addr=no-such-host.invalid'];
+    for (const host of hosts.values()) {
+      await host.docker('volume', 'create', ...unknown, 'unknown');
+      const { stderr } = await host.tryDocker('run', '--rm', '-v', 'unknown:/data', 'netyard-test', 'true');
+      assert.match(stderr, /error resolving passed in network volume address: lookup no-such-host\.invalid/);
+      await host.docker('volume', 'rm', 'unknown');
+    }
+  });
+
   test('a tmpfs volume is mounted while containers run, visible to cp before, and empty after the last one', async () => {
     const seen = await same(async (host) => {
       await host.docker('volume', 'create', ...tmpfs, 'memory');

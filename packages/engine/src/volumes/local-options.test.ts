@@ -36,6 +36,12 @@ test('a server name is resolved, an address is passed on', () => {
     flags: 0,
     data: 'addr=10.0.0.1,nfsvers=4',
   });
+  assert.equal(planVolumeMount({ ...nfs, o: 'addr=10.0.0.1,ro' }).data, 'addr=10.0.0.1');
+  const cifs = { type: 'cifs', device: '//files.example/share', o: 'username=u' };
+  assert.equal(addressToResolve(cifs), 'files.example');
+  assert.equal(addressToResolve({ ...cifs, device: '//10.0.0.2/share' }), undefined);
+  assert.equal(addressToResolve({ ...cifs, o: 'addr=server' }), 'server');
+  assert.equal(planVolumeMount(cifs, '10.0.0.2').source, '//10.0.0.2/share');
   assert.throws(() => planVolumeMount({ type: 'tmpfs', device: '' }), /missing device in volume options/);
 });
 

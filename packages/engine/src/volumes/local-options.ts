@@ -1,5 +1,5 @@
 /** Options of the `local` volume driver: `type`, `device`, `o` as for mount(8), and `size`. Checked at create. Pure. */
-import { isIPv4 } from 'node:net';
+import { isIP, isIPv4 } from 'node:net';
 import { NetyardError } from '@netyard/core';
 import { type MountCall, parseMountOptions } from '@netyard/kernel';
 
@@ -36,20 +36,31 @@ export function checkLocalOptions(volume: string, options: Options): void {
 /** Whether a file system is mounted for a volume with these options while it is in use. */
 export const needsMount = (options: Options): boolean => Boolean(options['device'] || options['type']);
 
-/** The host name in a network file system's `addr=` that has to be resolved. */
-export function addressToResolve({ type = '', o = '' }: Options): string | undefined {
+/**
+ * The host name that has to be resolved for the kernel: in a network file system's `addr=`, or else in the device of
+ * CIFS, `//HOST/SHARE`.
+ */
+export function addressToResolve({ type = '', device = '', o = '' }: Options): string | undefined {
   if (type !== 'nfs' && type !== 'cifs') return undefined;
-  const address = /(?:^|,)addr=([^,]*)/.exec(o)?.[1];
-  return address && !isIPv4(address) ? address : undefined;
+  const address = addressIn(o);
+  if (address) return isIPv4(address) ? undefined : address;
+  const host = type === 'cifs' ? cifsHost(device) : undefined;
+  return host !== undefined && isIP(host) === 0 ? host : undefined;
 }
+
+const addressIn = (o: string): string | undefined => /(?:^|,)addr=([^,]*)/.exec(o)?.[1];
+const cifsHost = (device: string): string | undefined => /^(?:\w+:)?\/\/([^/]+)/.exec(device)?.[1];
 
 /** @param address the resolved `addressToResolve` */
 export function planVolumeMount(options: Options, address?: string): MountCall {
   const { type = '', device = '', o = '' } = options;
   if (device === '') throw new NetyardError('failed', 'missing device in volume options');
   const named = addressToResolve(options);
-  const text = named !== undefined && address !== undefined ? o.replace(`addr=${named}`, `addr=${address}`) : o;
-  return { source: device, type, ...parseMountOptions(text) };
+  if (named === undefined || address === undefined) return { source: device, type, ...parseMountOptions(o) };
+  if (addressIn(o)) {
+    return { source: device, type, ...parseMountOptions(o.replace(`addr=${named}`, `addr=${address}`)) };
+  }
+  return { source: device.replace(`//${named}`, `//${address}`), type, ...parseMountOptions(o) };
 }
 
 /** Docker's description of a failed mount; a password is masked. */

@@ -163,7 +163,8 @@ async function resolveAddress(options: VolumeRecord['options']): Promise<string 
   const name = addressToResolve(options);
   if (name === undefined) return undefined;
   try {
-    return (await lookup(name)).address;
+    // As Go's ResolveIPAddr: an IPv4 address if there is one.
+    return (await lookup(name, { order: 'ipv4first' })).address;
   } catch (cause) {
     const text = `error resolving passed in network volume address: lookup ${name}: ${messageOf(cause)}`;
     throw new NetyardError('failed', text, { cause });
