@@ -28,6 +28,8 @@ export interface ImageInspect {
   DockerVersion: string;
   Author: string;
   Config: Partial<ContainerConfig>;
+  /** Until API 1.44. */
+  ContainerConfig?: Partial<ContainerConfig>;
   Architecture: string;
   Variant?: string;
   Os: string;

@@ -256,3 +256,35 @@ test('pruning volumes includes those with names before API 1.42', async (t) => {
   await server.send('POST', '/v1.41/volumes/prune?filters={"all":["false"]}');
   assert.deepEqual(asked, [['true'], undefined, ['false']]);
 });
+
+test('inspect of an image has ContainerConfig before API 1.45, and for docker-compose 1', async (t) => {
+  const config = { user: '', exposed: [], env: ['A=b'], command: ['sh'], volumes: ['/data'], workingDirectory: '/' };
+  const more = {
+    entrypoint: [],
+    labels: {},
+    stopSignal: '',
+    history: [],
+    architecture: 'amd64',
+    os: 'linux',
+    diffIds: [],
+  };
+  const record = {
+    id: 'sha256:1',
+    configDigest: 'sha256:1',
+    layers: [],
+    tags: [],
+    digests: [],
+    created: 0n,
+    size: 1,
+    lastTagged: 0n,
+    config: { ...config, ...more },
+  };
+  const server = await serve(t, { images: { get: async () => record } });
+  const volumesOf = async (version: string, headers: Record<string, string> = {}): Promise<unknown> =>
+    JSON.parse((await server.send('GET', `/v${version}/images/a/json`, { headers })).body).ContainerConfig?.Volumes;
+  assert.deepEqual(await volumesOf('1.44'), { '/data': {} });
+  assert.equal(await volumesOf('1.45'), undefined);
+  const old = { 'User-Agent': 'docker-compose/1.29.2 docker-py/5.0.3 Linux/6.1.0' };
+  assert.deepEqual(await volumesOf('1.51', old), { '/data': {} });
+  assert.equal(await volumesOf('1.51', { 'User-Agent': 'docker-compose/v2.40.3' }), undefined);
+});

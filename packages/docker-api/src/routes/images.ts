@@ -28,7 +28,8 @@ export function imageRoutes(options: ApiOptions): Route[] {
   return [
     route('GET', '/images/json', list(options)),
     route('GET', '/images/:name/json', async (exchange) => {
-      sendJson(exchange, 200, translateImageInspect(await images.get(reference(exchange, 'name')), exchange.version));
+      const record = await images.get(reference(exchange, 'name'));
+      sendJson(exchange, 200, translateImageInspect(record, exchange.version, exchange.request.headers['user-agent']));
     }),
     route('GET', '/images/:name/history', async (exchange) => {
       sendJson(exchange, 200, (await images.history(reference(exchange, 'name'))).map(translateHistory));

@@ -32,8 +32,8 @@ export function translateImageSummary(
 }
 
 /** Since API 1.52 fields without a value are omitted, as in OCI's images. */
-export function translateImageInspect(record: ImageRecord, version: ApiVersion): Partial<ImageInspect> {
-  const shown = showImage(record, version);
+export function translateImageInspect(record: ImageRecord, version: ApiVersion, userAgent = ''): Partial<ImageInspect> {
+  const shown = showImage(record, version, hasContainerConfig(version, userAgent));
   if (!speaks(version, 52)) return shown;
   const { Config, Parent, Comment, DockerVersion, Author, ...others } = shown;
   return { ...others, ...withoutZeros({ Parent, Comment, DockerVersion, Author }), Config: withoutZeros(Config) };
@@ -42,7 +42,14 @@ export function translateImageInspect(record: ImageRecord, version: ApiVersion):
 const withoutZeros = <T extends object>(values: T): T =>
   Object.fromEntries(Object.entries(values).filter(([, value]) => !isZero(value))) as T;
 
-function showImage(record: ImageRecord, version: ApiVersion): ImageInspect {
+/**
+ * Until API 1.44 the configuration of the container that a build committed; builds of today leave it empty. docker-compose
+ * 1 reads the volumes from it with any version of the API, and fails without it.
+ */
+const hasContainerConfig = (version: ApiVersion, userAgent: string): boolean =>
+  !speaks(version, 45) || userAgent.startsWith('docker-compose/1.');
+
+function showImage(record: ImageRecord, version: ApiVersion, withContainerConfig: boolean): ImageInspect {
   const { config } = record;
   return {
     Id: record.id,
@@ -54,6 +61,7 @@ function showImage(record: ImageRecord, version: ApiVersion): ImageInspect {
     DockerVersion: '',
     Author: config.author ?? '',
     Config: translateImageConfig(config),
+    ...(withContainerConfig ? { ContainerConfig: translateImageConfig(config) } : {}),
     Architecture: config.architecture,
     ...(config.variant ? { Variant: config.variant } : {}),
     Os: config.os,
