@@ -58,6 +58,8 @@ export interface SameOutputOptions extends Pick<HostOptions, 'daemonOptions'> {
   /** Environment variables and folder of the commands. */
   environment?: Record<string, string>;
   folder?: string;
+  /** Loads further images, for example. */
+  prepare?: (pair: HostPair) => Promise<void>;
 }
 
 /** @param lines commands in order; each may depend on those before. `!` marks commands that must fail. */
@@ -68,6 +70,7 @@ export function testSameOutput(title: string, options: SameOutputOptions, lines:
     let pair: HostPair;
     before(async () => {
       pair = await openPair(images, { daemonOptions });
+      await options.prepare?.(pair);
     });
     after(async () => {
       await closePair(pair ?? {});
