@@ -140,7 +140,19 @@ export interface PortReservation {
   protocol: PortProtocol;
   address: string;
   port: number;
+  /**
+   * Packets to the port that no rule translates are answered from now on: TCP connections and UDP datagrams are passed on
+   * to the target, by a thread of this process. A further call changes the target. The port is free when `close` returns;
+   * open connections end then. Equivalent to `socat TCP6-LISTEN:PORT,fork TCP:ADDRESS:PORT`. Not for sctp.
+   */
+  relay(target: RelayTarget): void;
   close(): void;
+}
+
+/** Of either address family. */
+export interface RelayTarget {
+  address: string;
+  port: number;
 }
 
 /** Tables created by `Kernel.holdTables`. */

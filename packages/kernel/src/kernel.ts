@@ -43,6 +43,7 @@ import { observeAll } from './state/observe.ts';
 import { removePlan } from './state/remove.ts';
 import { watchKernel } from './state/watch.ts';
 import { reservePort } from './system/port.ts';
+import { Relays } from './system/relay/relays.ts';
 import { readSysctl } from './system/sysctl.ts';
 
 /** Libraries and sockets are opened on first use. Call `close()` when done. */
@@ -58,11 +59,13 @@ class LinuxKernel implements Kernel {
   readonly #own: OwnHandles;
   readonly #closing = new AbortController();
   readonly #captures = new Captures();
+  readonly #relays: Relays;
   #canHoldTables: boolean | undefined;
 
   constructor(logger: Logger) {
     this.#logger = logger;
     this.#own = new OwnHandles(logger);
+    this.#relays = new Relays((error) => logger.error('the relay thread failed', { error: error.message }));
   }
 
   async observe(objects: readonly KernelObject[]): Promise<Observation[]> {
@@ -172,7 +175,7 @@ class LinuxKernel implements Kernel {
   }
 
   reservePort(protocol: PortProtocol, address: string, port: number): PortReservation {
-    return reservePort(protocol, address, port);
+    return reservePort(protocol, address, port, this.#relays);
   }
 
   async holdTables(tables: readonly NftTableObject[], elements: readonly NftElementObject[] = []): Promise<HeldTables> {
@@ -211,6 +214,7 @@ class LinuxKernel implements Kernel {
   close(): void {
     this.#closing.abort();
     this.#captures.close();
+    this.#relays.closeAll();
     this.#own.close();
   }
 

@@ -1,11 +1,13 @@
 /** TCP and UDP ports of the fake kernel's host: at most one owner per address and port, wildcards included. */
-import type { PortProtocol, PortReservation } from '@netyard/kernel';
+import type { PortProtocol, PortReservation, RelayTarget } from '@netyard/kernel';
 import { failure } from './fake-failure.ts';
 
 export interface ReservedPort {
   protocol: PortProtocol;
   address: string;
   port: number;
+  /** Where the port is relayed to. */
+  relayedTo?: RelayTarget;
 }
 
 export class FakePorts {
@@ -24,10 +26,16 @@ export class FakePorts {
   reserve(protocol: PortProtocol, address: string, port: number): PortReservation {
     let chosen = port === 0 ? 32768 : port;
     while (port === 0 && this.#isInUse({ protocol, address, port: chosen })) chosen += 1;
-    const reserved = { protocol, address, port: chosen };
+    const reserved: ReservedPort = { protocol, address, port: chosen };
     if (this.#isInUse(reserved)) throw failure('EADDRINUSE', 'bind', `${protocol} ${address} port ${port}`);
     this.#reserved.add(reserved);
-    return { ...reserved, close: () => void this.#reserved.delete(reserved) };
+    return {
+      ...{ protocol, address, port: chosen },
+      relay: (target) => {
+        reserved.relayedTo = target;
+      },
+      close: () => void this.#reserved.delete(reserved),
+    };
   }
 
   #isInUse({ protocol, address, port }: ReservedPort): boolean {

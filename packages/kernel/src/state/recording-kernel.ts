@@ -28,7 +28,7 @@ export function recordKernel(kernel: Kernel): { kernel: Kernel; operations: read
     }),
     reservePort(protocol, address, port) {
       kernel.reservePort(protocol, address, port).close();
-      return { protocol, address, port, close: () => undefined };
+      return { protocol, address, port, relay: () => undefined, close: () => undefined };
     },
     close: () => undefined,
     ...readsOf(kernel),

@@ -1,26 +1,37 @@
 /**
  * Reserves host ports: a bound socket that never listens keeps other programs from binding the port and answers no
- * packet.
+ * packet. A relayed port does listen.
  */
-import type { PortProtocol, PortReservation } from '../contract.ts';
+import { NetyardError } from '@netyard/core';
+import type { PortProtocol, PortReservation, RelayTarget } from '../contract.ts';
 import { closeFile } from './calls.ts';
 import { hasErrno } from './ffi/errno.ts';
+import type { Relays } from './relay/relays.ts';
 import { type BoundSocket, bindSocket, type SocketRequest } from './sockets.ts';
 
 /**
  * Binds without listening; port 0 selects a free port. No equivalent command: a shell cannot hold a port. Throws
  * KernelError EADDRINUSE, EADDRNOTAVAIL, EACCES, EPROTONOSUPPORT (sctp without its module).
  */
-export function reservePort(protocol: PortProtocol, address: string, port: number): PortReservation {
+export function reservePort(protocol: PortProtocol, address: string, port: number, relays: Relays): PortReservation {
   const socket = bindReserved({ protocol, address, port });
   let open = true;
+  let relay: number | undefined;
   return {
     protocol,
     address,
     port: socket.port,
+    relay(target: RelayTarget) {
+      if (protocol === 'sctp') throw new NetyardError('internal', 'sctp is not relayed');
+      if (!open) return;
+      if (relay === undefined) relay = relays.open({ fd: socket.fd, protocol }, target);
+      else relays.setTarget(relay, target);
+    },
     close() {
-      if (open) closeFile(socket.fd);
+      if (!open) return;
       open = false;
+      if (relay !== undefined) relays.close(relay);
+      closeFile(socket.fd);
     },
   };
 }

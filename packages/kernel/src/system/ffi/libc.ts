@@ -21,6 +21,13 @@ export interface Library {
   symbol(name: string): unknown;
   /** errno of this thread's last call. */
   errno(): number;
+  /** Memory at a fixed address, which other memory can refer to. It is never freed. */
+  allocate(size: number): NativeMemory;
+}
+
+export interface NativeMemory {
+  bytes: Uint8Array;
+  address: bigint;
 }
 
 /** Loads `libNAME.so.N`. Throws when it is not installed. */
@@ -32,11 +39,16 @@ export function loadLibrary(file: string): Library {
     declareAsync: <T>(prototype: string) => library.func(prototype).async as unknown as T,
     symbol: (name) => library.symbol(name),
     errno: () => ffi.errno(),
+    allocate(size) {
+      const pointer: unknown = ffi.alloc('uint8_t', size);
+      return { bytes: new Uint8Array(ffi.view(pointer, size)), address: ffi.address(pointer) };
+    },
   };
 }
 
 export interface Libc {
   errno(): number;
+  allocate(size: number): NativeMemory;
   open(path: string, flags: number, mode: number): number;
   close(fd: number): number;
   setns(fd: number, kind: number): number;
@@ -94,6 +106,12 @@ export interface Libc {
     done: (error: unknown, result: number) => void,
   ): void;
   recv(fd: number, buffer: Uint8Array, length: number, flags: number): number;
+  /** `message` is a struct msghdr. */
+  recvmsg(fd: number, message: Uint8Array, flags: number): number;
+  sendmsg(fd: number, message: Uint8Array, flags: number): number;
+  accept4(fd: number, address: Uint8Array | null, length: Uint8Array | null, flags: number): number;
+  shutdown(fd: number, how: number): number;
+  dup3(fd: number, target: number, flags: number): number;
   getsockopt(fd: number, level: number, name: number, value: Uint8Array, length: Uint8Array): number;
   setsockopt(fd: number, level: number, name: number, value: Uint8Array, length: number): number;
   /** `fds` is an array of struct pollfd; waits up to `timeout` milliseconds, -1 for ever. */
@@ -146,6 +164,7 @@ function declareLibc(): Libc {
   const c = loadLibrary('libc.so.6');
   return {
     errno: c.errno,
+    allocate: c.allocate,
     open: c.declare('int open(const char *path, int flags, unsigned int mode)'),
     close: c.declare('int close(int fd)'),
     setns: c.declare('int setns(int fd, int kind)'),
@@ -177,6 +196,7 @@ function declareLibc(): Libc {
     sendto: c.declare(sendto),
     sendtoAsync: c.declareAsync(sendto),
     recv: c.declare('long recv(int fd, uint8_t *buffer, size_t length, int flags)'),
+    ...declareRelayCalls(c),
     getsockopt: c.declare('int getsockopt(int fd, int level, int name, uint8_t *value, uint8_t *length)'),
     setsockopt: c.declare('int setsockopt(int fd, int level, int name, const uint8_t *value, unsigned int length)'),
     poll: c.declare('int poll(uint8_t *fds, unsigned long count, int timeout)'),
@@ -193,6 +213,14 @@ function declareLibc(): Libc {
     ),
   };
 }
+
+const declareRelayCalls = (c: Library) => ({
+  recvmsg: c.declare<Libc['recvmsg']>('long recvmsg(int fd, uint8_t *message, int flags)'),
+  sendmsg: c.declare<Libc['sendmsg']>('long sendmsg(int fd, const uint8_t *message, int flags)'),
+  accept4: c.declare<Libc['accept4']>('int accept4(int fd, uint8_t *address, uint8_t *length, int flags)'),
+  shutdown: c.declare<Libc['shutdown']>('int shutdown(int fd, int how)'),
+  dup3: c.declare<Libc['dup3']>('int dup3(int fd, int target, int flags)'),
+});
 
 const declareEpoll = (c: Library) => ({
   epoll_create1: c.declare<Libc['epoll_create1']>('int epoll_create1(int flags)'),

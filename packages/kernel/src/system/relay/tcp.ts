@@ -1,0 +1,211 @@
+/**
+ * Relays TCP connections to a container: what one end sends is written to the other. An end that does not read stops its
+ * sender through TCP's own flow control; at most one chunk per direction is held in memory.
+ */
+import type { RelayTarget } from '../../contract.ts';
+import { closeFile } from '../calls.ts';
+import { errnoOf } from '../ffi/errno.ts';
+import { libc } from '../ffi/libc.ts';
+import { encodeSocketAddress } from '../sockets.ts';
+import { chunkBytes } from './limits.ts';
+import { setInteger } from './options.ts';
+import { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, type Poller, type Registration } from './poller.ts';
+
+const AF_INET = 2;
+const AF_INET6 = 10;
+const SOCK_STREAM = 1;
+const SOCK_FLAGS = 0o2000000 | 0o4000; // SOCK_CLOEXEC | SOCK_NONBLOCK
+const SOL_SOCKET = 1;
+const SO_ERROR = 4;
+const SO_KEEPALIVE = 9;
+const SO_LINGER = 13;
+const IPPROTO_TCP = 6;
+const TCP_NODELAY = 1;
+const TCP_KEEPIDLE = 4;
+const TCP_KEEPINTVL = 5;
+const MSG_NOSIGNAL = 0x4000;
+const SHUT_WR = 1;
+/** A client whose host vanished is found after some three minutes. */
+const keepAlive = { idleSeconds: 60, intervalSeconds: 15 };
+
+const chunk = new Uint8Array(chunkBytes);
+
+/** One socket of a connection. */
+interface End {
+  fd: number;
+  registration: Registration;
+  /** What the other end sent and this one has not accepted yet. */
+  pending: Uint8Array | undefined;
+  /** It has sent all: end of file was read. */
+  ended: boolean;
+  /** End of file was passed on to it. */
+  shut: boolean;
+}
+
+export class TcpConnection {
+  readonly #client: End;
+  readonly #server: End;
+  readonly #onClose: (connection: TcpConnection) => void;
+  #connecting = true;
+  #closed = false;
+
+  private constructor(
+    poller: Poller,
+    [client, server]: readonly [number, number],
+    onClose: (connection: TcpConnection) => void,
+  ) {
+    this.#onClose = onClose;
+    const endOf = (fd: number, own: () => End, other: () => End): End => ({
+      fd,
+      registration: poller.add(fd, 0, (events) => this.#handle(own(), other(), events)),
+      ...{ pending: undefined, ended: false, shut: false },
+    });
+    this.#client = endOf(
+      client,
+      () => this.#client,
+      () => this.#server,
+    );
+    this.#server = endOf(
+      server,
+      () => this.#server,
+      () => this.#client,
+    );
+    this.#server.registration.setInterest(EPOLLOUT); // connected, or failed
+  }
+
+  /** Takes over `fd`, the accepted socket. Undefined if no connection is possible: the client has received a reset. */
+  static open(
+    poller: Poller,
+    fd: number,
+    target: RelayTarget,
+    onClose: (connection: TcpConnection) => void,
+  ): TcpConnection | undefined {
+    const server = connectTo(target);
+    if (server < 0) {
+      reset(fd);
+      return undefined;
+    }
+    setUp(fd);
+    setUp(server);
+    return new TcpConnection(poller, [fd, server], onClose);
+  }
+
+  /** Both ends receive a reset. */
+  abort(): void {
+    this.#close(reset);
+  }
+
+  #handle(own: End, other: End, events: number): void {
+    const isConnected = own === this.#server && this.#connecting && (events & (EPOLLOUT | EPOLLHUP)) !== 0;
+    if ((events & EPOLLERR) !== 0 || (isConnected && socketError(own.fd) !== 0)) {
+      this.abort();
+      return;
+    }
+    if (isConnected) this.#connecting = false;
+    if ((events & EPOLLOUT) !== 0) this.#flush(own, other);
+    if ((events & (EPOLLIN | EPOLLHUP)) !== 0 && canRead(own, other)) this.#read(own, other);
+    if (this.#closed) return;
+    if (this.#client.shut && this.#server.shut) {
+      this.#close(closeFile);
+      return;
+    }
+    this.#updateInterest();
+    // Nothing is expected from a socket that is closed both ways while its data waits for the other end; epoll would
+    // report it again and again.
+    if ((events & EPOLLHUP) !== 0 && !canRead(own, other) && own.pending === undefined) own.registration.remove();
+  }
+
+  #read(from: End, to: End): void {
+    const count = libc().recv(from.fd, chunk, chunk.length, 0);
+    if (count < 0) {
+      if (!isTemporary()) this.abort();
+    } else if (count === 0) {
+      from.ended = true;
+      this.#flush(to, from);
+    } else {
+      this.#send(to, chunk.subarray(0, count));
+    }
+  }
+
+  /** Writes what is pending for `to`, then end of file if `from` has sent all. */
+  #flush(to: End, from: End): void {
+    if (to.pending !== undefined) {
+      const { pending } = to;
+      to.pending = undefined;
+      this.#send(to, pending);
+    }
+    if (this.#closed || to.pending !== undefined || !from.ended || to.shut) return;
+    libc().shutdown(to.fd, SHUT_WR);
+    to.shut = true;
+  }
+
+  #send(to: End, bytes: Uint8Array): void {
+    const sent = libc().sendto(to.fd, bytes, bytes.length, MSG_NOSIGNAL, null, 0);
+    if (sent < 0 && !isTemporary()) {
+      this.abort();
+      return;
+    }
+    const accepted = Math.max(sent, 0);
+    if (accepted < bytes.length) to.pending = bytes.slice(accepted); // a copy: the chunk is shared
+  }
+
+  #updateInterest(): void {
+    for (const [own, other] of [
+      [this.#client, this.#server],
+      [this.#server, this.#client],
+    ] as const) {
+      const reads = !this.#connecting && canRead(own, other) ? EPOLLIN : 0;
+      const writes = own.pending !== undefined || (own === this.#server && this.#connecting) ? EPOLLOUT : 0;
+      own.registration.setInterest(reads | writes);
+    }
+  }
+
+  #close(closeSocket: (fd: number) => void): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    for (const { fd, registration } of [this.#client, this.#server]) {
+      registration.remove();
+      closeSocket(fd);
+    }
+    this.#onClose(this);
+  }
+}
+
+const canRead = (own: End, other: End): boolean => !own.ended && other.pending === undefined;
+
+/** A socket that connects, or -1. */
+function connectTo({ address, port }: RelayTarget): number {
+  const bytes = encodeSocketAddress(address, port);
+  const fd = libc().socket(bytes.length === 16 ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_FLAGS, 0);
+  if (fd < 0) return fd;
+  if (libc().connect(fd, bytes, bytes.length) === 0 || libc().errno() === errnoOf('EINPROGRESS')) return fd;
+  closeFile(fd);
+  return -1;
+}
+
+/** Accepts one connection, or returns -1 with errno. */
+export const acceptConnection = (listener: number): number => libc().accept4(listener, null, null, SOCK_FLAGS);
+
+function setUp(fd: number): void {
+  setInteger(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+  setInteger(fd, IPPROTO_TCP, TCP_KEEPIDLE, keepAlive.idleSeconds);
+  setInteger(fd, IPPROTO_TCP, TCP_KEEPINTVL, keepAlive.intervalSeconds);
+  setInteger(fd, IPPROTO_TCP, TCP_NODELAY, 1); // chunks are passed on as they arrive
+}
+
+/** Closes with RST instead of FIN: the other end must not mistake a broken connection for a complete one. */
+function reset(fd: number): void {
+  libc().setsockopt(fd, SOL_SOCKET, SO_LINGER, new Uint8Array(new Int32Array([1, 0]).buffer), 8);
+  closeFile(fd);
+}
+
+function socketError(fd: number): number {
+  const value = new Int32Array(1);
+  libc().getsockopt(fd, SOL_SOCKET, SO_ERROR, new Uint8Array(value.buffer), new Uint8Array(new Int32Array([4]).buffer));
+  return value[0] ?? 0;
+}
+
+const isTemporary = (): boolean => {
+  const errno = libc().errno();
+  return errno === errnoOf('EAGAIN') || errno === errnoOf('EINTR');
+};

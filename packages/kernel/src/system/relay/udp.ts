@@ -1,0 +1,130 @@
+/** Relays UDP: each client of a port has a session, a socket of its own to the container, until it is idle. */
+import type { RelayTarget } from '../../contract.ts';
+import { closeFile } from '../calls.ts';
+import { errnoOf } from '../ffi/errno.ts';
+import { libc } from '../ffi/libc.ts';
+import { encodeSocketAddress } from '../sockets.ts';
+import { type DatagramBuffer, type Flow, flowKey } from './datagram.ts';
+import { sessionIdleMs } from './limits.ts';
+import { EPOLLIN, type Poller, type Registration } from './poller.ts';
+
+const AF_INET = 2;
+const AF_INET6 = 10;
+const SOCK_DGRAM = 2;
+const SOCK_FLAGS = 0o2000000 | 0o4000; // SOCK_CLOEXEC | SOCK_NONBLOCK
+const MSG_DONTWAIT = 0x40;
+const MSG_NOSIGNAL = 0x4000;
+/** Datagrams of one socket before others have their turn. */
+const datagramsPerTurn = 32;
+
+/** A port of which the sessions are. */
+export interface UdpPort {
+  id: number;
+  fd: number;
+  target: RelayTarget;
+}
+
+interface Session {
+  port: UdpPort;
+  flow: Flow;
+  fd: number;
+  registration: Registration;
+  usedAt: number;
+}
+
+export class UdpSessions {
+  readonly #poller: Poller;
+  readonly #buffer: DatagramBuffer;
+  readonly #limit: number;
+  /** By port and flow; the one that was used last is the last. */
+  readonly #sessions = new Map<string, Session>();
+
+  constructor(poller: Poller, buffer: DatagramBuffer, limit: number) {
+    this.#poller = poller;
+    this.#buffer = buffer;
+    this.#limit = limit;
+  }
+
+  get count(): number {
+    return this.#sessions.size;
+  }
+
+  /** Passes on what has arrived at a port. */
+  forward(port: UdpPort, now: number): void {
+    for (let count = 0; count < datagramsPerTurn; count += 1) {
+      const length = this.#buffer.receive(port.fd);
+      if (length < 0) return;
+      const flow = this.#buffer.flow();
+      const session = flow && this.#sessionOf(port, flow, now);
+      if (session) this.#send(session, length);
+    }
+  }
+
+  /** Ends the sessions that are idle. */
+  expire(now: number): void {
+    for (const [key, session] of this.#sessions) {
+      if (now - session.usedAt < sessionIdleMs) return;
+      this.#end(key, session);
+    }
+  }
+
+  /** Ends the sessions of a port. */
+  endPort(id: number): void {
+    for (const [key, session] of this.#sessions) if (session.port.id === id) this.#end(key, session);
+  }
+
+  #sessionOf(port: UdpPort, flow: Flow, now: number): Session | undefined {
+    const key = `${port.id} ${flowKey(flow)}`;
+    const session = this.#sessions.get(key) ?? this.#open(key, port, flow);
+    if (session) this.#touch(key, session, now);
+    return session;
+  }
+
+  #open(key: string, port: UdpPort, flow: Flow): Session | undefined {
+    const [oldest] = this.#sessions;
+    if (oldest && this.#sessions.size >= this.#limit) this.#end(...oldest);
+    const fd = connectTo(port.target);
+    if (fd < 0) return undefined;
+    const session: Session = {
+      ...{ port, flow, fd, usedAt: 0 },
+      registration: this.#poller.add(fd, EPOLLIN, () => this.#answer(key, session)),
+    };
+    return session;
+  }
+
+  #touch(key: string, session: Session, now: number): void {
+    session.usedAt = now;
+    this.#sessions.delete(key);
+    this.#sessions.set(key, session);
+  }
+
+  #send({ fd }: Session, length: number): void {
+    const send = (): number => libc().sendto(fd, this.#buffer.data, length, MSG_DONTWAIT | MSG_NOSIGNAL, null, 0);
+    // An ICMP error that an earlier datagram caused is reported once, and this one is not sent.
+    if (send() < 0 && libc().errno() === errnoOf('ECONNREFUSED')) send();
+  }
+
+  #answer(key: string, session: Session): void {
+    for (let count = 0; count < datagramsPerTurn; count += 1) {
+      const length = libc().recv(session.fd, this.#buffer.data, this.#buffer.data.length, MSG_DONTWAIT);
+      if (length < 0) return; // nothing more, or an ICMP error, which recv has cleared
+      this.#buffer.reply(session.port.fd, session.flow, length);
+      this.#touch(key, session, performance.now());
+    }
+  }
+
+  #end(key: string, { fd, registration }: Session): void {
+    this.#sessions.delete(key);
+    registration.remove();
+    closeFile(fd);
+  }
+}
+
+/** A connected socket, or -1. */
+function connectTo({ address, port }: RelayTarget): number {
+  const bytes = encodeSocketAddress(address, port);
+  const fd = libc().socket(bytes.length === 16 ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_FLAGS, 0);
+  if (fd < 0 || libc().connect(fd, bytes, bytes.length) === 0) return fd;
+  closeFile(fd);
+  return -1;
+}

@@ -1,0 +1,183 @@
+/** Relayed ports on a real kernel: connections and datagrams over IPv6 reach servers that have only IPv4. */
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { createSocket, type RemoteInfo } from 'node:dgram';
+import { once } from 'node:events';
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import { after, before, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { hasErrno, openKernel, type PortReservation } from '@netyard/kernel';
+import { inFreshHost } from '@netyard/testkit';
+
+const host = inFreshHost(import.meta.url);
+const kernel = openKernel();
+/** Two addresses of the host. */
+const [one, two] = ['fd00:5::1', 'fd00:5::2'];
+
+before(() => {
+  if (host.skip) return;
+  execFileSync('sh', ['-c', `for a in ${one} ${two}; do ip -6 address add $a/128 dev lo nodad; done`]);
+});
+after(() => kernel.close());
+
+/** A server at 127.0.0.1. */
+async function serve(handle: (socket: Socket) => void): Promise<{ server: Server; port: number }> {
+  const server = createServer({ allowHalfOpen: true }, (socket) => {
+    socket.on('error', () => undefined);
+    handle(socket);
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  return { server, port: typeof address === 'object' && address ? address.port : 0 };
+}
+
+function relayTo(port: number, reserved = kernel.reservePort('tcp', '::', 0)): PortReservation {
+  reserved.relay({ address: '127.0.0.1', port });
+  return reserved;
+}
+
+async function dial(port: number, address: string = one): Promise<Socket> {
+  const socket = connect({ host: address, port, allowHalfOpen: true });
+  await once(socket, 'connect');
+  return socket.on('error', () => undefined);
+}
+
+/** Not by iterating, which would destroy a socket that can still be written to. */
+async function readAll(socket: Socket): Promise<string> {
+  const chunks: Buffer[] = [];
+  socket.on('data', (chunk) => chunks.push(Buffer.from(chunk)));
+  await once(socket, 'end');
+  return Buffer.concat(chunks).toString();
+}
+
+/** Unlike `once`, it does not fail when the socket does. */
+const closed = (socket: Socket): Promise<void> =>
+  new Promise((resolve) => {
+    if (socket.closed) resolve();
+    else socket.once('close', () => resolve());
+  });
+
+test('a connection over IPv6 reaches an IPv4 server, which may answer after the end of the request', host, async () => {
+  const { server, port } = await serve(async (socket) => {
+    const request = await readAll(socket);
+    socket.end(`${socket.remoteAddress} ${request.length} ${request.slice(-3)}`);
+  });
+  const relayed = relayTo(port);
+  const client = await dial(relayed.port);
+  client.end(`${'x'.repeat(1_000_000)}end`);
+  assert.equal(await readAll(client), '127.0.0.1 1000003 end');
+  relayed.close();
+  server.close();
+});
+
+test('a server that does not read stops its client, and receives every byte later', host, async () => {
+  const total = 64 * 1024 * 1024;
+  let accepted: ((socket: Socket) => void) | undefined;
+  const incoming = new Promise<Socket>((resolve) => {
+    accepted = resolve;
+  });
+  const { server, port } = await serve((socket) => accepted?.(socket.pause()));
+  const relayed = relayTo(port);
+  const client = await dial(relayed.port);
+  const socket = await incoming;
+  let written = false;
+  client.write(Buffer.alloc(total, 'a'), () => {
+    written = true;
+  });
+  await sleep(300);
+  assert.equal(written, false, 'the client waits for the server');
+  let received = 0;
+  socket.on('data', (chunk) => {
+    received += chunk.length;
+  });
+  socket.resume();
+  client.end();
+  await once(socket, 'end');
+  assert.equal(received, total);
+  socket.end();
+  await closed(client.resume());
+  relayed.close();
+  server.close();
+});
+
+test('a connection that the server refuses or breaks is reset, not ended', host, async () => {
+  const { server, port } = await serve((socket) => socket.resetAndDestroy());
+  const relayed = relayTo(port);
+  const outcome = async (): Promise<string> => {
+    const client = connect(relayed.port, one);
+    const failed = new Promise<string>((resolve) => {
+      client.on('error', (error: NodeJS.ErrnoException) => resolve(String(error.code)));
+      client.on('end', () => resolve('end'));
+    });
+    client.resume();
+    return await failed;
+  };
+  assert.equal(await outcome(), 'ECONNRESET');
+  server.close();
+  await once(server, 'close');
+  assert.equal(await outcome(), 'ECONNRESET');
+  relayed.close();
+});
+
+test('a released port is free at once, and its connections have ended', host, async () => {
+  const { server, port } = await serve((socket) => socket.write('hello'));
+  const relayed = relayTo(port);
+  const client = await dial(relayed.port);
+  await once(client, 'data');
+  relayed.close();
+  const again = kernel.reservePort('tcp', '::', relayed.port);
+  await closed(client);
+  await assert.rejects(once(connect(relayed.port, one), 'connect'), /ECONNREFUSED/);
+  relayTo(port, again);
+  (await dial(again.port)).destroy(); // relayed again
+  again.close();
+  server.close();
+});
+
+test('while a port is relayed, no other process can listen on it', host, async () => {
+  const { server, port } = await serve((socket) => socket.end());
+  const relayed = relayTo(port);
+  assert.throws(
+    () => kernel.reservePort('tcp', '::', relayed.port),
+    (error) => hasErrno(error, 'EADDRINUSE'),
+  );
+  relayed.close();
+  server.close();
+});
+
+test('a changed target gets the next connections', host, async () => {
+  const [first, second] = await Promise.all([serve((socket) => socket.end('1')), serve((socket) => socket.end('2'))]);
+  const relayed = relayTo(first.port);
+  assert.equal(await readAll(await dial(relayed.port)), '1');
+  relayed.relay({ address: '127.0.0.1', port: second.port });
+  while ((await readAll(await dial(relayed.port))) === '1') await sleep(5);
+  relayed.close();
+  for (const { server } of [first, second]) server.close();
+});
+
+test('datagrams are answered from the address that they were sent to, and clients are kept apart', host, async () => {
+  const server = createSocket('udp4').bind(0, '127.0.0.1');
+  await once(server, 'listening');
+  server.on('message', (message, from) => server.send(`${message} from ${from.port}`, from.port, from.address));
+  const relayed = kernel.reservePort('udp', '::', 0);
+  relayed.relay({ address: '127.0.0.1', port: server.address().port });
+  const ask = async (client: ReturnType<typeof createSocket>, address: string): Promise<[string, RemoteInfo]> => {
+    client.send(address, relayed.port, address);
+    const [answer, from] = (await once(client, 'message')) as [Buffer, RemoteInfo];
+    return [answer.toString(), from];
+  };
+  const clients = [createSocket('udp6'), createSocket('udp6')];
+  const ports = new Set<string>();
+  for (const client of clients)
+    for (const address of [one, two, one, '::1']) {
+      const [answer, from] = await ask(client, address);
+      assert.equal(from.address, address);
+      assert.equal(from.port, relayed.port);
+      const [text, port = ''] = answer.split(' from ');
+      assert.equal(text, address);
+      ports.add(port);
+    }
+  assert.equal(ports.size, 6, 'one session per client and address');
+  for (const socket of [...clients, server]) socket.close();
+  relayed.close();
+});
