@@ -92,7 +92,15 @@ for (const engine of enginesUnderTest())
     test('docker port and ps show the port', async () => {
       assert.match(await host.docker('port', 'web'), /^80\/tcp -> 0\.0\.0\.0:8801$/m);
       assert.match(await host.docker('port', 'web', '80'), /^0\.0\.0\.0:8801$/m);
-      assert.match(await host.docker('ps', '--format', '{{.Ports}}'), /0\.0\.0\.0:8801->80\/tcp/);
+      assert.match(await host.docker('port', 'web', '80'), /^\[::\]:8801$/m);
+      assert.match(
+        await host.docker('ps', '--format', '{{.Ports}}'),
+        /0\.0\.0\.0:8801->80\/tcp, (\[::\]|::):8801->80\/tcp/,
+      );
+    });
+
+    test('a container with IPv4 only is reachable from the host at [::1]', async () => {
+      assert.match(await fetchPage(host, 'http://[::1]:8801/'), /nginx-app01/);
     });
 
     test('a port that another container publishes is rejected', async () => {
@@ -175,7 +183,7 @@ for (const engine of enginesUnderTest())
       await assertUnreachable(neighbour, 'http://172.16.2.101:8805/');
       assert.equal(
         (await host.netyard('port', 'add', 'web', '8805:80', '127.0.0.1:8806:80')).trim(),
-        '80/tcp -> 0.0.0.0:8805\n80/tcp -> 127.0.0.1:8806',
+        '80/tcp -> 0.0.0.0:8805\n80/tcp -> 127.0.0.1:8806\n80/tcp -> [::]:8805',
       );
       assert.match(await fetchPage(neighbour, 'http://172.16.2.101:8805/'), /nginx-app01/);
       assert.match(await fetchPage(host, 'http://127.0.0.1:8806/'), /nginx-app01/);

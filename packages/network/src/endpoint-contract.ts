@@ -55,8 +55,8 @@ export interface Endpoints {
   attach(request: AttachRequest): Promise<EndpointRecord>;
   /** Deletes interface, ports and record. The namespace itself is left alone, and may be gone already. */
   detach(ref: string): Promise<void>;
-  /** Publishes a port of the endpoint on the host. */
-  publish(ref: string, request: PortRequest): Promise<PublishedPort>;
+  /** Publishes a port of the endpoint on the host: over IPv4 and IPv6, unless the request has an address. */
+  publish(ref: string, request: PortRequest): Promise<PublishedPort[]>;
   /** `not-found` for a port that the endpoint has not published. */
   unpublish(ref: string, port: PublishedPort): Promise<void>;
   /** Compares the observed state with the desired one; empty without drift. Changes nothing. */
@@ -83,7 +83,7 @@ export interface EndpointConfig {
 export interface PortRequest {
   protocol: 'tcp' | 'udp' | 'sctp';
   containerPort: number;
-  /** '' or '0.0.0.0': every address of the host. */
+  /** Default: every address of the host. '0.0.0.0' and '::' are those of one family. */
   hostAddress?: string;
   hostPort?: number;
   /** Upper end of a range from which one port is chosen (`-p 8000-8010:80`). */

@@ -118,6 +118,7 @@ function openContext(options: HostOptions, hooks: Pick<HostContext, 'ownDeletion
     linkDeletions: new LinkDeletions(kernel, logger),
     facts: {
       ipv6: true,
+      ipv6Addresses: false,
       bridgeNetfilter: false,
       isolates: false,
       checksSources: false,

@@ -16,7 +16,7 @@ export {
 } from './endpoints/allocate.ts';
 export { type AttachedDependencies, findAttached, planOf } from './endpoints/attached.ts';
 export { adoptEndpoints } from './endpoints/check.ts';
-export { flushUdpConntrack, type ReservePortsDependencies, reservePorts } from './endpoints/ports.ts';
+export { flushUdpConntrack, type ReservePortsDependencies, relayPorts, reservePorts } from './endpoints/ports.ts';
 export { findSettingProblems, withCanonicalAddresses } from './endpoints/validate.ts';
 export { families, familyOfAddress, perFamily, valuesOf } from './family.ts';
 export { describeBlock, type ForwardBlock } from './firewall/forward-blocks.ts';
@@ -48,8 +48,9 @@ export {
   planNamespaceRepair,
   shouldRepairNamespace,
 } from './plan/namespace-repair.ts';
+export { type PublishWay, publishWays } from './ports/bindings.ts';
 export { checkPortRequest, formatPortRequest, resolvePortRequests } from './ports/choose.ts';
-export { PortTable } from './ports/table.ts';
+export { PortTable, unreserved } from './ports/table.ts';
 export { describe } from './reconcile/describe.ts';
 export { type ForeignRulesDependencies, findForwardingBlocks, foreignWarnings } from './reconcile/foreign-rules.ts';
 export { type HostDependencies, readHost } from './reconcile/host.ts';

@@ -5,6 +5,8 @@ import type { PerFamily } from './family.ts';
 export interface HostFacts {
   /** The host's kernel has IPv6. */
   ipv6: boolean;
+  /** The host has IPv6 addresses: ports that are published on all addresses are published on [::], too. */
+  ipv6Addresses: boolean;
   /**
    * Bridged IPv4 also traverses `ip` chains (net.bridge.bridge-nf-call-iptables). Packets of a container to its own
    * published port are then sent back through the bridge port they came from, which requires hairpin mode.

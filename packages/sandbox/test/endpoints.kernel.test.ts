@@ -62,13 +62,17 @@ describe('namespaces attached by path', host, () => {
     const { endpoints } = testbed.networks;
     await serve(pathOf('pod'), 'tcp', 80, 'pod');
     sh('ip -n pod link set lo up');
-    const port = await endpoints.publish('pod', { protocol: 'tcp', containerPort: 80, hostPort: 8801 });
-    assert.deepEqual(port, { protocol: 'tcp', containerPort: 80, hostAddress: '0.0.0.0', hostPort: 8801 });
+    const ports = await endpoints.publish('pod', { protocol: 'tcp', containerPort: 80, hostPort: 8801 });
+    const port = { protocol: 'tcp', containerPort: 80, hostPort: 8801 };
+    assert.deepEqual(ports, [
+      { ...port, hostAddress: '0.0.0.0' },
+      { ...port, hostAddress: '::' },
+    ]);
     assert.equal(ask(neighbour, 'tcp', '192.0.2.1', 8801), 'pod 192.0.2.9', 'the source address is kept');
     assert.match(ask(undefined, 'tcp', '127.0.0.1', 8801), /^pod /);
     assert.match(ask(pathOf('other'), 'tcp', '192.0.2.1', 8801), /^pod /);
     assert.match(ask(pathOf('pod'), 'tcp', '192.0.2.1', 8801), /^pod /, 'an endpoint reaches itself');
-    await endpoints.unpublish('pod', port);
+    for (const one of ports) await endpoints.unpublish('pod', one);
     assert.equal(askBriefly(neighbour, 'tcp', '192.0.2.1', 8801), '');
     await endpoints.publish('pod', { protocol: 'tcp', containerPort: 80, hostPort: 8801 });
     assert.equal(ask(neighbour, 'tcp', '192.0.2.1', 8801), 'pod 192.0.2.9');

@@ -73,6 +73,8 @@ export interface EndpointPlanInput {
   endpoint: EndpointState;
   /** Whether this endpoint's gateway of a family is the namespace's default route. */
   isGateway: Readonly<Record<Family, boolean>>;
+  /** Ports on IPv6 addresses lead to this endpoint: the gateway of IPv6 or, without one, of IPv4. */
+  hasIpv6Ports: boolean;
   facts: HostFacts;
 }
 

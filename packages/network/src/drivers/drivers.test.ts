@@ -49,7 +49,6 @@ test('the bridge driver rejects options that have no effect yet, and modes that 
     [`${key}advertise_addr_nmsgs`]: '3',
     [`${key}advertise_addr_ms`]: '100',
     [`${key}host_ipv4`]: 'fd00::1',
-    [`${key}bridge.host_binding_ipv4`]: '::1',
   };
   for (const [name, value] of Object.entries(unsupported))
     assert.deepEqual(problemsOf('bridge', spec({ [name]: value })), [

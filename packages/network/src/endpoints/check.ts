@@ -5,6 +5,7 @@ import type { EndpointDrift, EndpointRecord } from '../contract.ts';
 import { planHostSideRepair } from '../plan/namespace-repair.ts';
 import { describe } from '../reconcile/describe.ts';
 import { type AttachedDependencies, emitOf, inQueue, planOf, queueKey } from './attached.ts';
+import { relayAttached } from './publish.ts';
 
 export async function check(context: AttachedDependencies, ref: string): Promise<EndpointDrift[]> {
   return inQueue(context, ref, async (record) => {
@@ -56,7 +57,8 @@ async function planRepair(context: AttachedDependencies, record: EndpointRecord)
  * `check` does, and the program that owns the endpoint detaches it.
  */
 export async function adoptEndpoints(context: AttachedDependencies): Promise<void> {
-  for (const { id, name, endpoint, ports } of context.attached.values()) {
+  for (const record of context.attached.values()) {
+    const { id, name, endpoint, ports } = record;
     const report = (what: string, error: unknown): void =>
       context.logger.error(what, { endpoint: name, error: messageOf(error) });
     context.hostLinks.add(endpoint, id);
@@ -64,6 +66,7 @@ export async function adoptEndpoints(context: AttachedDependencies): Promise<voi
       const failure = context.ports.adopt(port, id);
       if (failure) report('a published port could not be reserved again', failure);
     }
+    relayAttached(context, record, ports);
     try {
       await repairAttached(context, id);
     } catch (error) {

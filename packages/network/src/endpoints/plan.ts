@@ -18,7 +18,10 @@ export const ownerOf = ({ id, name }: EndpointRecord): EndpointOwner => ({ kind:
 export function planAttached(record: EndpointRecord, planner: NetworkPlanner, facts: HostFacts): EndpointPlan {
   const { netnsPath, endpoint, defaultRoute } = record;
   const owner = ownerOf(record);
-  const gatewayOf = (isGateway: boolean) => ({ isGateway: { v4: isGateway, v6: isGateway } });
+  const gatewayOf = (isGateway: boolean) => ({
+    isGateway: { v4: isGateway, v6: isGateway },
+    hasIpv6Ports: true,
+  });
   const input: EndpointPlanInput = { owner, netnsPath, endpoint, ...gatewayOf(defaultRoute), facts };
   const ports = planner.planPorts({ ...input, ...gatewayOf(true) }, record.ports);
   const interfaces = planner.planInterface(input);

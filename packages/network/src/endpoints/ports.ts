@@ -2,7 +2,9 @@
 import { isNetyardError, NetyardError } from '@netyard/core';
 import type { Kernel } from '@netyard/kernel';
 import type { PortRequest, PublishedPort } from '../contract.ts';
-import type { BridgeSettings } from '../model.ts';
+import { familyOfAddress, type PerFamily } from '../family.ts';
+import type { HostFacts } from '../model.ts';
+import { type Binding, compareBindings, groupBindings, type PublishWay } from '../ports/bindings.ts';
 import { allocationOrder, type PortRange } from '../ports/choose.ts';
 import type { PortTable } from '../ports/table.ts';
 
@@ -10,46 +12,66 @@ import type { PortTable } from '../ports/table.ts';
 export interface ReservePortsDependencies {
   readonly ports: PortTable;
   dynamicPorts: PortRange;
+  facts: HostFacts;
 }
 
-type Resolved = PortRequest & { hostAddress: string };
-
 /**
- * Reserves the ports on the host of an endpoint of this bridge, and adds them to `reserved` in the order of the requests, for inspect. If this throws, the caller
- * releases the ports in `reserved`.
+ * Reserves the ports on the host, and adds them to `reserved` in Docker's order. If this throws, the caller releases the
+ * ports in `reserved`.
  */
 export function reservePorts(
   context: ReservePortsDependencies,
   owner: { id: string; name: string; endpointId: string },
-  bridge: Pick<BridgeSettings, 'hostBinding' | 'v4'>,
+  ways: PerFamily<PublishWay>,
   reserved: PublishedPort[],
-  resolve: (defaultHostAddress: string) => readonly Resolved[],
+  requests: readonly PortRequest[],
 ): void {
+  const added: [PublishedPort, Binding][] = [];
   try {
-    const requests = resolve(bridge.hostBinding);
-    if (bridge.v4?.gatewayMode === 'routed') {
-      reserved.push(...requests.map(withoutHostPort));
-      return;
+    const groups = groupBindings(requests, ways, context.facts.ipv6Addresses);
+    for (const binding of groups.flat()) if (binding.kind === 'routed') added.push([withoutHostPort(binding), binding]);
+    const onHost = groups
+      .map((group) => group.filter(({ kind }) => kind !== 'routed'))
+      .filter(({ length }) => length > 0);
+    for (const index of allocationOrder(onHost.flatMap(([first]) => first ?? []))) {
+      const group = onHost[index] ?? [];
+      const ports = context.ports.publish(group, owner.id, context.dynamicPorts);
+      for (const [position, binding] of group.entries()) {
+        const port = ports[position];
+        if (port) added.push([port, binding]);
+      }
     }
-    const positions = new Map<PublishedPort, number>();
-    for (const index of allocationOrder(requests)) {
-      const request = requests[index];
-      if (!request) continue;
-      const port = context.ports.publish(request, owner.id, context.dynamicPorts);
-      reserved.push(port);
-      positions.set(port, index);
-    }
-    reserved.sort((a, b) => (positions.get(a) ?? 0) - (positions.get(b) ?? 0));
   } catch (error) {
     if (!isNetyardError(error)) throw error;
     const where = `driver failed programming external connectivity on endpoint ${owner.name} (${owner.endpointId})`;
     throw new NetyardError(error.code, `${where}: ${error.message}`, { cause: error });
+  } finally {
+    added.sort(([, a], [, b]) => compareBindings(a, b));
+    reserved.push(...added.map(([port]) => port));
   }
 }
 
-const withoutHostPort = ({ protocol, containerPort, hostAddress }: Resolved): PublishedPort => ({
+const withoutHostPort = ({ protocol, containerPort, hostAddress }: Binding): PublishedPort => ({
   ...{ protocol, containerPort, hostAddress, hostPort: 0 },
 });
+
+/**
+ * Relays ports on IPv6 addresses to the container: what no rule translates, such as connections of the host to ::1, and
+ * everything if the container has no IPv6 address. Called when the container is reachable.
+ * @param addresses of the endpoint that is the gateway of each family
+ */
+export function relayPorts(
+  { ports: table }: Pick<ReservePortsDependencies, 'ports'>,
+  ownerId: string,
+  ports: readonly PublishedPort[],
+  addresses: PerFamily<string>,
+): void {
+  const address = addresses.v6 ?? addresses.v4;
+  if (address === undefined) return;
+  for (const port of ports)
+    if (familyOfAddress(port.hostAddress) === 'v6' && port.hostPort !== 0 && port.protocol !== 'sctp')
+      table.relay(port, ownerId, { address, port: port.containerPort });
+}
 
 /** Deletes existing UDP conntrack entries, which would bypass the new DNAT for as long as packets arrive. */
 export async function flushUdpConntrack(

@@ -3,53 +3,66 @@ import { NetyardError } from '@netyard/core';
 import type { NftElementObject } from '@netyard/kernel';
 import type { EndpointRecord, PortRequest, PublishedPort } from '../contract.ts';
 import { driverOf } from '../drivers/index.ts';
+import { perFamily } from '../family.ts';
 import { bridgeOf, networkOf } from '../lookup.ts';
 import type { BridgeSettings } from '../model.ts';
-import { checkPortRequest, resolvePortRequests } from '../ports/choose.ts';
+import { publishWays } from '../ports/bindings.ts';
+import { checkPortRequest } from '../ports/choose.ts';
 import { type AttachedDependencies, inQueue, planOf } from './attached.ts';
-import { flushUdpConntrack, reservePorts } from './ports.ts';
+import { flushUdpConntrack, relayPorts, reservePorts } from './ports.ts';
 
 export async function publish(
   context: AttachedDependencies,
   ref: string,
   request: PortRequest,
-): Promise<PublishedPort> {
+): Promise<PublishedPort[]> {
   checkPortRequest(request);
   return inQueue(context, ref, async (before) => {
     const network = networkOf(context, before.endpoint.networkId);
     const bridge = bridgeOf(context, network.id);
     const canPublish = driverOf(network).capabilities.ports && bridge !== undefined && !bridge.internal;
-    if (!canPublish || before.endpoint.addresses.v4 === undefined)
-      throw new NetyardError('forbidden', `ports cannot be published on network ${network.name}`);
-    const added = reserve(context, before, bridge, request);
-    const after = { ...before, ports: [...before.ports, added] };
+    if (!canPublish) throw new NetyardError('forbidden', `ports cannot be published on network ${network.name}`);
+    const added: PublishedPort[] = [];
     try {
+      reserve(context, before, bridge, added, request);
+      const after = { ...before, ports: [...before.ports, ...added] };
       save(context, after);
       const objects = planOf(context, after).ports;
       await context.kernel.apply({ owner: `endpoint ${after.name}`, objects });
     } catch (error) {
-      context.ports.release(added, before.id);
+      for (const port of added) context.ports.release(port, before.id);
       save(context, before);
       throw error;
     }
-    await flushUdpConntrack(context, [added]);
+    await flushUdpConntrack(context, added);
+    relayAttached(context, before, added);
     return added;
   });
 }
 
+/** Its default route, if it has one, leads to the network: the endpoint is the gateway of the network's families. */
 function reserve(
   context: AttachedDependencies,
-  { id, name }: EndpointRecord,
+  { id, name, endpoint: { addresses } }: EndpointRecord,
   bridge: BridgeSettings,
+  reserved: PublishedPort[],
   request: PortRequest,
-): PublishedPort {
-  const reserved: PublishedPort[] = [];
-  reservePorts(context, { id, name, endpointId: id }, bridge, reserved, (defaultHostAddress) =>
-    resolvePortRequests([request], [], false, defaultHostAddress),
+): void {
+  const ways = publishWays(perFamily((family) => (addresses[family] === undefined ? undefined : bridge)));
+  reservePorts(context, { id, name, endpointId: id }, ways, reserved, [request]);
+}
+
+export function relayAttached(
+  context: Pick<AttachedDependencies, 'ports'>,
+  { id, endpoint }: EndpointRecord,
+  ports: readonly PublishedPort[],
+): void {
+  relayPorts(
+    context,
+    id,
+    ports,
+    perFamily((family) => endpoint.addresses[family]?.address),
   );
-  const [port] = reserved;
-  if (port) return port;
-  throw new NetyardError('internal', `no port was reserved for endpoint ${name}`);
 }
 
 export async function unpublish(context: AttachedDependencies, ref: string, port: PublishedPort): Promise<void> {

@@ -19,6 +19,9 @@ export const bridgeSets = [
   'endpoint_addresses6',
   'endpoint_targets',
   'endpoint_lladdrs',
+  'relayed_ports',
+  'relayed_ports_any',
+  'relay_denied_ports',
 ] as const;
 
 export type BridgeSet = (typeof bridgeSets)[number];
@@ -29,7 +32,9 @@ export type BridgeSet = (typeof bridgeSets)[number];
  * - `checked_ports`: ports whose frames are checked for foreign source addresses; `endpoint_macs` and
  *   `endpoint_addresses`, `endpoint_addresses6`: the addresses of each checked port. For neighbour discovery the same
  *   addresses once more, as numbers: `endpoint_targets` (IPv6) and `endpoint_lladdrs` (MAC), since nft before 1.0.8 has
- *   no names for these fields.
+ *   no names for these fields;
+ * - `relayed_ports`, `relayed_ports_any` (all addresses of the host): ports that the daemon relays, which are not for
+ *   the containers of internal networks, `relay_denied_ports`: no forward chain sees their packets.
  */
 export const planBridgeBody = ({ routesOnlyOwn, checksSources }: BridgeTableOptions): string => `
 	set isolated_ports { type ifname; }
@@ -39,6 +44,19 @@ export const planBridgeBody = ({ routesOnlyOwn, checksSources }: BridgeTableOpti
 	set endpoint_addresses6 { type ifname . ether_addr . ipv6_addr; }
 	set endpoint_targets { typeof iifname . ether saddr . @th,64,128; }
 	set endpoint_lladdrs { typeof iifname . ether saddr . @th,208,48; }
+	set relayed_ports { type ipv6_addr . inet_proto . inet_service; }
+	set relayed_ports_any { type inet_proto . inet_service; }
+	set relay_denied_ports { type ifname; }
+
+	chain relay {
+		type filter hook input priority 0; policy accept;
+		meta protocol ip6 iifname @relay_denied_ports goto deny_relayed
+	}
+
+	chain deny_relayed {
+		ip6 daddr . meta l4proto . th dport @relayed_ports drop comment "internal"
+		meta l4proto . th dport @relayed_ports_any drop comment "internal"
+	}
 
 	chain forward {
 		type filter hook forward priority -200; policy accept;

@@ -65,11 +65,14 @@ const natChains = `
 	chain publish_in {
 		type nat hook prerouting priority -100; policy accept;
 		ip6 daddr @gateways iifname != @bridges return comment "bridge address: containers only"
+		ip6 saddr fe80::/10 return comment "link-local addresses are not forwarded: relayed"
 		jump publish
 	}
 
 	chain publish_out {
 		type nat hook output priority -100; policy accept;
+		ip6 daddr ::1 return comment "replies to ::1 are not forwarded: relayed"
+		ip6 saddr fe80::/10 return comment "link-local addresses are not forwarded: relayed"
 		jump publish
 	}
 

@@ -26,30 +26,22 @@ export function checkPortRequest(request: PortRequest): void {
     const range = hostPortEnd === hostPort ? `${hostPort}` : `${hostPort}-${hostPortEnd}`;
     throw new NetyardError('invalid', `invalid port specification: "${range}:${request.containerPort}"`);
   }
-  if (request.hostAddress && parseIp(request.hostAddress).family === 6) {
-    throw new NetyardError('invalid', `cannot publish on ${request.hostAddress}: the network has no IPv6`, {
-      hint: 'publish on an IPv4 address of the host',
-    });
-  }
+  if (request.hostAddress) parseIp(request.hostAddress);
 }
 
-/** `-p` in the order given, then for `-P` each exposed port that is not published. Host addresses are filled in. */
+/** `-p` in the order given, then for `-P` each exposed port that is not published. */
 export function resolvePortRequests(
   ports: readonly PortRequest[],
   exposed: readonly ExposedPort[],
   publishAll: boolean,
-  defaultHostAddress: string,
-): (PortRequest & { hostAddress: string })[] {
+): PortRequest[] {
   const published = new Set(ports.map((port) => `${port.containerPort}/${port.protocol}`));
   const extra: PortRequest[] = publishAll
     ? exposed
         .filter((port) => !published.has(`${port.port}/${port.protocol}`))
         .map((port) => ({ protocol: port.protocol, containerPort: port.port }))
     : [];
-  return [...ports, ...extra].map((port) => ({
-    ...port,
-    hostAddress: port.hostAddress ? port.hostAddress : defaultHostAddress,
-  }));
+  return [...ports, ...extra];
 }
 
 /**
@@ -82,7 +74,7 @@ export function* candidatePorts(request: PortRequest, dynamic: PortRange, cursor
 export const hasFixedPort = (request: PortRequest): boolean =>
   (request.hostPort ?? 0) > 0 && (request.hostPortEnd ?? request.hostPort) === request.hostPort;
 
-/** As `-p` has it: `127.0.0.1:8080:80/tcp`. */
+/** As `-p` has it: `127.0.0.1:8080:80/tcp`, `[::1]:8080:80/tcp`. */
 export function formatPortRequest({
   hostAddress = '',
   hostPort = 0,
@@ -92,6 +84,7 @@ export function formatPortRequest({
 }: PortRequest): string {
   const end = hostPortEnd === undefined || hostPortEnd === hostPort ? '' : `-${hostPortEnd}`;
   const host = hostPort === 0 ? '' : `${hostPort}${end}`;
-  const outside = hostAddress === '' ? host : `${hostAddress}:${host}`;
+  const address = hostAddress.includes(':') ? `[${hostAddress}]` : hostAddress;
+  const outside = address === '' ? host : `${address}:${host}`;
   return `${outside === '' ? '' : `${outside}:`}${containerPort}/${protocol}`;
 }

@@ -3,13 +3,13 @@
  * host. The cost of publishing is independent of the number of ports.
  */
 import { isNetyardError, KernelError, NetyardError } from '@netyard/core';
-import type { PortReservation } from '@netyard/kernel';
-import type { PortRequest, PublishedPort } from '../contract.ts';
+import type { PortReservation, RelayTarget } from '@netyard/kernel';
+import type { PublishedPort } from '../contract.ts';
+import { familyOfAddress } from '../family.ts';
+import { anyAddress, type BindingGroup } from './bindings.ts';
 import { candidatePorts, hasFixedPort, type PortRange } from './choose.ts';
 
-type Reserve = (protocol: PublishedPort['protocol'], address: string, port: number) => PortReservation;
-
-const anyAddress = '0.0.0.0';
+export type Reserve = (protocol: PublishedPort['protocol'], address: string, port: number) => PortReservation;
 
 /** glibc's messages for errors of bind(2), as in Docker's messages. */
 const bindErrors: Readonly<Record<string, string>> = {
@@ -18,6 +18,7 @@ const bindErrors: Readonly<Record<string, string>> = {
   EACCES: 'permission denied',
   EPROTONOSUPPORT: 'protocol not supported',
   EMFILE: 'too many open files',
+  EAFNOSUPPORT: 'address family not supported by protocol',
 };
 const tooManyHint = "raise the daemon's limit of open files (ulimit -n): each published port uses one";
 
@@ -37,21 +38,20 @@ export class PortTable {
   }
 
   /**
-   * Chooses and reserves a host port. Throws `failed` (as Docker's start does) with Docker's message when it is
-   * held by a container or another process, or when none is free.
+   * Chooses a host port that is free at all addresses of the group, and reserves it. Throws `failed` (as Docker's start
+   * does) with Docker's message when it is held by a container or another process, or when none is free.
    */
-  publish(request: PortRequest & { hostAddress: string }, containerId: string, dynamic: PortRange): PublishedPort {
+  publish(group: BindingGroup, containerId: string, dynamic: PortRange): PublishedPort[] {
+    const [request] = group;
+    if (!request) return [];
     const cursorKey = `${request.protocol}/${request.hostAddress}`;
     let failure: unknown = new NetyardError('failed', 'all ports are allocated');
     for (const hostPort of candidatePorts(request, dynamic, this.#cursors.get(cursorKey) ?? 0)) {
-      const port: PublishedPort = {
-        protocol: request.protocol,
-        containerPort: request.containerPort,
-        hostAddress: request.hostAddress,
-        hostPort,
-      };
+      const ports = group.map(({ protocol, containerPort, hostAddress }) => ({
+        ...{ protocol, containerPort, hostAddress, hostPort },
+      }));
       try {
-        this.claim(port, containerId);
+        this.#claimAll(ports, containerId);
       } catch (error) {
         if (hasFixedPort(request) || !isNetyardError(error)) throw error;
         if (error instanceof PortBindError) {
@@ -61,9 +61,23 @@ export class PortTable {
         continue;
       }
       if (!request.hostPort) this.#cursors.set(cursorKey, hostPort);
-      return port;
+      return ports;
     }
     throw failure;
+  }
+
+  /** All or none. */
+  #claimAll(ports: readonly PublishedPort[], containerId: string): void {
+    const claimed: PublishedPort[] = [];
+    try {
+      for (const port of ports) {
+        this.claim(port, containerId);
+        claimed.push(port);
+      }
+    } catch (error) {
+      for (const port of claimed) this.release(port, containerId);
+      throw error;
+    }
   }
 
   /** Reserves exactly this host port. Throws as `publish` does. */
@@ -106,6 +120,15 @@ export class PortTable {
   }
 
   /**
+   * Passes on what reaches the reserved socket, since no rule translates it: see `PortReservation.relay`. Without a
+   * reservation (see `adopt`) nothing is relayed.
+   */
+  relay(port: PublishedPort, containerId: string, target: RelayTarget): void {
+    const held = this.#taken.get(keyOf(port))?.get(port.hostAddress);
+    if (held?.containerId === containerId) held.reservation?.relay(target);
+  }
+
+  /**
    * An independent table with the same ports, for dry runs. It holds no sockets: a further port is bound and released at
    * once, which shows whether another process has it without taking it from a container that starts meanwhile.
    */
@@ -113,7 +136,7 @@ export class PortTable {
     const table = new PortTable((protocol, address, port) => {
       const isHeld = this.#taken.get(keyOf({ protocol, hostPort: port }))?.has(address);
       if (!isHeld) this.#reserve(protocol, address, port).close();
-      return { protocol, address, port, close: () => undefined };
+      return unreserved(protocol, address, port);
     });
     for (const [key, addresses] of this.#taken) {
       const held = [...addresses].map(
@@ -136,12 +159,15 @@ export class PortTable {
     this.#taken.set(keyOf(port), addresses.set(port.hostAddress, holding));
   }
 
-  /** 0.0.0.0 conflicts with every address, another address with itself and with 0.0.0.0. */
+  /** 0.0.0.0 conflicts with every IPv4 address, another address with itself and with 0.0.0.0; so for IPv6 and ::. */
   #rejectTaken(port: PublishedPort): void {
     const addresses = this.#taken.get(keyOf(port));
     if (!addresses) return;
-    const conflict = [port.hostAddress, anyAddress, ...(port.hostAddress === anyAddress ? addresses.keys() : [])].find(
-      (address) => addresses.has(address),
+    const family = familyOfAddress(port.hostAddress);
+    const any = anyAddress[family];
+    const others = [...addresses.keys()].filter((address) => familyOfAddress(address) === family);
+    const conflict = [port.hostAddress, any, ...(port.hostAddress === any ? others : [])].find((address) =>
+      addresses.has(address),
     );
     if (conflict !== undefined)
       throw new NetyardError('failed', `Bind for ${conflict}:${port.hostPort} failed: port is already allocated`);
@@ -156,12 +182,21 @@ class PortBindError extends NetyardError {
   constructor(port: PublishedPort, cause: KernelError) {
     const forAnyPort = cause.errnoName === 'EMFILE';
     const reason = bindErrors[cause.errnoName] ?? cause.errnoName;
-    super('failed', `failed to bind host port ${port.hostAddress}:${port.hostPort}/${port.protocol}: ${reason}`, {
+    const { hostAddress: text } = port;
+    const address = text.includes(':') ? `[${text}]` : text;
+    super('failed', `failed to bind host port ${address}:${port.hostPort}/${port.protocol}: ${reason}`, {
       cause,
       ...(forAnyPort ? { hint: tooManyHint } : {}),
     });
     this.forAnyPort = forAnyPort;
   }
 }
+
+/** A reservation without a socket. */
+export const unreserved: Reserve = (protocol, address, port) => ({
+  ...{ protocol, address, port },
+  relay: () => undefined,
+  close: () => undefined,
+});
 
 const keyOf = (port: Pick<PublishedPort, 'protocol' | 'hostPort'>): string => `${port.protocol}/${port.hostPort}`;

@@ -39,6 +39,7 @@ export async function readHost(context: HostDependencies): Promise<void> {
     ...context.facts,
     ...{
       ipv6,
+      ipv6Addresses: hasIpv6Addresses(context.kernel),
       bridgeNetfilter: bridged === '1',
       ...ofBridges,
       enabledForwarding,
@@ -48,6 +49,17 @@ export async function readHost(context: HostDependencies): Promise<void> {
     },
   };
   context.dynamicPorts = parsePortRange(await context.kernel.readSysctl('net.ipv4.ip_local_port_range'));
+}
+
+/** As Docker finds out: with net.ipv6.conf.all.disable_ipv6=1, [::] can be bound, but not [::1]. */
+function hasIpv6Addresses(kernel: Kernel): boolean {
+  try {
+    kernel.reservePort('tcp', '::1', 0).close();
+    return true;
+  } catch (error) {
+    if (error instanceof KernelError) return false;
+    throw error;
+  }
 }
 
 /** Bridges named like those of another container engine. */

@@ -1,6 +1,8 @@
 /** Deletes conntrack entries that a missing table left without address translation. */
 import type { Kernel } from '@netyard/kernel';
 import type { Attachments } from '../attachments.ts';
+import { familyOfAddress } from '../family.ts';
+import { anyAddress } from '../ports/bindings.ts';
 
 /** Dependencies of the functions in this file. */
 export interface UntranslatedDependencies {
@@ -16,10 +18,12 @@ export async function flushUntranslatedConntrack(context: UntranslatedDependenci
   const ports = context.attachments.running().flatMap((attached) => attached.ports);
   const ofUdp = ports.filter(({ protocol, hostPort }) => protocol === 'udp' && hostPort !== 0);
   if (ofUdp.length === 0) return;
-  const prefixes = (await context.kernel.listAddresses()).map(({ prefix }) => prefix);
-  const own = prefixes.filter((prefix) => !prefix.includes(':')).map((prefix) => prefix.replace(/\/.*$/, ''));
-  const matches = ofUdp.flatMap(({ protocol, hostPort: port, hostAddress }) =>
-    (hostAddress === '0.0.0.0' ? own : [hostAddress]).map((address) => ({ protocol, port, address })),
-  );
+  const own = (await context.kernel.listAddresses()).map(({ prefix }) => prefix.replace(/\/.*$/, ''));
+  const matches = ofUdp.flatMap(({ protocol, hostPort: port, hostAddress }) => {
+    const family = familyOfAddress(hostAddress);
+    const addresses =
+      hostAddress === anyAddress[family] ? own.filter((one) => familyOfAddress(one) === family) : [hostAddress];
+    return addresses.map((address) => ({ protocol, port, address }));
+  });
   await context.kernel.flushConntrack(matches, { untranslated: true });
 }

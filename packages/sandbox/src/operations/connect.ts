@@ -7,6 +7,7 @@ import {
   type EndpointDependencies,
   type Family,
   families,
+  familyOfAddress,
   flushUdpConntrack,
   freeEndpoint,
   type NetworkPools,
@@ -32,7 +33,7 @@ import { allocateContainerEndpoint } from './endpoint.ts';
 import { type EndpointEventsDependencies, emitEndpoint } from './endpoint-events.ts';
 import { type LinkHostsFilesDependencies, refreshParents } from './link-hosts-files.ts';
 import { addHostsLines, removeHostsLines } from './own-hosts-lines.ts';
-import { type PortsDependencies, publishPorts } from './ports.ts';
+import { type PortsDependencies, publishableFamilies, publishMissing, relayPublished } from './ports.ts';
 import { checkEndpoint, type RegisterDependencies } from './register.ts';
 import { linkAllowRulesOf, type Prepared, planInput, type SandboxPlanDependencies } from './sandbox-plan.ts';
 import {
@@ -178,6 +179,7 @@ async function attach(
     throw error;
   }
   await flushUdpConntrack(context, newPorts(before, after));
+  relayPublished(context, after.config, after.state);
   await addHostsLines(context, after, after.endpoint);
 }
 
@@ -204,11 +206,7 @@ export function allocateAttached(context: ConnectDependencies, before: Prepared,
     endpoint,
   };
   try {
-    // Ports of a routed network have none on the host yet.
-    if (after.state.ports.every(({ hostPort }) => hostPort === 0)) {
-      after.state.ports = [];
-      publishPorts(context, after.config, after.state);
-    }
+    publishMissing(context, after.config, after.state);
     return after;
   } catch (error) {
     release(context, before, after);
@@ -316,7 +314,7 @@ async function detach(context: ConnectDependencies, sandbox: Sandbox, removed: E
 
 export interface Detachment {
   after: Prepared;
-  /** Whether the endpoint holds the default route of a family, and of IPv4 the published ports. */
+  /** Whether the endpoint holds the default route of a family, and its published ports. */
   wasGateway: boolean;
   /** Objects to delete. */
   deleted: KernelObject[];
@@ -331,8 +329,8 @@ export function planDetach(context: ConnectDependencies, before: Prepared, endpo
   const input = planInput(context, before, { files: false });
   const allowRules = endpoint.networkName === 'bridge' ? linkAllowRulesOf(context, before.config.containerId) : [];
   const endpoints = before.state.endpoints.filter((other) => other !== endpoint);
-  const hasGateway = gatewayEndpoint(endpoints, 'v4') !== undefined;
-  const ports = isGateway('v4') && !hasGateway ? [] : before.state.ports;
+  const kept = publishableFamilies(context, endpoints);
+  const ports = before.state.ports.filter(({ hostAddress }) => kept.includes(familyOfAddress(hostAddress)));
   const after: Prepared = { config: before.config, state: { ...before.state, endpoints, ports } };
   const next = planInput(context, after, { files: false });
   const [formerElements, nextElements] = [planSharedElements(input), planSharedElements(next)];
@@ -356,9 +354,10 @@ async function deleteEndpoint(
   sandbox.state = after.state;
   context.ownDeletion();
   await context.kernel.remove({ owner: `container ${name}`, objects: deleted });
-  if (after.state.ports.length === 0) for (const port of before.state.ports) context.ports.release(port, containerId);
+  for (const port of newPorts(after, before)) context.ports.release(port, containerId);
   freeEndpoint(context, containerId, endpoint);
   if (created.length > 0) await context.kernel.apply({ owner: `container ${name}`, objects: created });
   if (wasGateway) await flushUdpConntrack(context, before.state.ports);
+  relayPublished(context, after.config, after.state);
   await removeHostsLines(context, before, endpoint);
 }

@@ -7,17 +7,19 @@ import type { KernelObject, NftElementObject } from '@netyard/kernel';
 import {
   checkPortRequest,
   driverOf,
+  families,
   flushUdpConntrack,
   PortTable,
+  type PublishWay,
   reservePorts,
-  resolvePortRequests,
+  unreserved,
 } from '@netyard/network';
 import type { AddedPorts, NetworkRecord, PortRequest, PortSelector, PublishedPort } from '../contract.ts';
 import { networkOf, type Sandbox, sandboxOf, save } from '../lookup.ts';
 import { selectPorts } from '../plan/port-selection.ts';
 import { gatewayEndpoint, planSharedElements } from '../plan/sandbox.ts';
 import { type ConnectDependencies, checkNotRemoving } from './connect.ts';
-import { publishPorts } from './ports.ts';
+import { publishPorts, relayPublished } from './ports.ts';
 import { portWarnings } from './register.ts';
 import { type Prepared, planInput } from './sandbox-plan.ts';
 
@@ -57,8 +59,8 @@ function checkNetworks(context: PortChangesDependencies, { config, state }: Sand
     throw new NetyardError('invalid', 'conflicting options: port publishing and the host network mode', {
       hint: `container ${name} uses the network of the host, where its ports are open already`,
     });
-  const gateway = state && gatewayEndpoint(state.endpoints, 'v4');
-  const networks = state ? (gateway ? [gateway.networkId] : []) : endpoints.map(({ network }) => network);
+  const gateways = state ? families.flatMap((family) => gatewayEndpoint(state.endpoints, family) ?? []) : [];
+  const networks = state ? gateways.map(({ networkId }) => networkId) : endpoints.map(({ network }) => network);
   const records = networks.flatMap((ref) => findNetwork(context, ref) ?? []);
   if (records.some((record) => driverOf(record).capabilities.ports && !record.internal)) return;
   const where = records.map((record) => record.name).join(', ') || endpoints.map(({ network }) => network).join(', ');
@@ -68,13 +70,11 @@ function checkNetworks(context: PortChangesDependencies, { config, state }: Sand
 }
 
 /** Throws what the start would throw for ports of the same container that conflict with each other. */
-function checkTogether({ settings, dynamicPorts }: PortChangesDependencies, config: Sandbox['config']): void {
+function checkTogether({ settings, dynamicPorts, facts }: PortChangesDependencies, config: Sandbox['config']): void {
   const { containerId: id, name, ports } = config;
-  const alone = new PortTable((protocol, address, port) => ({ protocol, address, port, close: () => undefined }));
-  const bridge = { hostBinding: settings.defaultHostAddress || '0.0.0.0', gatewayMode: 'nat' } as const;
-  reservePorts({ ports: alone, dynamicPorts }, { id, name, endpointId: id }, bridge, [], (defaultHostAddress) =>
-    resolvePortRequests(ports, [], false, defaultHostAddress),
-  );
+  const way: PublishWay = { kind: 'nat', defaultHostAddress: settings.defaultHostAddress || '0.0.0.0' };
+  const context = { ports: new PortTable(unreserved), dynamicPorts, facts };
+  reservePorts(context, { id, name, endpointId: id }, { v4: way, v6: way }, [], ports);
 }
 
 /** A stopped container's network may be gone: its start reports that. */
@@ -106,6 +106,7 @@ async function publish(
     throw error;
   }
   await flushUdpConntrack(context, added);
+  relayPublished(context, config, { ...before.state, ports: added });
   return added;
 }
 

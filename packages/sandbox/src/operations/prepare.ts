@@ -16,7 +16,7 @@ import { resolvConfState } from './container-resolv-conf.ts';
 import { type EndpointEventsDependencies, emitEndpoint } from './endpoint-events.ts';
 import { type LinkHostsFilesDependencies, refreshParents } from './link-hosts-files.ts';
 import { checkLinks, type LinksDependencies } from './links.ts';
-import type { PortsDependencies } from './ports.ts';
+import { type PortsDependencies, relayPublished } from './ports.ts';
 import { checkTogether } from './register.ts';
 import { type ReleaseDependencies, releaseSandbox } from './release.ts';
 import { type Prepared, planInput, type SandboxPlanDependencies } from './sandbox-plan.ts';
@@ -118,6 +118,7 @@ async function createSandbox(context: PrepareDependencies, sandbox: Sandbox): Pr
     context.ownDeletion();
     await context.kernel.apply({ owner: `container ${config.name}`, objects });
     await flushUdpConntrack(context, state.ports);
+    relayPublished(context, config, state);
     context.names.update(config.containerId);
     context.namespaces.updateWatch(config.containerId);
     return state;

@@ -102,8 +102,6 @@ export function portWarnings(
   if ((ports.length === 0 && !publishAll) || bridges.length === 0) return [];
   const outward = bridges.filter(({ internal }) => !internal);
   if (outward.length === 0) return ['Published ports are discarded: the network is internal'];
-  if (outward.every(({ v4 }) => v4 === undefined))
-    return ['Published ports are discarded: the network has no IPv4, and ports are not published over IPv6 yet'];
   const isRouted = outward.every(({ v4 }) => v4?.gatewayMode === 'routed');
   return isRouted && ports.some(({ hostPort }) => hostPort !== undefined && hostPort !== 0)
     ? ["Host ports are discarded: the network is routed, so ports are published at the container's address"]

@@ -8,6 +8,7 @@ import type { Sandbox } from '../lookup.ts';
 import type { NamespaceRepairs } from '../services.ts';
 import { type LinkHostsFilesDependencies, refreshParents } from './link-hosts-files.ts';
 import { dropLostAddresses, type LostAddressesDependencies } from './lost-addresses.ts';
+import { relayPublished } from './ports.ts';
 import { type RegisterDependencies, unregister } from './register.ts';
 import { type ReleaseDependencies, releaseSandbox } from './release.ts';
 import { type RepairSandboxDependencies, repairSandbox } from './repair-sandbox.ts';
@@ -72,6 +73,7 @@ async function adopt(context: StartDependencies, sandbox: Sandbox): Promise<void
     const failure = context.ports.adopt(port, config.containerId);
     if (failure) reportFailure(context, 'a published port could not be reserved again', sandbox, failure);
   }
+  relayPublished(context, config, state);
   try {
     await dropLostAddresses(context, sandbox);
     await repairSandbox(context, sandbox);

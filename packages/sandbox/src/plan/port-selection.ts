@@ -40,7 +40,9 @@ export function selectPorts(
 /** Requests for one host port first: a range, or any port, may have been satisfied by any of several. */
 function assign(requests: readonly PortRequest[], published: readonly PublishedPort[]): Entry[] {
   const entries: Entry[] = requests.map((request) => ({ request, published: [] }));
-  const byWidth = entries.toSorted((a, b) => widthOf(a.request) - widthOf(b.request));
+  const byWidth = entries.toSorted(
+    (a, b) => widthOf(a.request) - widthOf(b.request) || opennessOf(a.request) - opennessOf(b.request),
+  );
   for (const port of published) {
     const suitable = byWidth.filter(({ request }) => request !== undefined && satisfies(port, request));
     const entry =
@@ -55,6 +57,9 @@ const widthOf = (request: PortRequest | undefined): number => {
   const { hostPort = 0, hostPortEnd = hostPort } = request ?? {};
   return hostPort === 0 ? Number.POSITIVE_INFINITY : hostPortEnd - hostPort;
 };
+
+/** Requests for one address first: others may have been published at any. */
+const opennessOf = (request: PortRequest | undefined): number => Number((request?.hostAddress ?? '') === '');
 
 /** One request can be published at several addresses, with one port. */
 const isOtherAddress = ({ published }: Entry, { hostPort, hostAddress }: PublishedPort): boolean =>

@@ -43,6 +43,11 @@ export function gatewayEndpoint(endpoints: readonly EndpointState[], family: Fam
     .toSorted((a, b) => priority(b) - priority(a) || ways(b) - ways(a) || (a.networkName < b.networkName ? -1 : 1))[0];
 }
 
+const ipv6PortsEndpoint = ({ state, planners }: SandboxPlanInput): EndpointState | undefined =>
+  (['v6', 'v4'] as const)
+    .map((family) => gatewayEndpoint(state.endpoints, family))
+    .find((endpoint) => endpoint !== undefined && planners.get(endpoint.networkId)?.bridge !== undefined);
+
 /** Whether an endpoint is the gateway of each family. */
 const gatewayOf = ({ id }: EndpointState, endpoints: readonly EndpointState[]): Record<Family, boolean> => ({
   v4: gatewayEndpoint(endpoints, 'v4')?.id === id,
@@ -64,6 +69,7 @@ function planWith<T>(
     netnsPath: input.state.netnsPath,
     endpoint,
     isGateway: gatewayOf(endpoint, input.state.endpoints),
+    hasIpv6Ports: ipv6PortsEndpoint(input)?.id === endpoint.id,
     facts: input.facts,
   });
 }

@@ -17,6 +17,7 @@ const vethOf = (containerName: string, networkName: string) =>
       netnsPath: '/run/netns/ny-c045c82e85bd',
       endpoint: { hostLink: 'ny-36a6c6bf1301', link: 'eth0', mac: '02:42:ac:11:00:02' } as EndpointState,
       isGateway: { v4: true, v6: true },
+      hasIpv6Ports: true,
       facts: { bridgeNetfilter: false },
     } as Parameters<typeof planVeth>[1],
   );

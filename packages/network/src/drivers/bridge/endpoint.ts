@@ -5,8 +5,8 @@
 import { linkLocalOfMac, parseIp, shortId } from '@netyard/core';
 import type { KernelObject, NftElementObject, VethObject } from '@netyard/kernel';
 import type { EndpointState, PublishedPort } from '../../contract.ts';
-import { valuesOf } from '../../family.ts';
-import { elementComment, planDirectPorts, planPublishedPorts } from '../../firewall/publish.ts';
+import { type Family, families, familyOfAddress, valuesOf } from '../../family.ts';
+import { elementComment, planDirectPorts, planPublishedPorts, planRelayedPorts } from '../../firewall/publish.ts';
 import { element } from '../../firewall/table.ts';
 import type { BridgeSettings } from '../../model.ts';
 import { ownerText } from '../../object-names.ts';
@@ -39,6 +39,7 @@ export function planHostElements(bridge: BridgeSettings, input: EndpointPlanInpu
   const link = `"${endpoint.hostLink}"`;
   return [
     ...(bridge.icc ? [] : [element('isolated_ports', link, { comment })]),
+    ...(bridge.internal && bridge.v6 ? [element('relay_denied_ports', link, { comment })] : []),
     ...(bridge.checksSources
       ? [
           ...planSources(bridge, input, [endpoint]),
@@ -91,25 +92,42 @@ const addressesOf = ({ addresses, config }: EndpointState): string[] => [
 
 /**
  * With address translation, ports are published through the endpoint that has the default route, since replies leave by
- * it. Routed ports are open at each endpoint. IPv4 only: elements of `ip6 netyard` for `bridge.v6` would be added here.
+ * it. Routed ports are open at each endpoint.
  */
 export function planPorts(
   bridge: BridgeSettings,
-  { endpoint, owner, isGateway }: EndpointPlanInput,
+  input: EndpointPlanInput,
   ports: readonly PublishedPort[],
 ): NftElementObject[] {
-  const address = endpoint.addresses.v4?.address;
-  const isRouted = bridge.v4?.gatewayMode === 'routed';
-  if (bridge.internal || !(isGateway.v4 || isRouted)) return [];
-  const isDirect = isRouted || bridge.trustedInterfaces.length > 0;
+  if (bridge.internal) return [];
   return [
-    ...(isRouted ? [] : planPublishedPorts(ports.filter(isOnHost), address, owner)),
-    ...(isDirect ? planDirectPorts(ports, address, owner) : []),
+    ...(input.hasIpv6Ports ? planRelayedPorts(ports, input.owner) : []),
+    ...families.flatMap((family) => planFamilyPorts(bridge, input, ports, family)),
   ];
 }
 
-/** Not so for a port that was published while a routed network had the default route. */
-const isOnHost = ({ hostPort }: PublishedPort): boolean => hostPort !== 0;
+function planFamilyPorts(
+  bridge: BridgeSettings,
+  { endpoint, owner, isGateway }: EndpointPlanInput,
+  ports: readonly PublishedPort[],
+  family: Family,
+): NftElementObject[] {
+  const address = endpoint.addresses[family]?.address;
+  const isRouted = bridge[family]?.gatewayMode === 'routed';
+  if (address === undefined || !(isGateway[family] || isRouted)) return [];
+  const isDirect = isRouted || bridge.trustedInterfaces.length > 0;
+  const own = ports.filter(({ hostAddress }) => familyOfAddress(hostAddress) === family);
+  return [
+    ...(isRouted ? [] : planPublishedPorts(own.filter(isTranslated), address, owner)),
+    ...(isDirect ? planDirectPorts(own, address, owner) : []),
+  ];
+}
+
+/**
+ * Not so for a port that was published while a routed network had the default route, and for one on ::1: IPv6 has no
+ * route_localnet, so replies to ::1 would be dropped. It is relayed.
+ */
+const isTranslated = ({ hostPort, hostAddress }: PublishedPort): boolean => hostPort !== 0 && hostAddress !== '::1';
 
 export function planEndpoint(bridge: BridgeSettings, input: EndpointPlanInput): KernelObject[] {
   return [

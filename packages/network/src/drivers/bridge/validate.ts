@@ -131,7 +131,6 @@ const unsupported: Readonly<Record<string, (value: string) => boolean>> = {
   [`${optionPrefix}advertise_addr_nmsgs`]: (value) => value !== '0',
   [`${optionPrefix}advertise_addr_ms`]: () => true,
   [`${optionPrefix}host_ipv4`]: (value) => familyOf(value) === 6,
-  [`${optionPrefix}bridge.host_binding_ipv4`]: (value) => familyOf(value) === 6,
 };
 
 const rejectUnsupported = (key: string, value: string): NetyardError[] =>

@@ -44,6 +44,7 @@ const plan = (options: Record<string, string>, way: { gateway?: string; onLink?:
     endpoint: { link: 'eth0', hostLink: '', mac: '', addresses: { v4 }, config: {} },
     netnsPath: '/n',
     isGateway: { v4: true, v6: true },
+    hasIpv6Ports: true,
     facts: { ipv6: true } as HostFacts,
   } as EndpointPlanInput);
 };

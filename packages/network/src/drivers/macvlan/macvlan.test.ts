@@ -34,6 +34,7 @@ test('an endpoint is an interface on the parent, with a default route only throu
       endpoint,
       netnsPath: '/n',
       isGateway: { v4: true, v6: true },
+      hasIpv6Ports: true,
       facts: { ipv6: true } as HostFacts,
     } as EndpointPlanInput);
   };

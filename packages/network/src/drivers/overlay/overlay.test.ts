@@ -57,7 +57,13 @@ test('a container routes the whole subnet through the gateway of its part, also 
     return overlayDriver
       .openPlanner(record({ internal }))
       .planEndpoint({
-        ...{ endpoint, netnsPath: '/n', isGateway: { v4: false, v6: false }, facts: { ipv6: false } as HostFacts },
+        ...{
+          endpoint,
+          netnsPath: '/n',
+          isGateway: { v4: false, v6: false },
+          hasIpv6Ports: false,
+          facts: { ipv6: false } as HostFacts,
+        },
         owner: { kind: 'container', id: '1'.repeat(64), name: 'web' },
       } as unknown as EndpointPlanInput)
       .filter(({ kind }) => kind === 'route');
