@@ -12,6 +12,10 @@ const defaultPartSize = 24;
 /** Network, gateway, broadcast, and five containers. */
 const longestPart = 29;
 
+/** This network, loopback, link-local, multicast and above (RFC 6890): hosts accept no such addresses from each other. */
+const reserved = ['0.0.0.0/8', '127.0.0.0/8', '169.254.0.0/16', '224.0.0.0/3'].map(parsePrefix);
+const shortestSubnet = 8;
+
 export interface NetworkSize {
   subnet?: string;
   partSize?: number;
@@ -33,6 +37,9 @@ function checkSubnet(text: string): Prefix {
   const prefix = parsePrefix(text);
   if (prefix.family !== 4)
     throw new NetyardError('not-implemented', 'IPv6 subnets of cluster networks are not implemented yet');
+  const taken = reserved.find((other) => prefixesOverlap(other, prefix));
+  if (taken) throw new NetyardError('invalid', `subnet ${text} overlaps with ${formatPrefix(taken)}`);
+  if (prefix.length < shortestSubnet) throw new NetyardError('invalid', `subnet ${text} is too large`);
   return networkOf(prefix);
 }
 

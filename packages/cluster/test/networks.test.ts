@@ -65,6 +65,9 @@ test('a network is a /16 of /24 parts by default; parts of a given subnet fit in
   assert.deepEqual(checkNetworkSize({ partSize: 20 }).partSize, 20);
   for (const size of [{ partSize: 15 }, { partSize: 30 }, { subnet: '10.9.0.0/30' }, { partSize: 24.5 }])
     assert.throws(() => checkNetworkSize(size), isInvalid('invalid', /do not fit/));
+  for (const subnet of ['0.0.0.0/20', '127.1.0.0/16', '224.0.0.0/16'])
+    assert.throws(() => checkNetworkSize({ subnet }), isInvalid('invalid', /overlaps with/));
+  assert.throws(() => checkNetworkSize({ subnet: '8.0.0.0/7' }), isInvalid('invalid', /is too large/));
   assert.throws(() => checkNetworkSize({ subnet: 'fd00::/64' }), isInvalid('not-implemented', /IPv6/));
 });
 
