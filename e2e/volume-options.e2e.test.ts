@@ -60,7 +60,6 @@ describe('volumes with options', { skip: missing }, () => {
       byaddress: ['-o', 'type=nfs', '-o', 'device=:/export', '-o', 'o=addr=127.0.0.1,ro,nolock,soft,vers=4'],
       byname: ['-o', 'type=nfs', '-o', 'device=:/export', '-o', 'o=addr=localhost,vers=4'],
       nodevice: ['-o', 'type=nfs', '-o', 'device=', '-o', 'o=addr=127.0.0.1'],
-      windows: ['-o', 'type=cifs', '-o', 'device=//localhost/share', '-o', 'o=username=u,password=secret'],
     };
     for (const [name, options] of Object.entries(volumes)) {
       const message = await same(async (host) => {
@@ -72,8 +71,15 @@ describe('volumes with options', { skip: missing }, () => {
         return normalize(stderr);
       });
       if (name === 'byname') assert.match(message, /addr=127\.0\.0\.1/);
-      assert.doesNotMatch(message, /secret/);
     }
+    // dockerd 20.10 resolves no names in devices and shows passwords; that of Docker 28 does as Netyard.
+    const ours = hosts.get('netyard');
+    assert.ok(ours);
+    const windows = ['-o', 'type=cifs', '-o', 'device=//localhost/share', '-o', 'o=username=u,password=secret'];
+    await ours.docker('volume', 'create', ...windows, 'windows');
+    const { stderr: failed } = await ours.tryDocker('run', '--rm', '-v', 'windows:/data', 'netyard-test', 'true');
+    assert.match(failed, /mount \/\/127\.0\.0\.1\/share:.*data: username=u,password=\*+: no such device/);
+    await ours.docker('volume', 'rm', 'windows');
     const unknown = ['-o', 'type=nfs', '-o', 'device=:/export', '-o', 'o=addr=no-such-host.invalid'];
     for (const host of hosts.values()) {
       await host.docker('volume', 'create', ...unknown, 'unknown');
