@@ -3,7 +3,6 @@
  * advertisements, and other hosts do not get a router.
  */
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
 import { after, before, describe, test } from 'node:test';
 import { openKernel } from '@netyard/kernel';
 import {
@@ -18,18 +17,10 @@ import {
   sh,
 } from '@netyard/testkit';
 import { on } from './bridge-networks.ts';
+import { advertise } from './router-advertisement.ts';
 import { Testbed } from './testbed.ts';
 
 const host = inFreshHost(import.meta.url);
-
-/** Sends a router advertisement with a lifetime of 1800 s to all nodes; the kernel computes the checksum. */
-const advertise = `
-  use strict; use Socket qw(:all);
-  socket(my $s, AF_INET6, SOCK_RAW, 58) or die "socket: $!";
-  setsockopt($s, 41, 18, pack('i', 255)) or die "hops: $!";
-  my $request = pack 'a16 x24', 'eth0'; ioctl($s, 0x8933, $request) or die "SIOCGIFINDEX: $!";
-  my $to = pack_sockaddr_in6(0, inet_pton(AF_INET6, 'ff02::1'), unpack('x16 i', $request));
-  defined send($s, pack('C C n C C n N N', 134, 0, 0, 64, 0, 1800, 0, 0), 0, $to) or die "send: $!";`;
 
 describe('IPv6 forwarding', host, () => {
   const kernel = openKernel();
@@ -52,7 +43,7 @@ describe('IPv6 forwarding', host, () => {
     sh('sysctl -qw net.ipv6.conf.up0.accept_ra=1');
     await testbed.networks.start([]);
     await eventually('the uplink has a default route from an advertisement', () => {
-      execFileSync('nsenter', ['--net=/run/netns/router', 'perl', '-e', advertise], { stdio: 'ignore' });
+      advertise('/run/netns/router');
       return defaultRoute().includes('proto ra');
     });
   });

@@ -4,6 +4,7 @@ import { after, before, describe, test } from 'node:test';
 import { openKernel, printCommands } from '@netyard/kernel';
 import { ask, eventually, inFreshHost, pings, pingsBriefly, serve, sh } from '@netyard/testkit';
 import type { SandboxConfig } from '../src/index.ts';
+import { advertise } from './router-advertisement.ts';
 import { Testbed } from './testbed.ts';
 
 const host = await inFreshHost(import.meta.url);
@@ -116,8 +117,28 @@ describe('macvlan networks', host, () => {
     for (const address of [d.address, ofD, '2001:db8::9', '2001:db8:1::1']) assert.ok(pings(c.ns, address), address);
     assert.match(ip(c, '-6 route show default'), /^default via 2001:db8::9 dev eth0/);
     assert.match(ip(c, 'route show default'), /^default via 10\.8\.0\.200 dev eth0/);
+    advertise(neighbour);
+    assert.doesNotMatch(ip(c, '-6 route show default'), /proto ra/);
     for (const { containerId } of [c, d]) await testbed.remove(containerId);
     await testbed.networks.remove('dual');
+  });
+
+  test('without a requested IPv6 gateway containers follow the routers of the segment, as other hosts do', async () => {
+    const create6 = (name: string, internal: boolean, subnet: string) =>
+      testbed.networks.create({
+        ...{ name, driver: 'macvlan', options: { parent: 'lan0' }, internal },
+        ipam: { v6: [{ subnet }] },
+      });
+    await create6('routed6', false, 'fd00:8::/64');
+    await create6('internal6', true, 'fd00:9::/64');
+    const [c, d] = [await run('c', on('routed6')), await run('d', on('internal6'))];
+    await eventually('there is a default route from an advertisement', () => {
+      advertise(neighbour);
+      return /^default via fe80::\S+ dev eth0 proto ra/.test(ip(c, '-6 route show default'));
+    });
+    assert.equal(ip(d, '-6 route show default'), '');
+    for (const { containerId } of [c, d]) await testbed.remove(containerId);
+    for (const name of ['routed6', 'internal6']) await testbed.networks.remove(name);
   });
 
   const breakages: [string, string][] = [

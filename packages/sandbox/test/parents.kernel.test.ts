@@ -32,11 +32,11 @@ describe('parents that networks create', options, () => {
     const { containerId: id, netnsPath: ns = '', endpoints } = await testbed.run(name, overrides);
     return { id, ns, address: endpoints[0]?.addresses.v4?.address ?? '' };
   };
-  const create = (name: string, driver: string, driverOptions: Record<string, string>, subnet = '192.0.2.0/24') =>
-    testbed.networks.create({
-      ...{ name, driver, options: driverOptions },
-      ipam: { v4: [{ subnet, range: subnet.replace('/24', '/27') }] },
-    });
+  const create = (name: string, driver: string, driverOptions: Record<string, string>, subnet = '192.0.2.0/24') => {
+    const v4 = [{ subnet, range: subnet.replace('/24', '/27') }];
+    const v6 = [{ subnet: subnet.startsWith('192') ? '2001:db8::/64' : 'fd00:7::/64' }];
+    return testbed.networks.create({ name, driver, options: driverOptions, ipam: { v4, v6 } });
+  };
   const links = (): string => sh('ip -d -o link');
 
   before(async () => {
@@ -51,7 +51,7 @@ describe('parents that networks create', options, () => {
   test('containers reach neighbours of their VLAN, repaired with it and with its own parent', async () => {
     await create('lan', 'macvlan', { parent: 'lan0.10', 'netyard.host_access': '192.0.2.200' });
     const a = await run('a', 'lan');
-    assert.ok(pings(a.ns, '192.0.2.9'));
+    for (const address of ['192.0.2.9', '2001:db8::9']) assert.ok(pings(a.ns, address), address);
     assert.ok(pings(undefined, a.address));
     for (const command of ['ip link delete lan0.10', 'ip link set lan0.10 down', 'ip link delete lan0']) {
       sh(command);
@@ -66,7 +66,8 @@ describe('parents that networks create', options, () => {
   test('containers of an ipvlan network are hosts of their VLAN with the MAC of the parent, repaired with it', async () => {
     await create('lan', 'ipvlan', { parent: 'lan0.10' });
     const [a, b] = [await run('a', 'lan'), await run('b', 'lan')];
-    const reach = (ping: typeof pings): boolean => ping(a.ns, '192.0.2.9') && ping(a.ns, b.address);
+    const reach = (ping: typeof pings): boolean =>
+      ['192.0.2.9', '2001:db8::9', b.address].every((address) => ping(a.ns, address));
     assert.ok(reach(pings));
     assert.equal(sh(`ip -n ${a.ns.split('/').at(-1)} route show default`), '');
     await testbed.stop(b.id);
@@ -85,7 +86,9 @@ describe('parents that networks create', options, () => {
       await create('routed', 'ipvlan', { parent: 'lan0.10', ipvlan_mode: mode }, '10.20.0.0/24');
       sh('ip address add 192.0.2.1/24 dev lan0.10');
       const [a, b] = [await run('a', 'routed'), await run('b', 'routed')];
-      assert.match(sh(`ip -n ${a.ns.split('/').at(-1)} route show default`), /^default dev eth0 scope link/);
+      const netns = a.ns.split('/').at(-1);
+      assert.match(sh(`ip -n ${netns} route show default`), /^default dev eth0 scope link/);
+      assert.match(sh(`ip -n ${netns} -6 route show default`), /^default dev eth0 /);
       assert.ok(pings(a.ns, '192.0.2.9'), mode);
       assert.ok(pings('/run/netns/neighbour', b.address), mode);
       assert.ok(pings(a.ns, b.address), mode);

@@ -12,13 +12,19 @@ import type { EndpointPlanInput } from './driver.ts';
 
 type Input = Pick<EndpointPlanInput, 'netnsPath' | 'endpoint'>;
 
-/**
- * IPv6 is enabled exactly on interfaces with an IPv6 address. The address and the default route are static: router
- * advertisements of a neighbour change neither.
- */
-function planIpv6Settings({ endpoint, netnsPath: ns, facts }: EndpointPlanInput): SysctlObject[] {
+interface InterfaceOptions {
+  /** Router advertisements of the segment add addresses and a default route. Default: the IPv6 settings are static. */
+  acceptsAdvertisements?: boolean;
+}
+
+/** IPv6 is enabled exactly on interfaces with an IPv6 address. */
+function planIpv6Settings(
+  { endpoint, netnsPath: ns, facts }: EndpointPlanInput,
+  { acceptsAdvertisements = false }: InterfaceOptions,
+): SysctlObject[] {
   if (!facts.ipv6) return [];
-  const settings = endpoint.addresses.v6 ? { accept_ra: '0', disable_ipv6: '0' } : { disable_ipv6: '1' };
+  const enabled = { accept_ra: acceptsAdvertisements ? '1' : '0', disable_ipv6: '0' };
+  const settings = endpoint.addresses.v6 ? enabled : { disable_ipv6: '1' };
   return Object.entries(settings).map(([name, value]) => {
     const key = `net.ipv6.conf.${sysctlLink(endpoint.link)}.${name}`;
     return { kind: 'sysctl', ns, key, value };
@@ -29,14 +35,14 @@ function planIpv6Settings({ endpoint, netnsPath: ns, facts }: EndpointPlanInput)
  * The settings of the interface: `com.docker.network.endpoint.sysctls` takes precedence over those of IPv6. Each is set
  * before the interface has an address.
  */
-export function planInterfaceSettings(input: EndpointPlanInput): KernelObject[] {
+export function planInterfaceSettings(input: EndpointPlanInput, options: InterfaceOptions = {}): KernelObject[] {
   const { endpoint, netnsPath: ns } = input;
   const requested = endpointSysctls(endpoint.config).map(({ key, value }): SysctlObject => {
     const name = key.replace(/^(net\.\w+\.\w+)\.ifname\./i, (_, prefix) => `${prefix}.${sysctlLink(endpoint.link)}.`);
     return { kind: 'sysctl', ns, key: name, value };
   });
   const keys = new Set(requested.map(({ key }) => key));
-  return [...planIpv6Settings(input).filter(({ key }) => !keys.has(key)), ...requested];
+  return [...planIpv6Settings(input, options).filter(({ key }) => !keys.has(key)), ...requested];
 }
 
 /** Its address of each family, and those of `--link-local-ip`. */

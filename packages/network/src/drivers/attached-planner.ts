@@ -1,11 +1,13 @@
 /** The planner of networks whose endpoints are attached to an interface of the host: macvlan and ipvlan. Pure. */
 import type { KernelObject } from '@netyard/kernel';
 import type { HostFacts } from '../model.ts';
-import { planAddresses, planDefaultRoutes, planInterfaceSettings } from './addresses.ts';
+import { hasDefaultRoute, planAddresses, planDefaultRoutes, planInterfaceSettings } from './addresses.ts';
 import type { EndpointPlanInput, HostLink, NetworkPlanner, ParentInterface } from './driver.ts';
 
 interface AttachedPlans {
   parent: ParentInterface;
+  /** Nothing leaves the network. */
+  internal: boolean;
   /** The interface of an endpoint. */
   planLink(endpoint: EndpointPlanInput): KernelObject;
   /** An interface of the host on the same parent, through which host and endpoints reach each other. */
@@ -16,8 +18,11 @@ interface AttachedPlans {
   };
 }
 
-export function openAttachedPlanner({ parent, planLink, hostAccess }: AttachedPlans): NetworkPlanner {
+export function openAttachedPlanner({ parent, internal, planLink, hostAccess }: AttachedPlans): NetworkPlanner {
   const created = parent.created === undefined ? [] : [parent.created];
+  // A host of the segment follows its routers, unless the network has a gateway.
+  const acceptsAdvertisements = ({ endpoint }: EndpointPlanInput): boolean =>
+    !internal && !hasDefaultRoute(endpoint.addresses.v6);
   const planRoutes = (endpoint: EndpointPlanInput): KernelObject[] => hostAccess?.planRoutes(endpoint) ?? [];
   return {
     bridge: undefined,
@@ -28,7 +33,7 @@ export function openAttachedPlanner({ parent, planLink, hostAccess }: AttachedPl
     planNetwork: (facts) => [...created, ...(hostAccess?.plan(facts) ?? [])],
     planEndpoint: (endpoint) => [
       planLink(endpoint),
-      ...planInterfaceSettings(endpoint),
+      ...planInterfaceSettings(endpoint, { acceptsAdvertisements: acceptsAdvertisements(endpoint) }),
       ...planAddresses(endpoint),
       ...planDefaultRoutes(endpoint),
       ...planRoutes(endpoint),

@@ -10,6 +10,7 @@ export function openIpvlanPlanner(record: NetworkRecord): NetworkPlanner {
   const settings = { ...ipvlanSettings(record), parent: parent.link };
   return openAttachedPlanner({
     parent,
+    internal: record.internal,
     planLink: ({ endpoint: { link: name }, netnsPath: ns }) => ({ kind: 'ipvlan', ns, name, ...settings, up: true }),
   });
 }

@@ -12,6 +12,7 @@ export function openMacvlanPlanner(record: NetworkRecord): NetworkPlanner {
   const access = hostAccess(record, settings);
   return openAttachedPlanner({
     parent,
+    internal: record.internal,
     planLink: ({ endpoint: { link: name, mac }, netnsPath: ns }) => ({
       ...{ kind: 'macvlan', ns, name, ...settings, mac, up: true },
     }),
