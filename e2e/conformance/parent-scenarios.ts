@@ -9,6 +9,7 @@ const uplink =
   'ip link delete lan0 2> /dev/null || true; ip link add lan0 type veth peer name lan1; ip link set lan0 up';
 /** Messages only: dockerd creates networks that need ipvlan on a kernel that has none. */
 const noIpvlan = 'on a kernel without ipvlan networks are rejected at once; dockerd fails at the start of a container';
+const gateway = 'as in versions after 28 there is no gateway, and no default route, unless one is requested';
 const noModule = 'the message names the missing kernel module, and has a hint';
 /** Netyard's hint is in the second line. */
 const first = (line: string): string => `${line} 2>&1 | head -n 1`;
@@ -51,16 +52,23 @@ export const parentScenarios: readonly ScenarioGroup[] = [
       'docker network create -d macvlan -o parent=lan0 --subnet 10.9.0.0/24 lan',
       'docker network create -d macvlan -o parent=lan0 --subnet 10.10.0.0/24 --gateway 10.10.0.9 routed',
       'docker network create -d macvlan -o parent=port0 --subnet 10.11.0.0/24 port',
+      'docker network create -d macvlan -o parent=lan0 --subnet 10.12.0.0/24 --ipv6 --subnet 2001:db8:9::/64 v6lan',
+      'docker network create -d macvlan -o parent=lan0 --subnet 10.13.0.0/24 --ipv6 --subnet 2001:db8:8::/64 --gateway 2001:db8:8::9 v6routed',
     ],
     scenarios: [
       'docker network create -d macvlan -o parent=lan0 -o macvlan_mode=passthru n 2>&1 | sed "s/network [0-9a-f]*/network ID/"',
-      'start a --network lan > /dev/null; addresses a; docker exec a ip route; docker rm -f a',
-      'start a --network routed > /dev/null; addresses a; docker exec a ip route; docker rm -f a',
-      'start a --network routed --ip 10.10.0.77 -p 80:80 > /dev/null; addresses a; docker port a; docker rm -f a',
-      'start a --network lan --mac-address 02:00:00:00:00:07 > /dev/null; docker exec a cat /sys/class/net/eth0/address; docker rm -f a',
-      'start a --network lan > /dev/null; docker network rm lan 2>&1 | sed "s/id:.*/ID/"; docker rm -f a',
+      differs('start aa --network lan > /dev/null; addresses aa; docker exec aa ip route; docker rm -f aa', gateway),
+      'start aa --network routed > /dev/null; addresses aa; docker exec aa ip route; docker rm -f aa',
+      'start aa --network routed --ip 10.10.0.77 -p 80:80 > /dev/null; addresses aa; docker port aa; docker rm -f aa',
+      'start aa --network lan --mac-address 02:00:00:00:00:07 > /dev/null; docker exec aa cat /sys/class/net/eth0/address; docker rm -f aa',
+      'start aa --network lan > /dev/null; docker network rm lan 2>&1 | sed "s/id:.*/ID/"; docker rm -f aa',
+      differs(
+        `start aa --network v6lan > /dev/null; docker exec aa ip -6 -o address show scope global | awk '{ print $2, $4 }'; docker exec aa ip -6 route show default; docker exec aa cat /proc/sys/net/ipv6/conf/eth0/accept_ra; docker rm -f aa`,
+        gateway,
+      ),
+      `start aa --network v6routed > /dev/null; docker exec aa ip -6 route show default; docker rm -f aa`,
       first('docker run --rm --network port netyard-test true'),
-      'docker rm -f a $(docker ps -aq)',
+      'docker rm -f aa $(docker ps -aq)',
     ],
   },
   {
