@@ -85,7 +85,7 @@ export interface BridgeSettings extends PerFamily<FamilySettings> {
   hostBinding: string;
   /** The uplink on which the host answers neighbour solicitations for the addresses of containers. */
   ndpProxy?: string;
-  /** Containers of peers reach this network's containers: the default bridge only. */
+  /** Containers of peers reach this network's containers: the default bridge, and networks with `netyard.peers=accept`. */
   acceptsPeers: boolean;
   /** Drops frames of an endpoint whose source MAC or IP address is not the endpoint's (anti-spoofing). */
   checksSources: boolean;

@@ -66,6 +66,14 @@ test('the bridge driver rejects options that have no effect yet, and modes that 
   assert.deepEqual(problemsOf('bridge', spec({ [`${key}container_iface_prefix`]: 'a/b' })), [
     `invalid: failed to parse ${key}container_iface_prefix value: a/b (invalid interface name)`,
   ]);
+  const peers = (value: string) => spec({ 'netyard.peers': value });
+  assert.deepEqual([...problemsOf('bridge', peers('accept')), ...problemsOf('bridge', peers('drop'))], []);
+  assert.deepEqual(problemsOf('bridge', peers('all')), [
+    'invalid: failed to parse netyard.peers value: all (neither "accept" nor "drop")',
+  ]);
+  assert.deepEqual(problemsOf('bridge', { ...peers('accept'), internal: true }), [
+    'invalid: option netyard.peers=accept has no effect on an internal network',
+  ]);
   assert.deepEqual(problemsOf('bridge', spec({ 'netyard.spoofing': 'maybe' })), [
     'invalid: failed to parse netyard.spoofing value: maybe (neither "allow" nor "deny")',
   ]);

@@ -11,6 +11,8 @@ export const spoofingOption = 'netyard.spoofing';
 
 /** The uplink on which the host answers neighbour solicitations for the IPv6 addresses of containers. */
 export const ndpProxyOption = 'netyard.ndp_proxy';
+/** `accept`: containers of peers, and subnets in the set `peers`, reach the network's containers; `drop`, the default. */
+export const peersOption = 'netyard.peers';
 
 /** @param mtuLimit upper limit of the MTU, where tunnels require one */
 export function bridgeSettings(record: NetworkRecord, mtuLimit?: number): BridgeSettings {
@@ -31,7 +33,7 @@ export function bridgeSettings(record: NetworkRecord, mtuLimit?: number): Bridge
     mtu: Math.min(Number(option('driver.mtu') ?? 1500), mtuLimit ?? Number.POSITIVE_INFINITY),
     hostBinding: option('bridge.host_binding_ipv4') ?? '0.0.0.0',
     ...(record.options[ndpProxyOption] ? { ndpProxy: record.options[ndpProxyOption] } : {}),
-    acceptsPeers: record.predefined,
+    acceptsPeers: record.predefined || record.options[peersOption] === 'accept',
     checksSources: !record.predefined && record.options[spoofingOption] !== 'allow',
   };
 }

@@ -15,7 +15,7 @@ import {
 } from '@netyard/core';
 import { families, valuesOf } from '../../family.ts';
 import type { NetworkSpec } from '../driver.ts';
-import { ndpProxyOption, optionPrefix, routerOf, spoofingOption } from './options.ts';
+import { ndpProxyOption, optionPrefix, peersOption, routerOf, spoofingOption } from './options.ts';
 
 const gatewayModes = ['nat', 'nat-unprotected', 'routed', 'isolated'];
 
@@ -33,6 +33,8 @@ const checkInteger: Check = (value) =>
 const checkAddress: Check = (value) => (isAddress(value) ? undefined : 'nil ip');
 
 const checkSpoofing: Check = (value) => (['allow', 'deny'].includes(value) ? undefined : 'neither "allow" nor "deny"');
+
+const checkPeers: Check = (value) => (['accept', 'drop'].includes(value) ? undefined : 'neither "accept" nor "drop"');
 
 /** A name for an interface and for the keys of its sysctls, below which `all` and `default` stand for others. */
 const checkBridgeName: Check = (value) =>
@@ -71,6 +73,7 @@ const checks: Readonly<Record<string, Check>> = {
   [`${optionPrefix}host_ipv6`]: (value) => (familyOf(value) === 6 ? undefined : 'not an IPv6 address'),
   [spoofingOption]: checkSpoofing,
   [ndpProxyOption]: checkInterface,
+  [peersOption]: checkPeers,
 };
 
 export function validateBridge({ ipam, internal, options }: NetworkSpec): NetyardError[] {
@@ -96,6 +99,8 @@ export function validateBridge({ ipam, internal, options }: NetworkSpec): Netyar
   if (valuesOf(ipam).length === 0) errors.push(new NetyardError('invalid', 'IPv4 or IPv6 must be enabled'));
   if (valuesOf(ipam).some((pools) => pools.length > 1))
     errors.push(new NetyardError('forbidden', "bridge driver doesn't support multiple subnets"));
+  if (internal && options[peersOption] === 'accept')
+    errors.push(new NetyardError('invalid', `option ${peersOption}=accept has no effect on an internal network`));
   if (internal && families.some((family) => routerOf({ ipam }, family) !== undefined))
     errors.push(new NetyardError('invalid', 'no gateway can be set on an internal bridge network'));
   return errors;
