@@ -245,8 +245,8 @@ export interface Kernel {
   /** Elements of one of our own sets or maps, in the syntax of `NftElementObject`. */
   listNftElements(table: { ns?: string; family: NftFamily; table: string; set: string }): Promise<ObservedElement[]>;
 
-  /** Base chains that IPv4 packets traverse at a hook, of all tables in this process's namespace, with their rules. */
-  listNftBaseChains(hook: 'forward'): Promise<ObservedNftChain[]>;
+  /** Base chains of these families at a hook, of all tables in this process's namespace, with their rules. */
+  listNftBaseChains(hook: 'forward', families: readonly NftFamily[]): Promise<ObservedNftChain[]>;
   /** Undefined when the chain does not exist. */
   listNftChain(name: { family: NftFamily; table: string; chain: string }): Promise<ObservedNftChain | undefined>;
   /**

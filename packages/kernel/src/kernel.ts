@@ -166,8 +166,8 @@ class LinuxKernel implements Kernel {
     return await this.#inSession((session) => listElements(session, request.ns, set));
   }
 
-  async listNftBaseChains(hook: 'forward'): Promise<ObservedNftChain[]> {
-    return await this.#inSession((session) => listBaseChains(session.nft(), hook));
+  async listNftBaseChains(hook: 'forward', families: readonly NftFamily[]): Promise<ObservedNftChain[]> {
+    return await this.#inSession((session) => listBaseChains(session.nft(), hook, families));
   }
 
   async listNftChain(name: NftChainName): Promise<ObservedNftChain | undefined> {

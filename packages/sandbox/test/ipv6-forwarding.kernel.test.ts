@@ -83,13 +83,19 @@ describe('IPv6 forwarding', host, () => {
     assert.equal(sh('ip -6 route show fd00:1::/64'), '');
   });
 
-  test('the first network with IPv6 enables forwarding, and the uplink keeps its default route', async () => {
+  test('the first network with IPv6 enables forwarding, also in chains of others, and the uplink keeps its default route', async () => {
+    // As ip6tables and ufw do.
+    sh(
+      "nft add table ip6 filter; nft 'add chain ip6 filter FORWARD { type filter hook forward priority 0; policy drop; }'",
+    );
     await create('six');
     assert.equal(forwarding(), '1');
     assert.equal(sh('sysctl -n net.ipv6.conf.up0.accept_ra').trim(), '2');
     assert.ok(defaultRoute().includes('proto ra'));
     const { netnsPath } = await testbed.run('one', { mode: on('six') });
-    assert.ok(pings(netnsPath, '2001:db8::9'));
+    assert.ok(pings(netnsPath, '2001:db8::9'), 'accepted in the other chain');
+    assert.equal(sh('nft list chain ip6 filter FORWARD').split('comment "netyard: ').length, 3);
+    sh('nft delete table ip6 filter');
   });
 
   test('other hosts do not use this one as a router', () => {

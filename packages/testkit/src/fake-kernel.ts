@@ -220,8 +220,9 @@ export class FakeKernel implements Kernel {
     return listNftElements(this.objects(), address, this.#tableOf(address)?.body ?? '', this.counted);
   }
 
-  async listNftBaseChains(hook: 'forward'): Promise<ObservedNftChain[]> {
-    return this.chains.filter((chain) => chain.hook === hook).map((chain) => this.#withRules(chain));
+  async listNftBaseChains(hook: 'forward', families: readonly NftFamily[]): Promise<ObservedNftChain[]> {
+    const found = this.chains.filter((chain) => chain.hook === hook && families.includes(chain.family));
+    return found.map((chain) => this.#withRules(chain));
   }
 
   async listNftChain({ family, table, chain }: { family: NftFamily; table: string; chain: string }) {

@@ -53,7 +53,7 @@ const readsOf = (kernel: Kernel): Reads => ({
   supportsLinkKind: (kind) => kernel.supportsLinkKind(kind),
   readSysctl: (key, ns) => kernel.readSysctl(key, ns),
   listNftElements: (table) => kernel.listNftElements(table),
-  listNftBaseChains: (hook) => kernel.listNftBaseChains(hook),
+  listNftBaseChains: (hook, families) => kernel.listNftBaseChains(hook, families),
   listNftChain: (name) => kernel.listNftChain(name),
   canHoldTables: () => kernel.canHoldTables(),
   watch: (signal) => kernel.watch(signal),

@@ -13,20 +13,19 @@ import { tableName } from './table.ts';
 export interface ForeignChains {
   /** All base chains at the forward hook. */
   bases: readonly ObservedNftChain[];
-  /** Docker's chain for rules of the host's administrator, `ip filter DOCKER-USER`. */
+  /** Docker's chain for rules of the host's administrator, such as `ip filter DOCKER-USER`. */
   dockerUser: ObservedNftChain | undefined;
   /** Chains that the rules of the base chains pass packets to; may contain others. */
   reached: readonly ObservedNftChain[];
 }
 
-export const dockerUserChain = { family: 'ip', table: 'filter', chain: 'DOCKER-USER' } as const;
+export const dockerUserChain = { table: 'filter', chain: 'DOCKER-USER' } as const;
 
-/** Selects the relevant chains of a whole ruleset. */
+/** Selects the chains of a whole ruleset that packets of IPv4 traverse. */
 export const selectForeignChains = (chains: readonly ObservedNftChain[]): ForeignChains => ({
   bases: chains.filter(({ hook, family }) => hook === 'forward' && (family === 'ip' || family === 'inet')),
   dockerUser: chains.find(
-    ({ family, table, chain }) =>
-      family === dockerUserChain.family && table === dockerUserChain.table && chain === dockerUserChain.chain,
+    ({ family, table, chain }) => family === 'ip' && table === dockerUserChain.table && chain === dockerUserChain.chain,
   ),
   reached: chains.filter(({ hook }) => hook === undefined),
 });
@@ -84,15 +83,13 @@ function placeIn(
 ): { chain: ObservedNftChain; position: NonNullable<NftRuleObject['position']> } {
   const jump = base.rules.findIndex(isDockerJump);
   const isReached = jump >= 0 && jump < firstIndex(base.rules, isStop);
-  if (!dockerUser || !isReached || !isDockers(base)) return { chain: base, position: 'first' };
+  if (!dockerUser || !isReached || base.family !== dockerUser.family || base.table !== dockerUser.table)
+    return { chain: base, position: 'first' };
   const end = dockerUser.rules.find((rule) => essence(rule) === 'return')?.handle;
   return { chain: dockerUser, position: end === undefined ? 'last' : { before: end } };
 }
 
 const isDockerJump = (rule: ObservedNftRule): boolean => essence(rule) === `jump ${dockerUserChain.chain}`;
-
-const isDockers = ({ family, table }: ObservedNftChain): boolean =>
-  family === dockerUserChain.family && table === dockerUserChain.table;
 
 /**
  * Marked rules that are not desired, and desired ones after an unconditional drop. The administrator's own drop in

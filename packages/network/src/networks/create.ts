@@ -147,6 +147,8 @@ export function checkConflicts(context: ChangeNetworksDependencies, record: Netw
 
 /** The reservation in memory is synchronous, so that concurrent operations cannot choose the same subnet. */
 export async function set(context: ChangeNetworksDependencies, record: NetworkRecord): Promise<void> {
+  const hasIpv6 = ({ ipam }: NetworkRecord): boolean => ipam.v6 !== undefined;
+  const isFirstIpv6 = hasIpv6(record) && !context.networks.values().some(hasIpv6);
   context.networks.set(record.id, record);
   context.pools.set(record.id, new NetworkPools(record.ipam));
   try {
@@ -163,7 +165,7 @@ export async function set(context: ChangeNetworksDependencies, record: NetworkRe
     context.pools.delete(record.id);
     throw error;
   }
-  await followBridges(context);
+  await followBridges(context, { isFirstIpv6 });
 }
 
 /** The first bridge with a feature, such as icc=false, changes Netyard's tables. */
@@ -212,10 +214,10 @@ function planOthersOnParent(context: ChangeNetworksDependencies, record: Network
 }
 
 /** The guard lists all bridges; other programs' forward chains that drop need accept rules. Failures are logged. */
-export async function followBridges(context: ChangeNetworksDependencies): Promise<void> {
+export async function followBridges(context: ChangeNetworksDependencies, { isFirstIpv6 = false } = {}): Promise<void> {
   await context.bridgesChanged();
   const { rules, blocks } = context.foreign;
-  if (rules.length === 0 && blocks.length === 0) return;
+  if (rules.length === 0 && blocks.length === 0 && !isFirstIpv6) return; // chains of IPv6 may not have been read before
   try {
     await reconcileForeignRules(context);
   } catch (error) {

@@ -6,6 +6,7 @@ import type { Peers } from '@netyard/peers';
 import type { Attachments } from '../attachments.ts';
 import type { NetworkRecord, NetworkSettings } from '../contract.ts';
 import { proxyProtocol } from '../drivers/bridge/ndp-proxy.ts';
+import { families } from '../family.ts';
 import { findStaleRules } from '../firewall/foreign.ts';
 import { endpointSets, type NetyardSet, networkSets, planTables, tableName, tablesOf } from '../firewall/table.ts';
 import { isHostLinkName, isNetnsName, ownerPrefix } from '../object-names.ts';
@@ -41,12 +42,21 @@ export async function findOrphans(
     ...(options.keepDesired && context.peers.awaitsCluster ? [] : await context.peers.findObjects()),
     ...(await orphanProxies(context)),
     ...(options.keepDesired ? await orphanElements(context) : []),
-    ...findStaleRules(await readForeignChains(context), options.keepDesired ? context.foreign.rules : []),
+    ...(await findStaleForeignRules(context, options.keepDesired ? context.foreign.rules : [])),
   ];
   const orphans = found.filter((object) => !known.has(identify(object)));
   // The namespace of a sharer belongs to an owner that may be stopped: no plan contains it.
   const shared = new Set(options.keepDesired ? context.attachments.running().map(({ netnsPath }) => netnsPath) : []);
   return orphans.filter((object) => object.kind !== 'netns' || !shared.has(object.path));
+}
+
+/** Also of IPv6 when no network has it any more. */
+async function findStaleForeignRules(
+  context: OrphansDependencies,
+  desired: readonly NftRuleObject[],
+): Promise<NftRuleObject[]> {
+  const views = await Promise.all(families.map((version) => readForeignChains(context, version)));
+  return views.flatMap((view) => findStaleRules(view, desired));
 }
 
 function planEverything(context: OrphansDependencies): KernelObject[] {

@@ -54,13 +54,13 @@ function parseRule(line: string): ObservedNftRule {
 }
 
 /**
- * Base chains that IPv4 packets traverse at a hook, in all tables, with their rules. Equivalent to: `nft -a -s list
- * chain …` for each.
+ * Base chains of some families at a hook, in all tables, with their rules. Equivalent to: `nft -a -s list chain …` for
+ * each.
  */
-export function listBaseChains(context: NftContext, hook: string): ObservedNftChain[] {
+export function listBaseChains(context: NftContext, hook: string, families: readonly NftFamily[]): ObservedNftChain[] {
   const listing = context.run('list chains', { operation: 'nft list chains', object: hook }, nftOutput.terse);
   return parseChains(listing)
-    .filter((chain) => chain.hook === hook && (chain.family === 'ip' || chain.family === 'inet'))
+    .filter((chain) => chain.hook === hook && families.includes(chain.family))
     .flatMap((chain) => listChain(context, chain) ?? []);
 }
 
