@@ -4,7 +4,7 @@
  */
 import { formatIp, ipFromBytes } from '@netyard/core';
 import type { NetworkRecord, SubnetPool } from './contract.ts';
-import { ndpProxyOption } from './drivers/bridge/options.ts';
+import { ndpProxyLinks } from './drivers/bridge/ndp-proxy.ts';
 import type { NetworkPlanner, ParentInterface } from './drivers/driver.ts';
 import { findDriver } from './drivers/index.ts';
 import { type Family, valuesOf } from './family.ts';
@@ -118,8 +118,7 @@ export class NetworkTable extends Map<string, NetworkRecord> {
   /** Interfaces of the host on which the endpoints of a network depend. */
   #parentKeys(record: NetworkRecord): [index: Map<string, Set<string>>, link: string][] {
     const parent = parentOf(record);
-    const uplink = record.options[ndpProxyOption];
-    if (parent === undefined) return uplink === undefined ? [] : [[this.#byNdpProxy, uplink]];
+    if (parent === undefined) return proxyLinksOf(record).map((link) => [this.#byNdpProxy, link]);
     const { link, created } = parent;
     return created?.kind === 'vlan'
       ? [
@@ -197,6 +196,11 @@ export const subnetsOf = ({ cluster, ipam }: Pick<NetworkRecord, 'cluster' | 'ip
         .flat()
         .map(({ subnet }) => subnet)
     : [cluster.subnet];
+
+function proxyLinksOf(record: NetworkRecord): string[] {
+  const bridge = plannerOf(record)?.bridge;
+  return bridge ? ndpProxyLinks(bridge) : [];
+}
 
 const addressOf = (prefix: string): string => prefix.replace(/\/.*$/, '');
 

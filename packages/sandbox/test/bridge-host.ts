@@ -20,7 +20,8 @@ export function describeBridge(
       const kernel = openKernel();
       const testbed = new Testbed({ kernel, settings });
       before(async () => {
-        sh(`sysctl -qw net.bridge.bridge-nf-call-iptables=${bridgeNetfilter}`);
+        const keys = ['iptables', 'ip6tables'].map((name) => `net.bridge.bridge-nf-call-${name}=${bridgeNetfilter}`);
+        sh(`sysctl -qw ${keys.join(' ')}`);
         addUplink();
         addNeighbour('neighbour', 9);
         await testbed.networks.start([]);

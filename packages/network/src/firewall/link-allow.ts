@@ -6,9 +6,11 @@
 import { shortId } from '@netyard/core';
 import type { NftElementObject } from '@netyard/kernel';
 import type { ExposedPort } from '../contract.ts';
-import { element } from './table.ts';
+import type { Family } from '../family.ts';
+import { element, tableFamilies } from './table.ts';
 
 export interface LinkAllowRule {
+  family: Family;
   parentId: string;
   parentAddress: string;
   childId: string;
@@ -21,5 +23,5 @@ export function planLinkAllowRules(rule: LinkAllowRule): NftElementObject[] {
   const keys = rule.ports.map(
     (port) => `${rule.parentAddress} . ${rule.childAddress} . ${port.protocol} . ${port.port}`,
   );
-  return [...new Set(keys)].map((key) => element('link_allow', key, { comment }));
+  return [...new Set(keys)].map((key) => element('link_allow', key, { comment, family: tableFamilies[rule.family] }));
 }

@@ -3,7 +3,7 @@
  * the daemon without `--ipv6`. The containers keep their other addresses, and run on.
  */
 import { identityOf, type Kernel } from '@netyard/kernel';
-import { families, isInNamespace, type NetworkPools, perFamily, valuesOf } from '@netyard/network';
+import { families, type NetworkPools, perFamily, valuesOf } from '@netyard/network';
 import type { EndpointState, NetworkStore } from '../contract.ts';
 import type { Sandbox } from '../lookup.ts';
 import { planSandbox } from '../plan/sandbox.ts';
@@ -16,6 +16,7 @@ export interface LostAddressesDependencies extends LinkHostsFilesDependencies {
   readonly kernel: Kernel;
   readonly store: NetworkStore;
   readonly pools: Map<string, NetworkPools>;
+  ownDeletion(): void;
 }
 
 /** Call before the container is repaired. */
@@ -28,11 +29,9 @@ export async function dropLostAddresses(context: LostAddressesDependencies, sand
   const after = { config, state: { ...state, endpoints: state.endpoints.map((one) => keptPart(context, one)) } };
   const kept = new Set(planSandbox(planInput(context, after, { files: false })).map(identityOf));
   const objects = planSandbox(planInput(context, before, { files: false })).filter(
-    (object) =>
-      (object.kind === 'address' || object.kind === 'route') &&
-      isInNamespace(object, state.netnsPath ?? '') &&
-      !kept.has(identityOf(object)),
+    (object) => object.kind !== 'sysctl' && !kept.has(identityOf(object)),
   );
+  context.ownDeletion();
   await context.kernel.remove({ owner: `container ${config.name}`, objects });
   sandbox.state = after.state;
   context.store.transaction(() => {

@@ -3,7 +3,7 @@ import { hostname } from 'node:os';
 import { shortId } from '@netyard/core';
 import type { NftElementObject } from '@netyard/kernel';
 import type { HostFacts } from '@netyard/network';
-import { familyOfAddress, planLinkAllowRules, valuesOf } from '@netyard/network';
+import { families, familyOfAddress, planLinkAllowRules, valuesOf } from '@netyard/network';
 import type {
   EndpointState,
   LinkRecord,
@@ -80,17 +80,15 @@ export function linkAllowRulesOf(context: SandboxPlanDependencies, containerId: 
 export function linkAllowRules(context: SandboxPlanDependencies, link: LinkRecord): NftElementObject[] {
   const parent = linkEndpoint(context, link.parentId);
   const child = linkEndpoint(context, link.childId);
-  const [parentAddress, childAddress] = [parent, child].map((endpoint) => endpoint?.addresses.v4?.address);
   const childSandbox = context.sandboxes.get(link.childId);
-  if (!parent || !childSandbox || parentAddress === undefined || childAddress === undefined) return [];
-  if (bridgeOf(context, parent.networkId)?.icc !== false) return [];
+  if (!parent || !child || !childSandbox || bridgeOf(context, parent.networkId)?.icc !== false) return [];
   const published = childSandbox.config.ports.map(({ protocol, containerPort }) => ({ protocol, port: containerPort }));
-  return planLinkAllowRules({
-    parentId: link.parentId,
-    parentAddress,
-    childId: link.childId,
-    childAddress,
-    ports: [...childSandbox.config.exposed, ...published],
+  const ports = [...childSandbox.config.exposed, ...published];
+  return families.flatMap((family) => {
+    const [parentAddress, childAddress] = [parent, child].map(({ addresses }) => addresses[family]?.address);
+    if (parentAddress === undefined || childAddress === undefined) return [];
+    const { parentId, childId } = link;
+    return planLinkAllowRules({ family, parentId, parentAddress, childId, childAddress, ports });
   });
 }
 

@@ -5,6 +5,7 @@ import { valuesOf } from '../../family.ts';
 import { planNetworkElements } from '../../firewall/network.ts';
 import type { BridgeSettings, FamilySettings, HostFacts } from '../../model.ts';
 import { bridgeOwner, sysctlLink } from '../../object-names.ts';
+import { ndpProxySettings } from './ndp-proxy.ts';
 
 export function planBridgeNetwork(bridge: BridgeSettings, facts: HostFacts): KernelObject[] {
   const owner = bridgeOwner(bridge.networkName);
@@ -33,7 +34,8 @@ const planBridgeAddresses = (bridge: BridgeSettings): KernelObject[] =>
  * route_localnet: replies to the host's own 127.0.0.1 arrive through the bridge (chain `martians` drops other traffic to
  * 127.0.0.0/8). Without icc the table `bridge netyard` drops every frame between ports of the bridge; with
  * proxy_arp_pvlan (RFC 3069) the host answers ARP for the neighbours, so that traffic allowed by a link is routed through
- * the host, where the firewall sees it with or without br_netfilter.
+ * the host, where the firewall sees it with or without br_netfilter. For IPv6 the host answers by entries of the endpoints:
+ * see ndp-proxy.ts.
  *
  * Router advertisements of a container must not change the host's routes (CVE-2020-13401). In mode isolated the host has
  * no IPv6 address on the bridge, not even a link-local one.
@@ -51,6 +53,9 @@ function planBridgeSysctls(bridge: BridgeSettings, facts: HostFacts): KernelObje
     set(`net.ipv4.conf.${link}.proxy_arp_pvlan`, bridge.icc ? '0' : '1'),
     // Proxy ARP replies are delayed by up to 0.8 s by default (arp(7)), to let the real host answer first: none does here.
     ...(bridge.icc ? [] : [set(`net.ipv4.neigh.${link}.proxy_delay`, '0')]),
+    ...(facts.ipv6 && hasAddress
+      ? Object.entries(ndpProxySettings(bridge)).map(([key, value]) => set(key, value))
+      : []),
   ];
 }
 
@@ -64,6 +69,7 @@ function planExistingSysctls(bridge: BridgeSettings, facts: HostFacts): KernelOb
     ...(bridge.icc
       ? {}
       : { [`net.ipv4.conf.${link}.proxy_arp_pvlan`]: '1', [`net.ipv4.neigh.${link}.proxy_delay`]: '0' }),
+    ...(facts.ipv6 && bridge.v6 && !bridge.icc ? ndpProxySettings(bridge) : {}),
   };
   return Object.entries(settings).map(([key, value]) => ({ kind: 'sysctl', key, value }));
 }
