@@ -5,6 +5,7 @@ import { endpointScenarios } from './endpoint-scenarios.ts';
 import { listScenarios } from './list-scenarios.ts';
 import { parentScenarios } from './parent-scenarios.ts';
 import type { ScenarioGroup } from './scenario.ts';
+import { swarmScenarios } from './swarm-scenarios.ts';
 import { trafficScenarios } from './traffic-scenarios.ts';
 
 export const scenarioGroups: readonly ScenarioGroup[] = [
@@ -14,4 +15,5 @@ export const scenarioGroups: readonly ScenarioGroup[] = [
   ...trafficScenarios,
   ...parentScenarios,
   ...commitScenarios,
+  ...swarmScenarios,
 ];
