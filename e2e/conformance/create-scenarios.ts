@@ -120,7 +120,7 @@ export const createScenarios: readonly ScenarioGroup[] = [
       'ip link delete br7 2> /dev/null || true; ip link add br7 up type bridge; ip address add 10.7.0.1/24 dev br7',
     ],
     scenarios: [
-      `docker network create --subnet 10.7.0.0/24 --gateway 10.7.0.1 -o com.docker.network.bridge.name=br7 n > /dev/null; start c --network n > /dev/null; addresses c; docker exec c ip route; docker rm -f c; docker network rm n; ip -o -4 address show dev br7 | awk '{ print $4 }'`,
+      `docker network create --subnet 10.7.0.0/24 --gateway 10.7.0.1 -o com.docker.network.bridge.name=br7 n > /dev/null; start cc --network n > /dev/null; addresses cc; docker exec cc ip route; docker rm -f cc; docker network rm n; ip -o -4 address show dev br7 | awk '{ print $4 }'`,
       differs(
         `docker network create --subnet 10.7.0.0/24 --gateway 10.7.0.9 -o com.docker.network.bridge.name=br7 n > /dev/null; ip -o -4 address show dev br7 | awk '{ print $4 }'; docker network rm n`,
         'Docker replaces the address of the bridge',
@@ -159,7 +159,7 @@ export const createScenarios: readonly ScenarioGroup[] = [
       'docker network prune -f; shown cfg "{{.Name}} {{.ConfigOnly}}"',
       'docker network create --config-from cfg user > /dev/null; docker network rm cfg; docker network rm user',
       'docker run --rm --network cfg netyard-test true',
-      'start c > /dev/null; docker network connect cfg c; docker rm -f c > /dev/null',
+      'start cc > /dev/null; docker network connect cfg cc; docker rm -f cc > /dev/null',
     ],
   },
 ];
