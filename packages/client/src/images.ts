@@ -37,7 +37,7 @@ export class Images {
 
   /** The archive's progress; errors arrive as messages with `error`. */
   async *load(archive: Readable, call: { quiet: boolean; platform?: string | undefined }): AsyncGenerator<JSONMessage> {
-    const query = { quiet: call.quiet, platform: call.platform };
+    const query = { quiet: call.quiet, platform: platformJson(call.platform) };
     yield* jsonLines<JSONMessage>(await this.#api.send('POST', '/images/load', { query, body: archive }));
   }
 
@@ -67,8 +67,8 @@ export class Images {
     yield* jsonLines<JSONMessage>(await this.#api.send('POST', `${image(name)}/push`, { query: { tag }, headers }));
   }
 
-  save(refs: readonly string[]): Promise<Readable> {
-    return this.#api.send('GET', '/images/get', { query: { names: refs } });
+  save(refs: readonly string[], call: { platform?: string } = {}): Promise<Readable> {
+    return this.#api.send('GET', '/images/get', { query: { names: refs, platform: platformJson(call.platform) } });
   }
 
   tag(ref: string, repository: string, tag: string): Promise<void> {
@@ -91,6 +91,16 @@ export class Images {
 function image(ref: string): string {
   if (ref.trim() === '') throw new NetyardError('invalid', 'invalid reference format');
   return `/images/${pathOf(ref)}`;
+}
+
+/** The form of the API's newer parameters. Throws `invalid` unless it names system and architecture. */
+function platformJson(platform: string | undefined): string | undefined {
+  if (!platform) return undefined;
+  const [os = '', architecture = '', variant] = platform.split('/');
+  if (os === '' || architecture === '') {
+    throw new NetyardError('invalid', `invalid platform: ${JSON.stringify(platform)}: give it as OS/ARCHITECTURE`);
+  }
+  return JSON.stringify({ architecture, os, ...(variant === undefined ? {} : { variant }) });
 }
 
 const authHeader = (auth: AuthConfig | undefined): Record<string, string> =>

@@ -232,19 +232,28 @@ export interface BuildOptions {
   credentials: (domain: string) => RegistryCredentials;
 }
 
+/** In OCI's names. */
+export interface Platform {
+  os: string;
+  architecture: string;
+  variant?: string;
+}
+
 export interface ImageService {
   list(options: {
     all: boolean;
     filters: Filters;
     digests: boolean;
   }): Promise<{ record: ImageRecord; containers: number }[]>;
-  get(ref: string): Promise<ImageRecord>;
+  /** With a platform, throws `not-found` for an image of another one; the same for history, push and remove. */
+  get(ref: string, platform?: Platform): Promise<ImageRecord>;
   history(
     ref: string,
+    platform?: Platform,
   ): Promise<{ id: string; created: bigint; createdBy: string; tags: string[]; size: number; comment: string }[]>;
   /** `docker save` / `load` archives, and OCI layouts. Invalid archives throw `invalid`; nothing of them is kept. */
-  load(archive: Readable, options: { quiet: boolean }): AsyncIterable<Progress>;
-  save(refs: string[]): Promise<NodeJS.ReadableStream>;
+  load(archive: Readable, options: { quiet: boolean; platform?: Platform }): AsyncIterable<Progress>;
+  save(refs: string[], options?: { platform?: Platform }): Promise<NodeJS.ReadableStream>;
   import(
     archive: Readable,
     options: { repository: string; tag: string; message: string; changes: string[]; platform?: string },
@@ -252,11 +261,24 @@ export interface ImageService {
   tag(ref: string, repository: string, tag: string): Promise<void>;
   remove(
     ref: string,
-    options: { force: boolean; noPrune: boolean },
+    options: { force: boolean; noPrune: boolean; platforms?: readonly Platform[] },
   ): Promise<({ untagged: string } | { deleted: string })[]>;
   prune(filters: Filters): Promise<{ deleted: ({ untagged: string } | { deleted: string })[]; reclaimed: number }>;
-  pull(image: string, tag: string, credentials: RegistryCredentials, signal: AbortSignal): AsyncIterable<Progress>;
-  push(image: string, tag: string, credentials: RegistryCredentials, signal: AbortSignal): AsyncIterable<Progress>;
+  /** `platform`: as `--platform` names it; '' for this machine's. */
+  pull(
+    image: string,
+    tag: string,
+    credentials: RegistryCredentials,
+    signal: AbortSignal,
+    options?: { platform: string },
+  ): AsyncIterable<Progress>;
+  push(
+    image: string,
+    tag: string,
+    credentials: RegistryCredentials,
+    signal: AbortSignal,
+    options?: { platform?: Platform },
+  ): AsyncIterable<Progress>;
 }
 
 export interface VolumeService {

@@ -71,7 +71,10 @@ export const importImage: CommandSpec = {
 export const save: CommandSpec = {
   usage: '[OPTIONS] IMAGE [IMAGE...]',
   args: [1, Number.POSITIVE_INFINITY],
-  flags: [{ name: 'output', short: 'o', type: 'string', help: 'Write to a file, instead of STDOUT' }],
+  flags: [
+    { name: 'output', short: 'o', type: 'string', help: 'Write to a file, instead of STDOUT' },
+    { name: 'platform', type: 'string', help: 'Save only the given platform variant' },
+  ],
   examples: ['netyard save -o web.tar nginx-web01', 'netyard save nginx-web01 | gzip > web.tar.gz'],
   complete: 'images',
   run: async (context, { args, flags }) => {
@@ -79,7 +82,7 @@ export const save: CommandSpec = {
     if (output === '' && context.stdout.isTTY) {
       throw new Failure('cowardly refusing to save to a terminal. Use the -o flag or redirect');
     }
-    const stream = await context.client().images.save(args);
+    const stream = await context.client().images.save(args, { platform: flags.text('platform') });
     await pipeline(stream, output === '' ? context.stdout : createWriteStream(output), { end: output !== '' });
     return 0;
   },

@@ -1,10 +1,11 @@
 /** Docker's routes for images. */
 import { isNetyardError, NetyardError } from '@netyard/core';
-import type { Progress, RegistryCredentials } from '@netyard/engine';
+import type { Platform, Progress, RegistryCredentials } from '@netyard/engine';
 import { readJson, readOptionalJson } from '../http/body.ts';
 import { credentialsSchema, readCredentials, translateCredentials } from '../http/credentials.ts';
 import { sendJson } from '../http/json-answer.ts';
 import { LazyList } from '../http/json-pieces.ts';
+import { parsePlatformJson, readPlatform } from '../http/platform.ts';
 import { readBoolean, readFilters } from '../http/query.ts';
 import { uploadOf } from '../http/request-body.ts';
 import { type RequestContext, sendEmpty } from '../http/request-context.ts';
@@ -28,11 +29,16 @@ export function imageRoutes(options: ApiOptions): Route[] {
   return [
     route('GET', '/images/json', list(options)),
     route('GET', '/images/:name/json', async (exchange) => {
-      const record = await images.get(reference(exchange, 'name'));
+      const { platform } = platformOption(exchange);
+      if (platform && readBoolean(exchange.query, 'manifests')) {
+        throw new NetyardError('invalid', 'conflicting options: manifests and platform options cannot both be set');
+      }
+      const record = await images.get(reference(exchange, 'name'), platform);
       sendJson(exchange, 200, translateImageInspect(record, exchange.version, exchange.request.headers['user-agent']));
     }),
     route('GET', '/images/:name/history', async (exchange) => {
-      sendJson(exchange, 200, (await images.history(reference(exchange, 'name'))).map(translateHistory));
+      const steps = await images.history(reference(exchange, 'name'), platformOption(exchange).platform);
+      sendJson(exchange, 200, steps.map(translateHistory));
     }),
     route('POST', '/images/:name/tag', async (exchange) => {
       const { query } = exchange;
@@ -46,6 +52,7 @@ export function imageRoutes(options: ApiOptions): Route[] {
       const removed = await images.remove(name, {
         force: readBoolean(query, 'force'),
         noPrune: readBoolean(query, 'noprune'),
+        platforms: query.getAll('platforms').map(parsePlatformJson),
       });
       sendJson(exchange, 200, removed.map(translateDeleted));
     }),
@@ -58,6 +65,11 @@ export function imageRoutes(options: ApiOptions): Route[] {
     ...registryRoutes(options),
     ...absentRoutes(),
   ];
+}
+
+function platformOption({ query }: RequestContext): { platform?: Platform } {
+  const platform = readPlatform(query);
+  return platform ? { platform } : {};
 }
 
 function list({ engine }: ApiOptions): Handler {
@@ -98,14 +110,14 @@ function commit({ engine: { containers } }: ApiOptions): Handler {
 function archiveRoutes({ engine: { images } }: ApiOptions): Route[] {
   return [
     route('POST', '/images/load', async (exchange) => {
-      const quiet = readBoolean(exchange.query, 'quiet');
-      await serveProgress(exchange, images.load(uploadOf(exchange.request), { quiet }), { alwaysOk: true });
+      const options = { quiet: readBoolean(exchange.query, 'quiet'), ...platformOption(exchange) };
+      await serveProgress(exchange, images.load(uploadOf(exchange.request), options), { alwaysOk: true });
     }),
     route('GET', '/images/get', async (exchange) => {
-      await sendTar(exchange, await images.save(exchange.query.getAll('names')), {});
+      await sendTar(exchange, await images.save(exchange.query.getAll('names'), platformOption(exchange)), {});
     }),
     route('GET', '/images/:name/get', async (exchange) => {
-      await sendTar(exchange, await images.save([reference(exchange, 'name')]), {});
+      await sendTar(exchange, await images.save([reference(exchange, 'name')], platformOption(exchange)), {});
     }),
   ];
 }
@@ -123,7 +135,9 @@ function registryRoutes(options: ApiOptions): Route[] {
     route('POST', '/images/:name/push', async (exchange) => {
       const tag = exchange.query.get('tag') ?? '';
       const credentials = readCredentials(exchange.request);
-      await serveProgress(exchange, images.push(reference(exchange, 'name'), tag, credentials, exchange.signal));
+      const { signal } = exchange;
+      const name = reference(exchange, 'name');
+      await serveProgress(exchange, images.push(name, tag, credentials, signal, platformOption(exchange)));
     }),
   ];
 }
@@ -145,7 +159,8 @@ async function pull({ engine }: ApiOptions, exchange: RequestContext): Promise<v
   const { query, request, signal } = exchange;
   const image = query.get('fromImage') ?? '';
   const credentials: RegistryCredentials = readCredentials(request);
-  const progress = engine.images.pull(image, query.get('tag') ?? '', credentials, signal);
+  const options = { platform: query.get('platform') ?? '' };
+  const progress = engine.images.pull(image, query.get('tag') ?? '', credentials, signal, options);
   await serveProgress(exchange, withHint(progress, engine.containers, image));
 }
 

@@ -1,7 +1,7 @@
 /** Images: the `ImageService` of the engine's contract, composed of one file per use case. */
 import type { Readable } from 'node:stream';
-import { type ArchiveLimits, type Clock, type Logger, silentLogger } from '@netyard/core';
-import type { EventStream, ImageService } from '../contract.ts';
+import { type ArchiveLimits, type Clock, type Logger, NetyardError, silentLogger } from '@netyard/core';
+import type { EventStream, ImageService, Platform } from '../contract.ts';
 import type { ContainerRecord, ImageRecord } from '../model.ts';
 import type { ImageContent, ImageStore, Registry } from '../ports.ts';
 import { type CommitRequest, commitImage } from './commit.ts';
@@ -13,6 +13,7 @@ import { ImageNames } from './image-names.ts';
 import { importArchive } from './import.ts';
 import { loadArchive } from './load.ts';
 import { platformOf } from './manifest.ts';
+import { formatPlatform, isPlatformOf, parsePlatform, platformMismatch } from './platform.ts';
 import { progressOf } from './progress.ts';
 import { pullImage } from './pull.ts';
 import { pushImage } from './push.ts';
@@ -76,12 +77,17 @@ export function createImageService(parts: ImageServiceParts): Images {
       const listed = filterImages(store.images(), filters, clock.now());
       return listed.map((record) => ({ record: shown(record), containers: uses.get(record.id) ?? 0 }));
     },
-    get: async (ref) => shown(findImage(store.images(), ref).record),
-    history: async (ref) => await historyOf(content, store.images(), findImage(store.images(), ref).record),
+    get: async (ref, asked) => shown(findForPlatform(store.images(), ref, asked)),
+    history: async (ref, asked) =>
+      await historyOf(content, store.images(), findForPlatform(store.images(), ref, asked)),
     load: (archive, options) =>
       progressOf((report, signal) => loadArchive(shared, until(archive, signal), report, options)),
-    async save(refs) {
+    async save(refs, options = {}) {
       const chosen = chooseImages(store.images(), refs);
+      const { platform: asked } = options;
+      if (asked && !chosen.every(({ record }) => isPlatformOf(record, asked))) {
+        throw new NetyardError('failed', `no suitable export target found for platform ${formatPlatform(asked)}`);
+      }
       for (const { record } of chosen) names.emit('save', record.id, record.id);
       return saveArchive(content, chosen);
     },
@@ -94,12 +100,21 @@ export function createImageService(parts: ImageServiceParts): Images {
       const { record } = findImage(store.images(), ref);
       names.tag(record.id, familiarString(referenceOf(repository, tag)));
     },
-    remove: async (ref, { force }) => await removeImage(shared, ref, force),
+    async remove(ref, { force, platforms = [] }) {
+      for (const asked of platforms) findForPlatform(store.images(), ref, asked);
+      return await removeImage(shared, ref, force);
+    },
     prune: async (filters) => await pruneImages(shared, filters, clock.now()),
-    pull: (image, tag, credentials, signal) =>
-      progressOf((report, stop) => pullImage(shared, { image, tag, credentials, signal: stop }, report), signal),
-    push: (image, tag, credentials, signal) =>
-      progressOf((report, stop) => pushImage(shared, { image, tag, credentials, signal: stop }, report), signal),
+    pull: (image, tag, credentials, signal, options) =>
+      progressOf((report, stop) => {
+        const asked = options?.platform ? { platform: parsePlatform(options.platform, platform) } : {};
+        return pullImage(shared, { image, tag, credentials, signal: stop, ...asked }, report);
+      }, signal),
+    push: (image, tag, credentials, signal, options = {}) =>
+      progressOf(
+        (report, stop) => pushImage(shared, { image, tag, credentials, signal: stop, ...options }, report),
+        signal,
+      ),
     use: async (ref, work) => await ledger.adding(() => work(findImage(store.images(), ref).record)),
     commit: (request) => commitImage(shared, request),
     collectGarbage: (candidates = []) => ledger.collect(candidates),
@@ -107,6 +122,12 @@ export function createImageService(parts: ImageServiceParts): Images {
     layersSize: async () => await sizeOf(content, await content.listLayers()),
     sharedSize: (record) => sizeOf(content, sharedLayers(store.images(), record)),
   };
+}
+
+function findForPlatform(images: readonly ImageRecord[], ref: string, asked: Platform | undefined): ImageRecord {
+  const { record } = findImage(images, ref);
+  if (asked && !isPlatformOf(record, asked)) throw platformMismatch(ref, record, asked);
+  return record;
 }
 
 /** An image can be removed while others were committed from it: they have their own layers. */

@@ -1,12 +1,13 @@
 /** `docker import`: turns a tar archive of files into an image with one layer. */
 import { type ArchiveLimits, ArchiveMeter, type Clock, decompress, formatTime } from '@netyard/core';
+import type { Platform } from '../contract.ts';
 import type { ImageConfig, ImageRecord } from '../model.ts';
 import type { ImageContent } from '../ports.ts';
 import { applyChanges } from './changes/apply-changes.ts';
 import type { ContentCollector } from './content-collector.ts';
 import type { ImageNames } from './image-names.ts';
 import { layersOf, newImageRecord } from './image-record.ts';
-import { mediaTypes, type Platform } from './manifest.ts';
+import { mediaTypes } from './manifest.ts';
 import { familiarString, referenceOf } from './reference.ts';
 import { writeConfig } from './write-config.ts';
 

@@ -1,6 +1,7 @@
 /** `docker load`: archives written by `docker save` (old and new) and OCI layouts. Loads everything or nothing. */
 import { type ArchiveLimits, NetyardError } from '@netyard/core';
 import { z } from 'zod';
+import type { Platform } from '../contract.ts';
 import type { ImageLayer, ImageRecord } from '../model.ts';
 import type { Descriptor, ImageContent, ImageStore } from '../ports.ts';
 import { ArchiveFiles } from './archive-files.ts';
@@ -10,15 +11,8 @@ import { parseImageConfig } from './image-config.ts';
 import type { ImageNames } from './image-names.ts';
 import { layersOf, newImageRecord } from './image-record.ts';
 import { longestJson, parseJson } from './json.ts';
-import {
-  checkLayerType,
-  type IndexEntry,
-  isIndexType,
-  type Platform,
-  parseIndex,
-  parseManifest,
-  pickPlatform,
-} from './manifest.ts';
+import { checkLayerType, type IndexEntry, isIndexType, parseIndex, parseManifest, pickPlatform } from './manifest.ts';
+import { formatPlatform, isPlatformOf } from './platform.ts';
 import type { Report } from './progress.ts';
 import { familiarString, parseReference } from './reference.ts';
 
@@ -52,16 +46,21 @@ export async function loadArchive(
   parts: LoadParts,
   archive: AsyncIterable<Uint8Array>,
   report: Report,
-  options: { quiet: boolean },
+  options: { quiet: boolean; platform?: Platform },
 ): Promise<void> {
+  const { platform } = options;
   await parts.ledger.adding(async (adding) => {
     const files = await ArchiveFiles.read(archive, adding, parts.archiveLimits);
-    const images = await describeImages(parts, files);
+    const images = await describeImages(platform ? { ...parts, platform } : parts, files);
     const known = knownLayers(parts);
     const loaded: { record: ImageRecord; tags: string[] }[] = [];
     for (const image of images) {
       const reportStep = options.quiet ? () => undefined : report;
-      loaded.push({ record: await addImage(parts, adding, image, known, reportStep), tags: image.tags });
+      const record = await addImage(parts, adding, image, known, reportStep);
+      if (platform === undefined || isPlatformOf(record, platform)) loaded.push({ record, tags: image.tags });
+    }
+    if (platform && loaded.length === 0) {
+      throw new NetyardError('not-found', `the archive has no image for the platform ${formatPlatform(platform)}`);
     }
     for (const { record, tags } of loaded) nameImage(parts.names, record, tags, report);
   });

@@ -1,6 +1,7 @@
 /** Parses and encodes manifests and indexes of Docker (v2 schema 2) and OCI. Pure. */
 import { NetyardError } from '@netyard/core';
 import { z } from 'zod';
+import type { Platform } from '../contract.ts';
 import type { Descriptor } from '../ports.ts';
 import { digestOf } from './digest.ts';
 import { parseJson } from './json.ts';
@@ -19,12 +20,6 @@ export const mediaTypes = {
   ociLayerGzip: 'application/vnd.oci.image.layer.v1.tar+gzip',
   ociLayerZstd: 'application/vnd.oci.image.layer.v1.tar+zstd',
 } as const;
-
-export interface Platform {
-  os: string;
-  architecture: string;
-  variant?: string;
-}
 
 export interface Manifest {
   config: Descriptor;

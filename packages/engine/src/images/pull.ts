@@ -1,5 +1,6 @@
 /** `docker pull`: fetches the manifest, then the missing blobs, a few at a time, then unpacks the layers in order. */
 import { ArchiveLimitError, type ArchiveLimits, defaultArchiveLimits, NetyardError } from '@netyard/core';
+import type { Platform } from '../contract.ts';
 import type { ImageRecord } from '../model.ts';
 import type {
   Descriptor,
@@ -15,15 +16,8 @@ import { parseImageConfig } from './image-config.ts';
 import type { ImageNames } from './image-names.ts';
 import { layersOf, newImageRecord } from './image-record.ts';
 import { longestJson } from './json.ts';
-import {
-  checkLayerType,
-  isIndexType,
-  type Manifest,
-  type Platform,
-  parseIndex,
-  parseManifest,
-  pickPlatform,
-} from './manifest.ts';
+import { checkLayerType, isIndexType, type Manifest, parseIndex, parseManifest, pickPlatform } from './manifest.ts';
+import { isPlatformOf, platformMismatch } from './platform.ts';
 import { counted, type Report } from './progress.ts';
 import {
   familiarName,
@@ -53,6 +47,8 @@ export interface TransferRequest {
   tag: string;
   credentials: RegistryCredentials;
   signal: AbortSignal;
+  /** Undefined: of a pull this machine's, of a push any. */
+  platform?: Platform;
 }
 
 /** Docker's limit for one pull. */
@@ -68,8 +64,9 @@ export async function pullImage(parts: PullParts, request: TransferRequest, repo
     const resolved = await parts.registry.resolve(remote, request.credentials, request.signal);
     report({ id: reference.digest ?? reference.tag ?? '', status: `Pulling from ${reference.path}` });
     const before = parts.names.holder(reference.digest === undefined ? shown : `${name}@${resolved.digest}`);
+    const platform = request.platform ?? parts.platform;
     const pulled = await parts.ledger.adding(async (adding) => {
-      const manifest = await chooseManifest(parts, remote, request, resolved);
+      const manifest = await chooseManifest(parts, remote, request, resolved, platform);
       const record = parts.names.put(await fetchImage({ parts, request, remote, adding, report }, manifest));
       parts.names.addDigest(record.id, `${name}@${resolved.digest}`);
       if (reference.digest === undefined && before?.id !== record.id) parts.names.assignTag(record.id, shown);
@@ -77,6 +74,9 @@ export async function pullImage(parts: PullParts, request: TransferRequest, repo
     });
     parts.names.emit('pull', shown, name);
     const news = before?.id === pulled.id ? 'Image is up to date for' : 'Downloaded newer image for';
+    if (request.platform && !isPlatformOf(pulled, request.platform)) {
+      report({ status: `WARNING: ${platformMismatch(shown, pulled, request.platform).message}` });
+    }
     report({ status: `Digest: ${resolved.digest}` });
     report({ status: `Status: ${news} ${shown}` });
   });
@@ -97,18 +97,19 @@ export function registryReference(reference: ImageReference): RegistryReference 
   };
 }
 
-/** From an index, chooses the manifest for this machine. */
+/** From an index, chooses the manifest for the platform. */
 async function chooseManifest(
   parts: PullParts,
   remote: RegistryReference,
   { credentials, signal }: TransferRequest,
   resolved: Descriptor & { body: Uint8Array },
+  platform: Platform,
 ): Promise<Manifest> {
   let current = resolved;
   for (let depth = 0; isIndexType(current.mediaType); depth += 1) {
-    const picked = depth < 3 ? pickPlatform(parseIndex(current.body), parts.platform) : undefined;
+    const picked = depth < 3 ? pickPlatform(parseIndex(current.body), platform) : undefined;
     if (!picked) {
-      const { os, architecture } = parts.platform;
+      const { os, architecture } = platform;
       throw new NetyardError(
         'not-found',
         `no matching manifest for ${os}/${architecture} in the manifest list entries`,

@@ -11,6 +11,7 @@ import type { Adding } from './content-collector.ts';
 import { shortDigest } from './digest.ts';
 import { longestJson } from './json.ts';
 import { encodeManifest, mediaTypes } from './manifest.ts';
+import { isPlatformOf, platformMismatch } from './platform.ts';
 import { counted, type Report } from './progress.ts';
 import { type PullParts, registryReference, type TransferRequest } from './pull.ts';
 import { canonicalName, familiarName, familiarString, type ImageReference, parseReference } from './reference.ts';
@@ -26,6 +27,9 @@ export async function pushImage(parts: PullParts, request: TransferRequest, repo
   // As in Docker, reported for images that do not exist locally as well.
   report({ status: `The push refers to repository [${canonicalName(repository)}]` });
   for (const { record, reference } of chooseTags(parts, repository, request.tag)) {
+    if (request.platform && !isPlatformOf(record, request.platform)) {
+      throw platformMismatch(familiarString(reference), record, request.platform);
+    }
     await withRegistryErrors('push', reference, () =>
       parts.ledger.adding((adding) => pushOne({ parts, request, report, adding, record, reference })),
     );
