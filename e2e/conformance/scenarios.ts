@@ -2,6 +2,7 @@
 import { commitScenarios } from './commit-scenarios.ts';
 import { createScenarios } from './create-scenarios.ts';
 import { endpointScenarios } from './endpoint-scenarios.ts';
+import { ipv6Scenarios } from './ipv6-scenarios.ts';
 import { listScenarios } from './list-scenarios.ts';
 import { parentScenarios } from './parent-scenarios.ts';
 import type { ScenarioGroup } from './scenario.ts';
@@ -13,6 +14,7 @@ export const scenarioGroups: readonly ScenarioGroup[] = [
   ...listScenarios,
   ...endpointScenarios,
   ...trafficScenarios,
+  ...ipv6Scenarios,
   ...parentScenarios,
   ...commitScenarios,
   ...swarmScenarios,
