@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { openKernel, printCommands } from '@netyard/kernel';
-import { eventually, inFreshHost, pings, pingsBriefly, sh } from '@netyard/testkit';
+import { ask, eventually, inFreshHost, pings, pingsBriefly, serve, sh } from '@netyard/testkit';
 import type { SandboxConfig } from '../src/index.ts';
 import { Testbed } from './testbed.ts';
 
@@ -83,6 +83,16 @@ describe('access of the host to macvlan networks', host, () => {
       (data) => `${data[21] === 1 ? 'asks' : 'answers'} as ${data.slice(28, 32).join('.')}`,
     );
     assert.deepEqual([...new Set(seen)], ['asks as 192.0.2.250']);
+  });
+
+  test('containers of bridge networks reach them as other hosts of the segment, and not the other way round', async () => {
+    const front = await testbed.run('front');
+    const address = front.endpoints[0]?.addresses.v4?.address ?? '';
+    await serve(a.ns, 'tcp', 80, 'a');
+    assert.equal(ask(front.netnsPath, 'tcp', a.addresses[0] ?? '', 80), 'a 192.0.2.250');
+    sh(`ip -n ${a.ns.split('/').at(-1)} route add 172.17.0.0/16 via 192.0.2.250`);
+    assert.equal(pingsBriefly(a.ns, address), false);
+    await testbed.remove(front.containerId);
   });
 
   test('the address is reserved, and shown as an auxiliary one', async () => {
