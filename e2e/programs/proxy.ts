@@ -81,10 +81,13 @@ function forward(incoming: IncomingMessage, answer: ServerResponse): void {
   const servers = routes.get(incoming.headers.host?.replace(/:\d+$/, '') ?? '') ?? [];
   const server = servers[requests++ % Math.max(1, servers.length)];
   if (!server) return void answer.writeHead(404).end('404 page not found\n');
-  const outgoing = request({ ...server, path: incoming.url, headers: incoming.headers, agent: false }, (response) => {
+  // A container that ended a moment ago may swallow the connection: its event is not read yet.
+  const options = { ...server, path: incoming.url, headers: incoming.headers, agent: false, timeout: 2000 };
+  const outgoing = request(options, (response) => {
     answer.writeHead(response.statusCode ?? 502, { 'Content-Type': response.headers['content-type'] ?? 'text/plain' });
     response.pipe(answer);
   });
+  outgoing.once('timeout', () => outgoing.destroy(new Error('timed out')));
   outgoing.once('error', () => answer.writeHead(502).end('Bad Gateway\n'));
   incoming.pipe(outgoing);
 }
