@@ -72,8 +72,11 @@ export interface NetworkUse {
 
 export type NetworkEvent = {
   type: 'network';
-  /** `refuse`: a peer announced by the cluster is rejected; `detail` says which and why. */
-  action: 'create' | 'connect' | 'disconnect' | 'destroy' | 'repair' | 'refuse';
+  /**
+   * `refuse`: a peer announced by the cluster is rejected; `conflict`: another program's route takes packets to containers
+   * elsewhere, until `conflict-end`. `detail` says which, and why.
+   */
+  action: 'create' | 'connect' | 'disconnect' | 'destroy' | 'repair' | 'refuse' | 'conflict' | 'conflict-end';
   networkId: string;
   networkName: string;
   driver: string;

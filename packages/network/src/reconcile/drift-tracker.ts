@@ -39,6 +39,8 @@ export interface DriftSchedule {
   repair(): void;
   elements(): void;
   foreignChains(): void;
+  /** Routes that are not Netyard's changed. */
+  routes(): void;
 }
 
 /**
@@ -166,6 +168,7 @@ export class DriftTracker {
       this.#markContainers();
       this.#markPeers(event);
       this.#schedule.foreignChains();
+      this.#schedule.routes();
     }
   }
 
@@ -343,6 +346,7 @@ export class DriftTracker {
     const { action, to, table, protocol } = event;
     const networkId = this.#context.networks.bySubnet(to);
     if (networkId === undefined && table !== localTable && !isLocalRoute(to)) this.#context.hostUse.drop();
+    if ((table === undefined || table === mainTable) && !isLocalRoute(to)) this.#schedule.routes();
     if (table !== undefined && table !== mainTable) return;
     if (action === 'del' && protocol === kernelProtocol && networkId !== undefined) this.markNetwork(networkId);
     if (action === 'del' && this.#context.networks.routesToEndpoints()) this.#markRoute(to);

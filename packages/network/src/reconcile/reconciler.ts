@@ -20,6 +20,7 @@ import { findEngineBridges, type HostDependencies } from './host.ts';
 import { findForeignElements, type OrphansDependencies } from './orphans.ts';
 import { type PlanNetworksDependencies, planNetworks } from './plan-networks.ts';
 import { RepairPace } from './repair-pace.ts';
+import { RouteConflicts, type RouteConflictsDependencies } from './route-conflicts.ts';
 import { listElements } from './table-elements.ts';
 import { flushUntranslatedConntrack, type UntranslatedDependencies } from './untranslated.ts';
 
@@ -30,6 +31,7 @@ export interface ReconcilerDependencies
     HostDependencies,
     OrphansDependencies,
     PlanNetworksDependencies,
+    RouteConflictsDependencies,
     UntranslatedDependencies {
   readonly kernel: Kernel;
   readonly settings: NetworkSettings;
@@ -44,6 +46,7 @@ export interface ReconcilerDependencies
 
 const gatherMilliseconds = 50;
 const sampleMilliseconds = 800;
+const routesMilliseconds = 500;
 const networksPerSample = 50;
 /** An unknown element that is gone after this time belonged to a stopping container. */
 const foreignElementMilliseconds = 200;
@@ -59,6 +62,8 @@ export class Reconciler {
   #timer: NodeJS.Timeout | undefined;
   #elementsTimer: NodeJS.Timeout | undefined;
   #foreignTimer: NodeJS.Timeout | undefined;
+  #routesTimer: NodeJS.Timeout | undefined;
+  readonly #conflicts = new RouteConflicts();
   /** Duration of the last check of foreign chains, in milliseconds. */
   #foreignCost = 0;
   #lastOwnDeletion = Number.NEGATIVE_INFINITY;
@@ -74,6 +79,7 @@ export class Reconciler {
       repair: () => this.#schedule(),
       elements: () => this.#scheduleElements(),
       foreignChains: () => this.#scheduleForeign(),
+      routes: () => this.#scheduleRoutes(),
     });
   }
 
@@ -82,6 +88,7 @@ export class Reconciler {
     this.#work = this.#attempt('the interfaces', () => this.#drift.readLinks());
     this.#sampler = setInterval(() => void this.#attempt('settings', () => this.#sampleSysctls()), sampleMilliseconds);
     this.#sampler.unref();
+    this.#scheduleRoutes();
   }
 
   /**
@@ -110,6 +117,7 @@ export class Reconciler {
     clearTimeout(this.#timer);
     clearTimeout(this.#elementsTimer);
     clearTimeout(this.#foreignTimer);
+    clearTimeout(this.#routesTimer);
     clearInterval(this.#sampler);
     await Promise.all([this.#watching, this.#work]);
   }
@@ -153,6 +161,16 @@ export class Reconciler {
       this.#foreignTimer = undefined;
       this.#work = this.#work.then(() => this.#attempt('chains of other programs', () => this.#checkForeign()));
     }, wait);
+  }
+
+  /** Containers that start and stop change routes as well: one dump for all changes of some time. */
+  #scheduleRoutes(): void {
+    if (this.#routesTimer !== undefined || this.#stop.signal.aborted) return;
+    this.#routesTimer = setTimeout(() => {
+      this.#routesTimer = undefined;
+      this.#work = this.#work.then(() => this.#attempt('routes', () => this.#conflicts.check(this.#context)));
+    }, routesMilliseconds);
+    this.#routesTimer.unref();
   }
 
   async #checkForeign(): Promise<void> {
