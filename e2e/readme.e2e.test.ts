@@ -11,6 +11,7 @@ const skip = process.getuid?.() === 0 ? false : 'needs root: it creates lab host
 const labs = spawnSync(join(root, 'bin/netyard'), ['lab', 'ls'], { encoding: 'utf8' }).stdout ?? '';
 const [, existing] = /^(tutorial|cluster) /m.exec(labs) ?? [];
 const busy = existing === undefined ? false : `the lab ${existing} exists: run \`netyard lab down ${existing}\``;
+const noCompose = process.env['NETYARD_COMPOSE'] ? false : 'NETYARD_COMPOSE names no docker compose';
 const docker = spawnSync('docker', ['--version']).status === 0 ? false : 'needs the docker CLI';
 
 /** The code blocks that create a lab. */
@@ -18,17 +19,17 @@ function commandsOf(file: string): string[] {
   const text = readFileSync(join(root, file), 'utf8');
   const blocks = [...text.matchAll(/```sh\n(.*?)```/gs)].map((match) => match[1] ?? '');
   const found = blocks.filter((block) => block.includes('netyard lab up'));
-  assert.equal(found.length, 3, `${file} has three blocks that create a lab`);
+  assert.equal(found.length, 4, `${file} has four blocks that create a lab`);
   return found.map((block) => block.replace(/ +#.*$/gm, ''));
 }
 
 /**
  * Enters a mount namespace with an empty /run, where labs register: `lab exec server1` requires that only one lab has
- * such a host.
+ * such a host. Mounts below /run are removed first: mountinfo would list them although they are hidden.
  */
 async function hideLabs(): Promise<{ enter: string[]; end: () => void }> {
   const script =
-    'umount -R /run/netyard-lab/*/switches/* 2> /dev/null; mount -t tmpfs tmpfs /run && echo ready && exec cat';
+    'umount -R /run/netns /run/netyard-lab/*/switches/* 2> /dev/null; mount -t tmpfs tmpfs /run && echo ready && exec cat';
   const child = spawn('unshare', ['--mount', '--propagation', 'slave', 'sh', '-c', script], {
     stdio: ['pipe', 'pipe', 'inherit'],
   });
@@ -63,11 +64,19 @@ test('the commands of the README work unchanged', { skip: skip || docker || busy
       end();
     }
   });
-  const [one = '', two = '', three = ''] = commandsOf('README.md');
+  const [one = '', compose = '', two = '', three = ''] = commandsOf('README.md');
   const shown = run(enter, one);
   assert.match(shown, /^192\.168\.11\.2\tweb1 [0-9a-f]{12} nginx-1$/m);
   assert.match(shown, /1 packets transmitted, 1 received/);
   assert.match(shown, /^ip netns add /m);
+  await context.test('with a compose file', { skip: noCompose }, () => {
+    const printed = run(enter, `script/demo-images /tmp/netyard-images\n${compose}`);
+    assert.match(printed, /^fd[0-9a-f:]+ +STREAM backend$/m);
+    assert.match(printed, /^172\.\d+\.\d+\.\d+ +STREAM/m);
+    assert.match(printed, /1 packets transmitted, 1 received/);
+    assert.match(printed, /^<title>nginx-web01<\/title>$/m);
+    assert.match(printed, /^ip (-6 )?address add fd[0-9a-f:]+\/64 dev br-/m);
+  });
   const peers = run(enter, two);
   assert.match(peers, /server2 .*172\.16\.2\.102/);
   assert.match(peers, /^ip route add 192\.168\.12\.0\/24 .*172\.16\.2\.102/m);
