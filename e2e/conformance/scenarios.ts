@@ -5,6 +5,7 @@ import { endpointScenarios } from './endpoint-scenarios.ts';
 import { ipv6Scenarios } from './ipv6-scenarios.ts';
 import { listScenarios } from './list-scenarios.ts';
 import { parentScenarios } from './parent-scenarios.ts';
+import { pruneScenarios } from './prune-scenarios.ts';
 import type { ScenarioGroup } from './scenario.ts';
 import { swarmScenarios } from './swarm-scenarios.ts';
 import { trafficScenarios } from './traffic-scenarios.ts';
@@ -17,5 +18,6 @@ export const scenarioGroups: readonly ScenarioGroup[] = [
   ...ipv6Scenarios,
   ...parentScenarios,
   ...commitScenarios,
+  ...pruneScenarios,
   ...swarmScenarios,
 ];

@@ -108,7 +108,7 @@ export interface EventMessage {
   status?: string;
   id?: string;
   from?: string;
-  Type: 'container' | 'image' | 'network' | 'volume' | 'daemon' | 'node';
+  Type: 'container' | 'image' | 'network' | 'volume' | 'daemon' | 'node' | 'builder';
   Action: string;
   Actor: { ID: string; Attributes: Record<string, string> };
   scope: 'local';

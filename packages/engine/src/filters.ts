@@ -46,12 +46,13 @@ function expression(pattern: string): RegExp | undefined {
   }
 }
 
-/** `true`, `1`, `false`, `0`. Throws `invalid`. */
+/** `true`, `1`, `false`, `0`; as in Docker, other values beside one of them do not count. Throws `invalid`. */
 export function booleanFilter(filters: Filters, key: string): boolean | undefined {
   const values = filters.get(key);
   if (values === undefined || values.length === 0) return undefined;
-  if (values.every((value) => value === '1' || value === 'true')) return true;
-  if (values.every((value) => value === '0' || value === 'false')) return false;
+  const isTrue = values.some((value) => value === '1' || value === 'true');
+  const isFalse = values.some((value) => value === '0' || value === 'false');
+  if (isTrue !== isFalse) return isTrue;
   throw new NetyardError('invalid', `invalid filter '${key}=[${values.join(' ')}]'`);
 }
 

@@ -313,7 +313,7 @@ export interface VolumeRecord {
 }
 
 export type EngineEvent = {
-  type: 'container' | 'image' | 'network' | 'volume' | 'daemon' | 'node';
+  type: 'container' | 'image' | 'network' | 'volume' | 'daemon' | 'node' | 'builder';
   action: string;
   actorId: string;
   attributes: Record<string, string>;

@@ -6,7 +6,7 @@ import type { BuildOptions } from '@netyard/engine';
 import { z } from 'zod';
 import { readRegistryConfig } from '../http/credentials.ts';
 import { sendJson } from '../http/json-answer.ts';
-import { readBoolean, readInteger } from '../http/query.ts';
+import { readBoolean, readFilters, readInteger } from '../http/query.ts';
 import { uploadOf } from '../http/request-body.ts';
 import type { RequestContext } from '../http/request-context.ts';
 import { type Handler, type Route, route } from '../http/router.ts';
@@ -16,8 +16,7 @@ import { serveProgress } from '../stream/progress.ts';
 export function buildRoutes(options: ApiOptions): Route[] {
   return [
     route('POST', '/build', build(options)),
-    // `docker system prune` calls it. There is no build cache.
-    route('POST', '/build/prune', (exchange) => sendJson(exchange, 200, { CachesDeleted: null, SpaceReclaimed: 0 })),
+    route('POST', '/build/prune', prune(options)),
     route('POST', '/session', noBuildKit),
     route('POST', '/grpc', noBuildKit),
   ];
@@ -27,6 +26,32 @@ function noBuildKit(): never {
   throw new NetyardError('not-implemented', 'Netyard has no BuildKit', {
     hint: 'set the environment variable DOCKER_BUILDKIT=0 to use the classic builder',
   });
+}
+
+const pruneFilters = [
+  'description',
+  'id',
+  'inuse',
+  'label',
+  'label!',
+  'parent',
+  'private',
+  'shared',
+  'type',
+  'unused-for',
+  'until',
+];
+
+/** `docker system prune` calls it. There is no build cache. */
+function prune({ engine }: ApiOptions): Handler {
+  return (exchange) => {
+    const unknown = [...readFilters(exchange.query).keys()].find((key) => !pruneFilters.includes(key));
+    if (unknown !== undefined) {
+      throw new NetyardError('invalid', `failed to prune build cache: invalid filter '${unknown}'`);
+    }
+    engine.events.publish({ type: 'builder', action: 'prune', actorId: '', attributes: { reclaimed: '0' } });
+    sendJson(exchange, 200, { CachesDeleted: null, SpaceReclaimed: 0 });
+  };
 }
 
 function build(options: ApiOptions): Handler {

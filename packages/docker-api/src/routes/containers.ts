@@ -45,7 +45,7 @@ export function containerRoutes(options: ApiOptions): Route[] {
     route('DELETE', '/containers/:id', remove(options)),
     route('POST', '/containers/prune', async (exchange) => {
       const { deleted, reclaimed } = await containers.prune(readFilters(exchange.query));
-      sendJson(exchange, 200, { ContainersDeleted: deleted, SpaceReclaimed: reclaimed });
+      sendJson(exchange, 200, { ContainersDeleted: deleted.length > 0 ? deleted : null, SpaceReclaimed: reclaimed });
     }),
     ...processRoutes(options),
   ];

@@ -58,7 +58,10 @@ export function imageRoutes(options: ApiOptions): Route[] {
     }),
     route('POST', '/images/prune', async (exchange) => {
       const { deleted, reclaimed } = await images.prune(readFilters(exchange.query));
-      sendJson(exchange, 200, { ImagesDeleted: deleted.map(translateDeleted), SpaceReclaimed: reclaimed });
+      sendJson(exchange, 200, {
+        ImagesDeleted: deleted.length > 0 ? deleted.map(translateDeleted) : null,
+        SpaceReclaimed: reclaimed,
+      });
     }),
     route('POST', '/commit', commit(options)),
     ...archiveRoutes(options),

@@ -104,7 +104,12 @@ export function createImageService(parts: ImageServiceParts): Images {
       for (const asked of platforms) findForPlatform(store.images(), ref, asked);
       return await removeImage(shared, ref, force);
     },
-    prune: async (filters) => await pruneImages(shared, filters, clock.now()),
+    async prune(filters) {
+      const pruned = await pruneImages(shared, filters, clock.now());
+      const attributes = { reclaimed: String(pruned.reclaimed) };
+      parts.events.publish({ type: 'image', action: 'prune', actorId: '', attributes });
+      return pruned;
+    },
     pull: (image, tag, credentials, signal, options) =>
       progressOf((report, stop) => {
         const asked = options?.platform ? { platform: parsePlatform(options.platform, platform) } : {};

@@ -1,7 +1,7 @@
 /** `docker volume …`. */
 import { opendir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { NetyardError } from '@netyard/core';
+import { NetyardError, parseGoBoolean } from '@netyard/core';
 import type { Filters, VolumeService } from '../contract.ts';
 import type { EventLog } from '../events/event-log.ts';
 import {
@@ -65,7 +65,7 @@ async function pruneVolumes(
 ): Promise<{ deleted: string[]; reclaimed: number }> {
   const { volumes, events } = context;
   checkFilterKeys(filters, ['label', 'label!', 'all']);
-  const all = booleanFilter(filters, 'all') ?? false;
+  const all = readAll(filters);
   const deleted: string[] = [];
   let reclaimed = 0;
   for (const record of volumes.all()) {
@@ -79,6 +79,15 @@ async function pruneVolumes(
   const attributes = { reclaimed: String(reclaimed) };
   events.publish({ type: 'volume', action: 'prune', actorId: '', attributes });
   return { deleted, reclaimed };
+}
+
+/** Docker reads this filter by Go's ParseBool. */
+function readAll(filters: Filters): boolean {
+  const [text = 'false'] = filters.get('all') ?? [];
+  const all = parseGoBoolean(text);
+  if (all !== undefined) return all;
+  const reason = `strconv.ParseBool: parsing ${JSON.stringify(text)}: invalid syntax`;
+  throw new NetyardError('invalid', `invalid filter 'all': ${reason}`);
 }
 
 /** Bytes of the plain files below a directory; files that vanish meanwhile do not count. */
