@@ -2,6 +2,7 @@
 import { commitScenarios } from './commit-scenarios.ts';
 import { createScenarios } from './create-scenarios.ts';
 import { endpointScenarios } from './endpoint-scenarios.ts';
+import { ipv6NetworkScenarios } from './ipv6-network-scenarios.ts';
 import { ipv6Scenarios } from './ipv6-scenarios.ts';
 import { listScenarios } from './list-scenarios.ts';
 import { parentScenarios } from './parent-scenarios.ts';
@@ -12,6 +13,7 @@ import { trafficScenarios } from './traffic-scenarios.ts';
 
 export const scenarioGroups: readonly ScenarioGroup[] = [
   ...createScenarios,
+  ...ipv6NetworkScenarios,
   ...listScenarios,
   ...endpointScenarios,
   ...trafficScenarios,

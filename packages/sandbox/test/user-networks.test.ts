@@ -140,12 +140,12 @@ describe('create', () => {
     [
       'a multicast IPv6 subnet',
       { name: 'n', driver: 'bridge', ipam: { v6: [{ subnet: 'ff02:1::/64' }] } },
-      ['invalid', "multicast subnet 'ff02:1::/64' is not allowed"],
+      ['invalid', "multicast subnet 'ff02:1::1/64' is not allowed"],
     ],
     [
       'a link-local IPv6 subnet',
       { name: 'n', driver: 'bridge', ipam: { v6: [{ subnet: 'fe80::/80' }] } },
-      ['invalid', "'fe80::/80' clashes with the Link-Local prefix 'fe80::/64'"],
+      ['invalid', "'fe80::1/80' clashes with the Link-Local prefix 'fe80::/64'"],
     ],
     [
       'an IPv6 gateway outside of its subnet',

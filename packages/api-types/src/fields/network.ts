@@ -56,7 +56,7 @@ export const networkCreate = {
   }),
   EnableIPv6: none(flag, {
     flags: [boolFlag('ipv6', 'Enable or disable IPv6 address assignment', on)],
-    remark: 'false; networks of the driver bridge only',
+    remark: 'false; not for overlay networks',
   }),
   IPAM: none(ipam),
   Internal: zero(flag, { flags: [boolFlag('internal', 'Restrict external access to the network', on)] }),

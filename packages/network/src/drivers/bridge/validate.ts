@@ -4,6 +4,8 @@
  * there. Pure.
  */
 import {
+  addToIp,
+  formatIp,
   type Ip,
   NetyardError,
   networkOf,
@@ -13,6 +15,7 @@ import {
   prefixContains,
   prefixesOverlap,
 } from '@netyard/core';
+import type { IpamPool } from '../../contract.ts';
 import { families, valuesOf } from '../../family.ts';
 import type { NetworkSpec } from '../driver.ts';
 import { ndpProxyOption, optionPrefix, peersOption, routerOf, spoofingOption } from './options.ts';
@@ -70,7 +73,8 @@ const checks: Readonly<Record<string, Check>> = {
   [`${optionPrefix}driver.mtu`]: checkInteger,
   [`${optionPrefix}container_iface_prefix`]: checkPrefix,
   [`${optionPrefix}host_ipv4`]: checkAddress,
-  [`${optionPrefix}host_ipv6`]: (value) => (familyOf(value) === 6 ? undefined : 'not an IPv6 address'),
+  [`${optionPrefix}host_ipv6`]: (value) =>
+    checkAddress(value) ?? (familyOf(value) === 6 ? undefined : 'not an IPv6 address'),
   [spoofingOption]: checkSpoofing,
   [ndpProxyOption]: checkInterface,
   [peersOption]: checkPeers,
@@ -95,7 +99,7 @@ export function validateBridge({ ipam, internal, options }: NetworkSpec): Netyar
   }
   const mtu = Number(options[`${optionPrefix}driver.mtu`] ?? 0);
   if (mtu < 0) errors.push(new NetyardError('invalid', `invalid MTU number: ${mtu}`));
-  errors.push(...(ipam.v6 ?? []).flatMap(({ subnet }) => checkIpv6Subnet(subnet)));
+  errors.push(...(ipam.v6 ?? []).flatMap(checkIpv6Pool));
   if (valuesOf(ipam).length === 0) errors.push(new NetyardError('invalid', 'IPv4 or IPv6 must be enabled'));
   if (valuesOf(ipam).some((pools) => pools.length > 1))
     errors.push(new NetyardError('forbidden', "bridge driver doesn't support multiple subnets"));
@@ -109,16 +113,22 @@ export function validateBridge({ ipam, internal, options }: NetworkSpec): Netyar
 const linkLocal = parsePrefix('fe80::/64');
 const multicast = parsePrefix('ff00::/8');
 
-/** @param text '' for an automatic subnet */
-export function checkIpv6Subnet(text: string): NetyardError[] {
-  if (text === '') return [];
+/** @param shown the text of messages */
+export function checkIpv6Subnet(text: string, shown = text): NetyardError[] {
   const subnet = networkOf(parsePrefix(text));
   if (prefixContains(multicast, subnet))
-    return [new NetyardError('invalid', `multicast subnet '${text}' is not allowed`)];
+    return [new NetyardError('invalid', `multicast subnet '${shown}' is not allowed`)];
   const isSame = subnet.value === linkLocal.value && subnet.length === linkLocal.length;
   return prefixesOverlap(subnet, linkLocal) && !isSame && subnet.length > 0
-    ? [new NetyardError('invalid', `'${text}' clashes with the Link-Local prefix 'fe80::/64'`)]
+    ? [new NetyardError('invalid', `'${shown}' clashes with the Link-Local prefix 'fe80::/64'`)]
     : [];
+}
+
+/** Docker's messages name the gateway's address, by default the first one. */
+function checkIpv6Pool({ subnet: text, gateway }: IpamPool): NetyardError[] {
+  if (text === '') return [];
+  const subnet = networkOf(parsePrefix(text));
+  return checkIpv6Subnet(text, `${gateway ?? formatIp(addToIp(subnet, 1n))}/${subnet.length}`);
 }
 
 const isAddress = (text: string): boolean => familyOf(text) !== undefined;
