@@ -26,7 +26,7 @@ export async function openKernelOnly(): Promise<Executor> {
   const local = own?.prefix.split('/')[0] ?? '';
   const common = [
     ...planTables({ marks: false, routesOnlyOwn: false, checksSources: false, guarded: false, ipv6: undefined }),
-    ...planTunnel({ local, mtu, inUse: false }, { ipv6: false }),
+    ...planTunnel({ local, mtu, inUse: false, ipv6: false }, { ipv6: false }),
   ];
   await kernel.apply({ owner: 'bench', objects: common });
   const timed = async (hosts: readonly SimulatedHost[], verb: 'apply' | 'remove'): Promise<Answer> => {

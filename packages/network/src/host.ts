@@ -17,7 +17,7 @@ import { HostLinks } from './host-links.ts';
 import { NetworkPools } from './ipam/network-pools.ts';
 import { subnetPoolsOf } from './ipam/subnet-pools.ts';
 import { bridgeOf } from './lookup.ts';
-import type { BridgeSettings } from './model.ts';
+import type { BridgeSettings, FamilySettings } from './model.ts';
 import { NetworkTable } from './network-table.ts';
 import { missingNetworks } from './networks/predefined.ts';
 import { loadLeases } from './networks.ts';
@@ -151,7 +151,6 @@ function ownHost(context: () => HostContext): OwnHost {
       if (known?.version === networks.version) return known.bridges;
       // The default bridge, which is predefined, comes first.
       const sorted = [...networks.values()].toSorted((a, b) => Number(b.predefined) - Number(a.predefined));
-      // IPv4 only: peers have no IPv6 yet.
       const bridges = sorted.flatMap(({ id }) => ownNetworkOf(bridgeOf(context(), id)));
       known = { version: networks.version, bridges };
       return bridges;
@@ -168,12 +167,17 @@ function ownHost(context: () => HostContext): OwnHost {
   };
 }
 
+/** One for each family of the network. Only IPv4 subnets are parts of those of a cluster. */
 function ownNetworkOf(bridge: BridgeSettings | undefined): OwnNetwork[] {
-  if (bridge?.v4 === undefined) return [];
-  const { networkName, link, wholeSubnet, v4 } = bridge;
-  const { subnet, gateway } = v4;
-  const network = { networkName, link, subnet, ...(gateway === undefined ? {} : { gateway }) };
-  return [wholeSubnet === undefined ? network : { ...network, wholeSubnet }];
+  if (bridge === undefined) return [];
+  const { networkName, link, wholeSubnet, v4, v6 } = bridge;
+  const of = ({ subnet, gateway }: FamilySettings): OwnNetwork => ({
+    ...{ networkName, link, subnet, ...(gateway === undefined ? {} : { gateway }) },
+  });
+  return [
+    ...(v4 === undefined ? [] : [wholeSubnet === undefined ? of(v4) : { ...of(v4), wholeSubnet }]),
+    ...(v6 === undefined ? [] : [of(v6)]),
+  ];
 }
 
 /** Whether the daemon enabled IP forwarding is read at start. */

@@ -46,6 +46,8 @@ export interface PeerPath {
   gateway: string;
   /** Source address of packets from this host itself to the peer's containers. */
   source?: string;
+  /** The same for packets to IPv6 subnets; absent if the peer has none. */
+  ipv6Source?: string;
   /** Interface towards the peer's host, and this host's address on it, by which the peer knows this host. */
   uplink: string;
   local: string;
@@ -164,7 +166,7 @@ export interface Peers extends KnownPeers {
   close(): Promise<void>;
 }
 
-/** One of this host's own networks. */
+/** One of this host's own networks, or one family of a network with both. */
 export interface OwnNetwork {
   networkName: string;
   /** Its bridge. */
@@ -185,7 +187,7 @@ export interface MtuChange {
 
 /** The host that the peers are added to. All functions are synchronous unless they return a promise. */
 export interface OwnHost {
-  /** The same array until a network changes. The gateway of the first network is the source address of the host's own packets to containers of peers. */
+  /** The same array until a network changes. The gateway of the first network of each family is the source address of the host's own packets to containers of peers. */
   networks(): readonly OwnNetwork[];
   /** The kernel has IPv6. */
   hasIpv6(): boolean;

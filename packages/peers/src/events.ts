@@ -6,16 +6,20 @@ import { mainTable } from './host-view.ts';
 import { peerProtocol } from './plan.ts';
 import { isPeerSet, peerTable } from './sets.ts';
 import type { Peer, PeerTable } from './table.ts';
-import { addressOfMac, tunnelMac } from './tunnel.ts';
+import { addressOfGateway, addressOfMac, tunnelMac } from './tunnel.ts';
 
 /** Size of an interface name in a key (IFNAMSIZ): before the address, or after it in sets with prefixes. */
 const nameLength = 16;
 const addressFirst: readonly (string | undefined)[] = ['peer_ingress', 'peer_egress'];
 
+/** An IPv6 address and an interface's name, in the sets of `ip6 netyard`. */
+const isIpv6Key = (key: Uint8Array): boolean => key.length === 16 + nameLength;
+
 /** Names of the peers that own these elements. */
 export function peersOfElement(peers: PeerTable, { set, keys }: Extract<KernelEvent, { type: 'nft' }>): string[] {
   return (keys ?? []).flatMap((key) => {
     if (set === 'tunnel_peers') return peers.findByAddress(formatIp(ipFromBytes(key)))?.record.name ?? [];
+    if (isIpv6Key(key)) return peers.findBySubnet(formatIp(ipFromBytes(key.subarray(0, 16))))?.record.name ?? [];
     const start = key.length === 4 || addressFirst.includes(set) ? 0 : nameLength;
     const address = key.subarray(start, start + 4);
     if (address.length !== 4) return [];
@@ -25,7 +29,7 @@ export function peersOfElement(peers: PeerTable, { set, keys }: Extract<KernelEv
 
 /** Name of the peer with exactly this subnet. */
 function peerOfRoute(peers: PeerTable, to: string): string | undefined {
-  if (!to.includes('.') || !to.includes('/')) return undefined;
+  if (!to.includes('/')) return undefined;
   const peer = peers.findBySubnet(formatIp(parsePrefix(to)));
   return peer?.record.subnets.includes(to) ? peer.record.name : undefined;
 }
@@ -34,7 +38,7 @@ type TunnelEvent = Extract<KernelEvent, { type: 'neighbour' | 'fdb' }>;
 
 /** Name of the peer whose tunnel entry was deleted or differs from the plan. */
 function peerOfTunnelEvent(peers: PeerTable, event: TunnelEvent): string | undefined {
-  const address = event.type === 'neighbour' ? event.address : addressOfMac(event.mac);
+  const address = event.type === 'neighbour' ? addressOfGateway(event.address) : addressOfMac(event.mac);
   const peer = address === undefined ? undefined : peers.findByAddress(address);
   if (peer?.path?.kind !== 'vxlan') return undefined;
   return event.action === 'new' && isAsPlanned(peer, event) ? undefined : peer.record.name;

@@ -5,7 +5,7 @@
 import { NetyardError, type Prefix, parseIp, parsePrefix, prefixContains, prefixesOverlap } from '@netyard/core';
 import type { ObservedAddress, ObservedLink, ObservedRoute } from '@netyard/kernel';
 import type { OwnNetwork, PeerRecord } from './contract.ts';
-import { peerProtocol } from './plan.ts';
+import { hasIpv6, peerProtocol } from './plan.ts';
 
 /** Dumps of the kernel, and the bridges of this host's own networks. */
 export interface HostView {
@@ -99,14 +99,14 @@ function partedNetwork(name: string, subnets: readonly string[], host: HostView)
   throw new NetyardError('conflict', `${foreign} is no part of network ${name} (${network.wholeSubnet})`);
 }
 
-/** IPv4 routes of the main table, without default routes, host-scope entries, Netyard's routes and its bridges' routes. */
+/** Routes of the main table, without default routes, host-scope entries, Netyard's routes and its bridges' routes. */
 function foreignRoutes({ routes, bridges }: HostView): ObservedRoute[] {
   const ours = new Set(bridges.map((bridge) => bridge.link));
   return routes.filter(
     ({ to, table, protocol, link }) =>
       table === mainTable &&
       protocol !== peerProtocol &&
-      /^[0-9.]+\/[1-9]\d*$/.test(to) &&
+      /^[0-9a-f.:]+\/[1-9]\d*$/.test(to) &&
       !(link !== undefined && ours.has(link)),
   );
 }
@@ -120,6 +120,10 @@ export function checkPlacement(peer: PeerAddresses, host: HostView, when: 'new' 
     throw new NetyardError('invalid', `${peer.address} is an address of this host`);
   const own = parsed(host).bridges.find(({ prefix }) => prefixContains(prefix, ip))?.network;
   if (own) throw new NetyardError('invalid', `${peer.address} is in our own network ${own.networkName}`);
+  if (hasIpv6(peer) && !host.bridges.some(({ subnet }) => subnet.includes(':')))
+    throw new NetyardError('conflict', `peer ${peer.name} has IPv6 subnets, but no network of this host has IPv6`, {
+      hint: 'start the daemon with --ipv6, or create a network with --ipv6',
+    });
   checkSubnets(peer, host, when);
 }
 

@@ -5,5 +5,5 @@ export type * from './contract.ts';
 export { type OpenPeersOptions, openPeers } from './open.ts';
 export { uniteScopes } from './operations/reconcile.ts';
 export { parsePeerText } from './parse.ts';
-export { isPeerSet, type PeerSet, peerSetDeclarations } from './sets.ts';
+export { ipv6PeerSetDeclarations, ipv6PeerSets, isPeerSet, type PeerSet, peerSetDeclarations } from './sets.ts';
 export { tunnelId, tunnelLink, tunnelPort } from './tunnel.ts';

@@ -18,9 +18,11 @@ import type { PeerRequest, PeerVia } from './contract.ts';
 
 const vias: readonly PeerVia[] = ['auto', 'route', 'vxlan'];
 /** Not assignable to containers: this network, loopback, link-local, multicast and above (RFC 6890). */
-const reserved = ['0.0.0.0/8', '127.0.0.0/8', '169.254.0.0/16', '224.0.0.0/3'].map(parsePrefix);
+const reserved = ['0.0.0.0/8', '127.0.0.0/8', '169.254.0.0/16', '224.0.0.0/3', '::/8', 'fe80::/10', 'ff00::/8'].map(
+  parsePrefix,
+);
 /** A guard against mistyped prefixes that would cover large parts of the address space. */
-const shortestSubnet = 8;
+const shortestSubnets = { 4: 8, 6: 16 } as const;
 
 const invalid = (message: string, hint?: string): NetyardError =>
   new NetyardError('invalid', message, hint === undefined ? {} : { hint });
@@ -39,6 +41,12 @@ export function checkPeerRequest(request: PeerRequest): CheckedPeer {
   const address = checkAddress(request.address);
   if (request.subnets.length === 0) throw invalid(`peer ${request.name} has no subnet`, 'give --subnet CIDR');
   const subnets = request.subnets.map(checkSubnet);
+  const ipv6 = subnets.find(({ family }) => family === 6);
+  if (ipv6 && via === 'route')
+    throw invalid(
+      `subnet ${formatPrefix(ipv6)} cannot be reached by a route via the IPv4 address ${address}`,
+      'use --via auto: IPv6 subnets are reached through the tunnel',
+    );
   subnets.forEach((subnet, index) => {
     if (prefixContains(subnet, parseIp(address)))
       throw invalid(`subnet ${formatPrefix(subnet)} contains the peer's own address ${address}`);
@@ -59,7 +67,7 @@ function checkAddress(text: string): string {
 
 function checkSubnet(text: string): Prefix {
   const prefix = parsePrefix(text);
-  if (prefix.family !== 4) throw invalid(`unsupported subnet of a peer: ${text} is not IPv4`);
+  const shortestSubnet = shortestSubnets[prefix.family];
   if (prefix.length < shortestSubnet)
     throw invalid(`${text} is too large for a peer's subnet: its prefix has less than ${shortestSubnet} bits`);
   const network = networkOf(prefix);

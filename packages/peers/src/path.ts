@@ -17,9 +17,13 @@ import {
 import type { ObservedRoute } from '@netyard/kernel';
 import type { PeerPath, PeerRecord } from './contract.ts';
 import { type HostView, ipv4Prefixes, mainTable } from './host-view.ts';
+import { hasIpv6 } from './plan.ts';
 import { tunnelLink, tunnelOverhead } from './tunnel.ts';
 
-type PeerAddress = Pick<PeerRecord, 'address' | 'via' | 'network'>;
+type PeerAddress = Pick<PeerRecord, 'address' | 'subnets' | 'via' | 'network'>;
+
+/** RFC 8200, section 5: Linux has no IPv6 on links with a smaller MTU. */
+const leastIpv6Mtu = 1280;
 
 /** An interface towards the peer, and this host's address on it. */
 interface Uplink {
@@ -35,7 +39,7 @@ export function findPath(peer: PeerAddress, host: HostView): PeerPath {
   if (on) checkHostPart(peer.address, on.prefix);
   const isUp = on !== undefined && host.links.some(({ name, up }) => name === on.link && up);
   const shared: Uplink | undefined = isUp ? { link: on.link, local: formatIp(on.prefix), shared: true } : undefined;
-  if (shared && peer.via !== 'vxlan') return routePath(peer, shared, host);
+  if (shared && peer.via !== 'vxlan' && !hasIpv6(peer)) return routePath(peer, shared, host);
   const uplink = shared ?? (peer.via === 'route' ? undefined : findUplink(parseIp(peer.address), host));
   if (uplink) return tunnelPath(peer, uplink, host);
   if (on) throw new NetyardError('conflict', `link ${on.link}, which ${peer.address} is on, is down`);
@@ -49,14 +53,25 @@ function routePath(peer: PeerAddress, uplink: Uplink, host: HostView): PeerPath 
 
 function tunnelPath(peer: PeerAddress, uplink: Uplink, host: HostView): PeerPath {
   const mtu = mtuOf(uplink, host) - tunnelOverhead;
+  if (hasIpv6(peer) && mtu < leastIpv6Mtu)
+    throw new NetyardError(
+      'conflict',
+      `the tunnel over ${uplink.link} has an MTU of ${mtu}, IPv6 needs ${leastIpv6Mtu}`,
+    );
   return { kind: 'vxlan', link: tunnelLink, gateway: peer.address, ...ends(peer, uplink, host), mtu };
 }
 
 /** The source address is that of the peer's network, whose containers on the other host accept no other. */
-function ends({ network }: PeerAddress, { link, local, shared }: Uplink, { bridges }: HostView) {
-  const own = network === undefined ? bridges[0] : bridges.find(({ networkName }) => networkName === network);
-  const source = own?.gateway;
-  return { ...(source === undefined ? {} : { source }), uplink: link, local, shared };
+function ends(peer: PeerAddress, { link, local, shared }: Uplink, { bridges }: HostView) {
+  const { network } = peer;
+  const gatewayOf = (isIpv6: boolean): string | undefined =>
+    bridges.find(
+      ({ networkName, subnet }) =>
+        subnet.includes(':') === isIpv6 && (network === undefined || networkName === network),
+    )?.gateway;
+  const [source, ipv6Source] = [gatewayOf(false), hasIpv6(peer) ? gatewayOf(true) : undefined];
+  const sources = { ...(source === undefined ? {} : { source }), ...(ipv6Source === undefined ? {} : { ipv6Source }) };
+  return { ...sources, uplink: link, local, shared };
 }
 
 const mtuOf = ({ link }: Uplink, { links }: HostView): number => links.find(({ name }) => name === link)?.mtu ?? 1500;

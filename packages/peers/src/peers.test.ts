@@ -47,7 +47,10 @@ test('a peer request is validated and put into canonical form', () => {
     [{ subnets: ['128.0.0.0/1'] }, /is too large for a peer's subnet/],
     [{ subnets: ['127.0.0.0/8'] }, /overlaps with 127\.0\.0\.0\/8/],
     [{ subnets: ['239.1.0.0/16'] }, /overlaps with 224\.0\.0\.0\/3/],
-    [{ subnets: ['fd00::/64'] }, /fd00::\/64 is not IPv4/],
+    [{ subnets: ['fd00::/64'], via: 'route' }, /fd00::\/64 cannot be reached by a route via the IPv4 address/],
+    [{ subnets: ['fe80::/64'] }, /overlaps with fe80::\/10/],
+    [{ subnets: ['fd00::1/64'] }, /has host bits set/],
+    [{ subnets: ['fc00::/7'] }, /is too large for a peer's subnet/],
     [{ subnets: ['172.16.2.0/24'] }, /contains the peer's own address 172\.16\.2\.102/],
     [{ subnets: ['10.1.0.0/16', '10.1.2.0/24'] }, /subnet 10\.1\.2\.0\/24 overlaps with subnet 10\.1\.0\.0\/16/],
     [{ via: 'pigeon' as PeerVia }, /invalid value of via: pigeon/],
@@ -174,7 +177,7 @@ test('a peer behind a router is reached through the tunnel', () => {
 
 test('a path prefers shared links to routes, long prefixes to short ones, and never uses a link that is down', () => {
   const at = (address: string, part: Partial<HostView> = {}, via: PeerVia = 'auto') => {
-    const { kind, uplink, local, mtu } = findPath({ address, via }, { ...host, ...part });
+    const { kind, uplink, local, mtu } = findPath({ ...server2, address, via }, { ...host, ...part });
     return `${kind} ${uplink} ${local} ${mtu}`;
   };
   const up = ['lo', 'ens33', 'ens34'].map((name) => link(name));
@@ -206,14 +209,56 @@ test('the tunnel has the local address that most peers use, and the smallest MTU
   };
   const route = { kind: 'route', mtu: 1500 } as const;
   assert.equal(chooseTunnel([peer(1, route, 'route')], undefined), undefined);
-  assert.deepEqual(chooseTunnel([peer(1, route)], undefined), { local: '172.16.2.101', mtu: 1450, inUse: false });
+  assert.deepEqual(chooseTunnel([peer(1, route)], undefined), {
+    local: '172.16.2.101',
+    mtu: 1450,
+    inUse: false,
+    ipv6: false,
+  });
   const two = [peer(1, { ...route, mtu: 1000 }), peer(2, {}), peer(3, { mtu: 1390 })];
-  assert.deepEqual(chooseTunnel(two, undefined), { local: '172.16.2.101', mtu: 1390, inUse: true });
+  assert.deepEqual(chooseTunnel(two, undefined), { local: '172.16.2.101', mtu: 1390, inUse: true, ipv6: false });
   const split = [peer(1, { local: '10.7.0.1' }), peer(2, {})];
   assert.equal(chooseTunnel(split, undefined)?.local, '10.7.0.1');
-  assert.equal(chooseTunnel(split, { local: '172.16.2.101', mtu: 1450, inUse: true })?.local, '172.16.2.101', 'stays');
+  assert.equal(
+    chooseTunnel(split, { local: '172.16.2.101', mtu: 1450, inUse: true, ipv6: false })?.local,
+    '172.16.2.101',
+    'stays',
+  );
   const more = [...split, peer(3, { local: '10.7.0.1' })];
-  assert.equal(chooseTunnel(more, { local: '172.16.2.101', mtu: 1450, inUse: true })?.local, '10.7.0.1');
+  assert.equal(chooseTunnel(more, { local: '172.16.2.101', mtu: 1450, inUse: true, ipv6: false })?.local, '10.7.0.1');
+});
+
+test('a peer with IPv6 subnets is reached through the tunnel, which needs their minimum MTU', () => {
+  const dual = { ...server2, subnets: ['192.168.12.0/24', 'fd00:2::/64'] };
+  const own = { networkName: 'bridge', link: 'docker0', subnet: 'fd00:1::/64', gateway: 'fd00:1::1' };
+  const withIpv6 = { ...host, bridges: [...host.bridges, own] };
+  assert.throws(() => checkPlacement(dual, host, 'new'), refuses('conflict', /no network of this host has IPv6/));
+  checkPlacement(dual, withIpv6, 'new');
+  assert.throws(
+    () => checkPlacement({ ...dual, subnets: ['fd00:1::/48'] }, withIpv6, 'new'),
+    refuses('conflict', /overlaps with our own network bridge \(fd00:1::\/64\)/),
+  );
+  const route = { to: 'fd00:2::/48', link: 'ens33', table: 254, protocol: 3 };
+  assert.throws(
+    () => checkPlacement(dual, { ...withIpv6, routes: [route] }, 'new'),
+    refuses('conflict', /fd00:2::\/64 overlaps with the host's route fd00:2::\/48 dev ens33/),
+  );
+  const path = findPath(dual, withIpv6);
+  assert.deepEqual([path.kind, path.source, path.ipv6Source], ['vxlan', '192.168.11.1', 'fd00:1::1']);
+  const small = { ...withIpv6, links: [{ ...link('ens33'), mtu: 1329 }] };
+  assert.throws(() => findPath(dual, small), refuses('conflict', /ens33 has an MTU of 1279, IPv6 needs 1280/));
+  const planned = planPeer(dual, path).filter((object) => JSON.stringify(object).includes('fd00:2'));
+  assert.deepEqual(
+    planned.map((object) => (object.kind === 'nft-element' ? `${object.family} ${object.set} ${object.key}` : object)),
+    [
+      'ip6 peer_ingress fd00:2::/64 . "ny-vxlan"',
+      'ip6 peer_egress fd00:2::/64 . "ny-vxlan"',
+      {
+        ...{ kind: 'route', to: 'fd00:2::/64', via: 'fe80::ac10:266', link: 'ny-vxlan', source: 'fd00:1::1' },
+        protocol: peerProtocol,
+      },
+    ],
+  );
 });
 
 test('unreachable addresses and addresses of this host are rejected', () => {

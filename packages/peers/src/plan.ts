@@ -6,8 +6,8 @@
  */
 import type { KernelObject, NftElementObject, RouteObject } from '@netyard/kernel';
 import type { PeerPath, PeerRecord } from './contract.ts';
-import { commentOf, element } from './sets.ts';
-import { tunnelLink, tunnelMac } from './tunnel.ts';
+import { commentOf, element, ipv6PeerTable } from './sets.ts';
+import { ipv6Gateway, tunnelLink, tunnelMac } from './tunnel.ts';
 
 /** Identifies Netyard's routes (rtm_protocol); not assigned in iproute2's rt_protos. */
 export const peerProtocol = 78;
@@ -20,8 +20,12 @@ export function planPeer(peer: PlannedPeer, path: PeerPath): KernelObject[] {
   const neighbours: KernelObject[] = [
     { kind: 'fdb', link: tunnelLink, mac: tunnelMac(address), remote: address },
     { kind: 'neighbour', link: tunnelLink, address, mac: tunnelMac(address) },
+    ...(hasIpv6(peer)
+      ? [{ kind: 'neighbour', link: tunnelLink, address: ipv6Gateway(address), mac: tunnelMac(address) } as const]
+      : []),
   ];
-  const own = subnets.flatMap((subnet) => planSubnet(subnet, linksIn(peer, path), path.link, comment));
+  const linksOf = (subnet: string): string[] => (isIpv6(subnet) ? [tunnelLink] : linksIn(peer, path));
+  const own = subnets.flatMap((subnet) => planSubnet(subnet, linksOf(subnet), path.link, comment));
   const routes = subnets.map((subnet) => planRoute(subnet, path));
   // The tunnel's entries are those of the peer without a network, which has the same address.
   if (peer.network !== undefined) return [...own, ...routes];
@@ -33,9 +37,15 @@ export function planPeer(peer: PlannedPeer, path: PeerPath): KernelObject[] {
   ];
 }
 
+/** A peer with IPv6 subnets is reached through the tunnel: its address is IPv4, which cannot be their next hop. */
+export const hasIpv6 = ({ subnets }: Pick<PeerRecord, 'subnets'>): boolean => subnets.some(isIpv6);
+
+const isIpv6 = (subnet: string): boolean => subnet.includes(':');
+
 /**
  * Input interfaces accepted for a peer's packets. Each side chooses its path from its own routes, so on a shared link both
- * paths are accepted, unless `via` is route. Packets of a peer behind routers are accepted from the tunnel only.
+ * paths are accepted, unless `via` is route. Packets of a peer behind routers are accepted from the tunnel only, as are
+ * those of IPv6 subnets.
  */
 function linksIn({ via }: PlannedPeer, { shared, uplink }: PeerPath): string[] {
   return [...(shared ? [uplink] : []), ...(via === 'route' ? [] : [tunnelLink])];
@@ -49,13 +59,8 @@ function linksIn({ via }: PlannedPeer, { shared, uplink }: PeerPath): string[] {
  * prints a subnet of one address without its length.
  */
 function planSubnet(subnet: string, from: readonly string[], to: string, comment: string): NftElementObject[] {
-  if (!subnet.endsWith('/24')) {
-    const key = (link: string): string => `${subnet.replace(/\/32$/, '')} . "${link}"`;
-    return [
-      ...from.map((link) => element('peer_ingress', key(link), comment)),
-      element('peer_egress', key(to), comment),
-    ];
-  }
+  if (isIpv6(subnet)) return planInterval(subnet.replace(/\/128$/, ''), from, to, [comment, ipv6PeerTable]);
+  if (!subnet.endsWith('/24')) return planInterval(subnet.replace(/\/32$/, ''), from, to, [comment]);
   const start = subnet.replace(/\/24$/, '');
   return [
     ...from.map((link) => element('peer_ingress_24', `"${link}" . ${start}`, comment)),
@@ -65,8 +70,27 @@ function planSubnet(subnet: string, from: readonly string[], to: string, comment
   ];
 }
 
+function planInterval(
+  subnet: string,
+  from: readonly string[],
+  to: string,
+  where: [comment: string, table?: typeof ipv6PeerTable],
+): NftElementObject[] {
+  const key = (link: string): string => `${subnet} . "${link}"`;
+  return [
+    ...from.map((link) => element('peer_ingress', key(link), ...where)),
+    element('peer_egress', key(to), ...where),
+  ];
+}
+
 /** The source address of the host's own packets to the peer's containers is the bridge's, which the peer accepts. */
-function planRoute(subnet: string, { kind, link, gateway, source }: PeerPath): RouteObject {
+function planRoute(subnet: string, { kind, link, gateway, source, ipv6Source }: PeerPath): RouteObject {
+  if (isIpv6(subnet))
+    return {
+      ...{ kind: 'route', to: subnet, via: ipv6Gateway(gateway), link },
+      ...(ipv6Source === undefined ? {} : { source: ipv6Source }),
+      protocol: peerProtocol,
+    };
   return {
     kind: 'route',
     to: subnet,

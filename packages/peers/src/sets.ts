@@ -1,6 +1,6 @@
 /**
- * The nftables sets that hold peers, in the table `ip netyard`. The table, with these sets and the rules that look them
- * up, is created by the package's user; elements are created here. Pure.
+ * The nftables sets that hold peers, in the tables `ip netyard` and `ip6 netyard`. The tables, with these sets and the
+ * rules that look them up, are created by the package's user; elements are created here. Pure.
  */
 import { tableName } from '@netyard/core';
 import type { NftElementObject } from '@netyard/kernel';
@@ -20,12 +20,28 @@ export const peerSetDeclarations = `	set peer_ingress { type ipv4_addr . ifname;
 	set peer_packets_out_24 { type ipv4_addr; counter; }
 	set tunnel_peers { type ipv4_addr; }`;
 
+/**
+ * Those of them that `ip6 netyard` has. Its subnets of all lengths are intervals: the cluster, which has many hosts,
+ * announces IPv4 subnets only.
+ */
+export const ipv6PeerSets = ['peer_ingress', 'peer_egress'] as const;
+
+export const ipv6PeerSetDeclarations = `	set peer_ingress { type ipv6_addr . ifname; flags interval; counter; }
+	set peer_egress { type ipv6_addr . ifname; flags interval; counter; }`;
+
 export type PeerSet = (typeof peerSets)[number];
 
 export const isPeerSet = (set: string | undefined): boolean => peerSets.some((known) => known === set);
 
-/** The table of the sets, as requests to the kernel name it. */
+/** The tables of the sets, as requests to the kernel name them. */
 export const peerTable = { family: 'ip', table: tableName } as const;
+export const ipv6PeerTable = { family: 'ip6', table: tableName } as const;
+
+/** Each of these sets in each table that has it. */
+export const inTables = (sets: readonly PeerSet[]) => [
+  ...sets.map((set) => ({ ...peerTable, set })),
+  ...sets.filter((set) => ipv6PeerSets.some((one) => one === set)).map((set) => ({ ...ipv6PeerTable, set })),
+];
 
 const commentPrefix = 'peer ';
 
@@ -33,6 +49,9 @@ export const commentOf = (peer: string): string => `${commentPrefix}${peer}`;
 export const isPeerComment = (comment: string | undefined): boolean => comment?.startsWith(commentPrefix) === true;
 export const nameOfComment = (comment: string): string => comment.slice(commentPrefix.length);
 
-export const element = (set: PeerSet, key: string, comment: string): NftElementObject => ({
-  ...{ kind: 'nft-element', ...peerTable, set, key, comment },
-});
+export const element = (
+  set: PeerSet,
+  key: string,
+  comment: string,
+  table: typeof peerTable | typeof ipv6PeerTable = peerTable,
+): NftElementObject => ({ kind: 'nft-element', ...table, set, key, comment });

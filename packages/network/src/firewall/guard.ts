@@ -58,7 +58,7 @@ export function planGuard({ routesOnlyOwn, isolatesAll, ipv6 }: GuardOptions): N
   const parts = [isolatesAll ? isolationBody : '', setsBridged ? markBody : ''].join('');
   return [
     table('ip', body),
-    ...(ipv6 ? [table('ip6', ipv6Sets + ipv6TranslationsBody + forwardBody(ipv6.routesOnlyOwn))] : []),
+    ...(ipv6 ? [table('ip6', ipv6Sets + ipv6InputBody + ipv6TranslationsBody + forwardBody(ipv6.routesOnlyOwn))] : []),
     ...(parts === '' ? [] : [table('bridge', parts)]),
   ];
 }
@@ -103,6 +103,21 @@ const ipv6Sets = `
 	set masqueraded_64 { type ipv6_addr; }
 `;
 
+const requireMark = `
+	chain require_mark {
+		${isAllowed} ${clearMark} accept
+		drop comment "not accepted by table netyard"
+	}
+`;
+
+/** The kernel itself keeps containers from ::1. */
+const ipv6InputBody = `
+	chain input {
+		type filter hook input priority 0; policy accept;
+		iifname "${tunnelLink}" goto require_mark
+	}
+${requireMark}`;
+
 /** Keeps containers from the host's loopback while chain `martians` is missing: route_localnet stays on. */
 const inputBody = `
 	chain input {
@@ -113,12 +128,7 @@ const inputBody = `
 		ct status dnat accept comment "redirected by another rule"
 		iifname @bridges drop comment "loopback from a container"
 	}
-
-	chain require_mark {
-		${isAllowed} ${clearMark} accept
-		drop comment "not accepted by table netyard"
-	}
-`;
+${requireMark}`;
 
 /** Sees only the first packet of a connection, and only if no earlier chain translates it. */
 const translationsBody = `
@@ -136,6 +146,7 @@ const ipv6TranslationsBody = `
 	chain translations {
 		type nat hook postrouting priority ${translationPriority}; policy accept;
 		ct status dnat iifname . oifname @icc_bridges drop comment "published port of a neighbour"
+		${isAllowed} ${clearMark} accept comment "to peers"
 		ip6 saddr @masqueraded oifname != @bridges drop comment "leaves the host"
 		ip6 saddr & ffff:ffff:ffff:ffff:: @masqueraded_64 oifname != @bridges drop comment "leaves the host"
 	}

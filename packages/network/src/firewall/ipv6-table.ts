@@ -1,11 +1,12 @@
 /**
  * Plans the body of table `ip6 netyard`, which exists while a network has IPv6. Its chains and sets are those of
  * `ip netyard` (table.ts), where they are explained, without what IPv6 does not need: the kernel itself drops packets from
- * and to ::1 that arrive through the network, and there is no IPv6 to peers yet. Pure.
+ * and to ::1 that arrive through the network, and the tunnel to peers is one over IPv4, whose inner packets are IPv6. Pure.
  *
  * Neighbour discovery is never forwarded, and ICMPv6 errors such as packet-too-big are `related` to a connection, so
  * neither needs a rule.
  */
+import { ipv6PeerSetDeclarations, ipv6PeerSets, tunnelLink } from '@netyard/peers';
 import { foreignForward, gotoForeignForward } from './foreign-forward.ts';
 import { clearAllowed, setAllowed } from './guard.ts';
 import { publishedMark } from './marks.ts';
@@ -13,6 +14,7 @@ import { publishedMark } from './marks.ts';
 /** The sets that `ip6 netyard` has, under the names that they have in `ip netyard`; and `masqueraded_64`. */
 export const ipv6Sets = [
   ...['bridges', 'ip_forward_enabled', 'engine_bridges', 'icc_bridges', 'no_icc_bridges', 'internal_bridges'],
+  ...['peer_bridges', ...ipv6PeerSets],
   ...['unprotected_bridges', 'routed_bridges', 'trusted_ingress', 'gateways', 'masqueraded', 'masqueraded_64'],
   ...['source_addresses', 'link_allow', 'hairpin', 'direct_ports', 'published', 'published_any'],
 ] as const;
@@ -32,7 +34,7 @@ export function planIpv6Body(
 ): string {
   const allow = guarded ? setAllowed : '';
   const parts = [routesOnlyOwn ? foreignForward(allow) : '', marks ? markPublished : '', guarded ? clearAllowed : ''];
-  return sets + natChains + filterChains(allow, routesOnlyOwn ? gotoForeignForward : '') + parts.join('');
+  return sets + natChains(allow) + filterChains(allow, routesOnlyOwn ? gotoForeignForward : '') + parts.join('');
 }
 
 const sets = `
@@ -44,10 +46,12 @@ const sets = `
 	set internal_bridges { type ifname; }
 	set unprotected_bridges { type ifname; }
 	set routed_bridges { type ifname; }
+	set peer_bridges { type ifname; }
 	set trusted_ingress { type ifname . ifname; }
 	set gateways { type ipv6_addr; }
 	set masqueraded { type ipv6_addr; flags interval; }
 	set masqueraded_64 { type ipv6_addr; }
+${ipv6PeerSetDeclarations}
 	set link_allow { type ipv6_addr . ipv6_addr . inet_proto . inet_service; }
 	set hairpin { type ipv6_addr . ipv6_addr; }
 	set direct_ports { type ipv6_addr . inet_proto . inet_service; }
@@ -56,7 +60,7 @@ const sets = `
 	map published_any { type inet_proto . inet_service : ipv6_addr . inet_service; }
 `;
 
-const natChains = `
+const natChains = (allow: string): string => `
 	chain publish {
 		dnat to ip6 daddr . meta l4proto . th dport map @published
 		fib daddr type local dnat to meta l4proto . th dport map @published_any
@@ -81,13 +85,28 @@ const natChains = `
 		ct status dnat ip6 saddr . ip6 daddr @hairpin masquerade comment "hairpin"
 		ct status dnat iifname . oifname @icc_bridges masquerade comment "published port of a neighbour"
 		ct status dnat iifname . oifname @no_icc_bridges masquerade comment "published port of a neighbour"
+		ip6 daddr . oifname @peer_egress goto no_nat
 		ip6 saddr @masqueraded oifname != @bridges masquerade comment "leaves the host"
 		ip6 saddr & ffff:ffff:ffff:ffff:: @masqueraded_64 oifname != @bridges masquerade comment "leaves the host"
 		oifname != @bridges snat to ip6 saddr map @source_addresses
 	}
+
+	chain no_nat {
+		${allow}accept comment "to peers"
+	}
 `;
 
 const filterChains = (allow: string, gotoForeign: string): string => `
+	chain tunnel {
+		type filter hook input priority -10; policy accept;
+		iifname "${tunnelLink}" goto tunnel_inner
+	}
+
+	chain tunnel_inner {
+		ip6 saddr . iifname @peer_ingress ${allow}accept
+		drop comment "no peer's subnet"
+	}
+
 	chain mss_clamp {
 		oifname @bridges tcp option maxseg size set rt mtu comment "clamp MSS to path MTU"
 		iifname @bridges tcp option maxseg size set rt mtu comment "clamp MSS to path MTU"
@@ -96,9 +115,16 @@ const filterChains = (allow: string, gotoForeign: string): string => `
 	chain forward {
 		type filter hook forward priority 0; policy accept;
 		tcp flags & (syn | rst) == syn jump mss_clamp
-		ct state established,related accept
+		ct state established,related goto established
+		iifname "${tunnelLink}" oifname != @bridges drop comment "tunnel: to containers only"
 		iifname @internal_bridges goto from_internal
 		oifname @bridges goto to_bridge${gotoForeign}
+	}
+
+	chain established {
+		ip6 saddr . iifname @peer_ingress accept comment "counted"
+		ip6 daddr . oifname @peer_egress accept comment "counted"
+		accept
 	}
 
 	chain from_internal {
@@ -109,6 +135,7 @@ const filterChains = (allow: string, gotoForeign: string): string => `
 	chain to_bridge {
 		ct status dnat oifname != @internal_bridges ${allow}accept comment "published ports"
 		iifname . oifname @icc_bridges ${allow}accept comment "icc"
+		oifname @peer_bridges ip6 saddr . iifname @peer_ingress ${allow}accept comment "peers"
 		ip6 saddr . ip6 daddr . meta l4proto . th dport @link_allow ${allow}accept comment "links"
 		ip6 daddr . meta l4proto . th dport @direct_ports jump to_direct_port
 		iifname . oifname @no_icc_bridges drop comment "icc=false"

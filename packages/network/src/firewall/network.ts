@@ -28,7 +28,7 @@ function planFamilyElements(bridge: BridgeSettings, version: Family): NftElement
     ...when(internal, 'internal_bridges', link),
     ...when(bridge.icc, 'icc_bridges', pair),
     ...when(!bridge.icc, 'no_icc_bridges', pair),
-    ...when(bridge.acceptsPeers && version === 'v4', 'peer_bridges', link),
+    ...when(bridge.acceptsPeers, 'peer_bridges', link),
     ...(version === 'v4' && bridge.wholeSubnet !== undefined
       ? planClusterElements(link, bridge.wholeSubnet, options.comment)
       : []),

@@ -4,7 +4,7 @@ import { type Logger, messageOf } from '@netyard/core';
 import { identityOf, type Kernel, type KernelObject, type KernelOperation, listElementsIfAny } from '@netyard/kernel';
 import type { OwnHost } from '../contract.ts';
 import { peerProtocol, planPeer } from '../plan.ts';
-import { isPeerComment, peerSets, peerTable } from '../sets.ts';
+import { inTables, isPeerComment, peerSets } from '../sets.ts';
 import type { Peer, PeerTable } from '../table.ts';
 import { tunnelLink } from '../tunnel.ts';
 
@@ -114,10 +114,10 @@ export async function findPeerObjects(context: PeerObjectsDependencies): Promise
     ({ protocol, table }) => protocol === peerProtocol && table === mainTable,
   );
   const elements = await Promise.all(
-    peerSets.map(async (set) =>
-      (await listElementsIfAny(context.kernel, { ...peerTable, set }))
+    inTables(peerSets).map(async (set) =>
+      (await listElementsIfAny(context.kernel, set))
         .filter(({ comment }) => isPeerComment(comment))
-        .map(({ key }) => ({ kind: 'nft-element', ...peerTable, set, key }) as const),
+        .map(({ key }) => ({ kind: 'nft-element', ...set, key }) as const),
     ),
   );
   const entries = await context.kernel.listFdb(tunnelLink);

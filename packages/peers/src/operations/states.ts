@@ -1,6 +1,7 @@
 /** Reports the states of peers: desired objects compared with those found in the kernel. */
 import type { Kernel, KernelObject, Observation } from '@netyard/kernel';
 import type { PeerState } from '../contract.ts';
+import { hasIpv6 } from '../plan.ts';
 import type { Peer, PeerTable } from '../table.ts';
 import type { Tunnel } from '../tunnel.ts';
 import { planOf } from './objects.ts';
@@ -29,7 +30,8 @@ export async function stateOf(context: PeerStatesDependencies, peer: Peer): Prom
 
 interface Snapshot {
   found: ReadonlyMap<KernelObject, Observation | undefined>;
-  forwards: boolean;
+  /** The settings that forward packets of each family, and are off. */
+  off: { ipv4: string | undefined; ipv6: string | undefined };
   tunnel: Tunnel | undefined;
   traffic: ReadonlyMap<string, Traffic>;
 }
@@ -41,12 +43,21 @@ async function statesOf(context: PeerStatesDependencies, peers: readonly Peer[])
   const observations = await context.kernel.observe(all);
   const snapshot: Snapshot = {
     found: new Map(all.map((object, index) => [object, observations[index]])),
-    forwards: (await context.kernel.readSysctl('net.ipv4.ip_forward')).trim() === '1',
+    off: {
+      ipv4: await ifOff(context, 'net.ipv4.ip_forward'),
+      ipv6: peers.some(({ record }) => hasIpv6(record))
+        ? await ifOff(context, 'net.ipv6.conf.all.forwarding')
+        : undefined,
+    },
     tunnel: context.tunnel,
     traffic: await sampleTraffic(context),
   };
   return plans.map(({ peer, objects }) => compare(peer, objects, snapshot));
 }
+
+/** The key if its value is 0. */
+const ifOff = async ({ kernel }: PeerStatesDependencies, key: string): Promise<string | undefined> =>
+  (await kernel.readSysctl(key)).trim() === '0' ? key : undefined;
 
 function compare(peer: Peer, objects: readonly KernelObject[], snapshot: Snapshot): PeerState {
   const { record, origin, path } = peer;
@@ -70,9 +81,9 @@ function compare(peer: Peer, objects: readonly KernelObject[], snapshot: Snapsho
 }
 
 function problemsOf(
-  { path, problem }: Peer,
+  { record, path, problem }: Peer,
   missing: readonly KernelObject[],
-  { forwards, tunnel }: Snapshot,
+  { off, tunnel }: Snapshot,
 ): string[] {
   const hasOtherSource = path?.kind === 'vxlan' && tunnel !== undefined && tunnel.local !== path.local;
   return [
@@ -81,7 +92,9 @@ function problemsOf(
     ...(hasOtherSource
       ? [`the tunnel's source address is ${tunnel.local}, but the peer expects ${path.local}, from which it is reached`]
       : []),
-    ...(forwards ? [] : ['this host does not forward packets: net.ipv4.ip_forward is 0']),
+    ...[off.ipv4, hasIpv6(record) ? off.ipv6 : undefined].flatMap((key) =>
+      key === undefined ? [] : [`this host does not forward packets: ${key} is 0`],
+    ),
   ];
 }
 

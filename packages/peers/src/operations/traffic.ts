@@ -6,7 +6,7 @@
 
 import { type Clock, type Logger, messageOf } from '@netyard/core';
 import { type Kernel, listElementsIfAny, type ObservedElement } from '@netyard/kernel';
-import { countingIn, countingOut, isPeerComment, nameOfComment, type PeerSet, peerTable } from '../sets.ts';
+import { countingIn, countingOut, inTables, isPeerComment, nameOfComment, type PeerSet } from '../sets.ts';
 import type { PeerTable } from '../table.ts';
 
 /** Dependencies of the functions in this file. */
@@ -32,7 +32,7 @@ export interface Traffic {
 const none: Count = { in: 0n, out: 0n };
 export const noTraffic: Traffic = { packets: none, lastSeen: undefined };
 
-/** A sample dumps four sets, independent of the number of peers: some 20 ms with a thousand of them. */
+/** A sample dumps six sets, independent of the number of peers: some 20 ms with a thousand of them. */
 const sampleMilliseconds = 15_000;
 
 /** Samples the counters, by name of the peer; with one dump per set, independent of the number of peers. */
@@ -55,7 +55,7 @@ export async function sampleTraffic(context: PeerTrafficDependencies): Promise<R
 async function sumUp(context: PeerTrafficDependencies, sets: readonly PeerSet[]): Promise<Map<string, bigint>> {
   const sums = new Map<string, bigint>();
   const elements: ObservedElement[] = [];
-  for (const set of sets) elements.push(...(await listElementsIfAny(context.kernel, { ...peerTable, set })));
+  for (const set of inTables(sets)) elements.push(...(await listElementsIfAny(context.kernel, set)));
   for (const { comment, packets = 0n } of elements) {
     if (comment === undefined || !isPeerComment(comment)) continue;
     const name = nameOfComment(comment);

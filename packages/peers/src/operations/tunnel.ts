@@ -6,6 +6,7 @@
 import { type Logger, messageOf } from '@netyard/core';
 import type { Kernel, KernelObject, KernelOperation } from '@netyard/kernel';
 import type { OwnHost } from '../contract.ts';
+import { hasIpv6 } from '../plan.ts';
 import type { Peer, PeerTable } from '../table.ts';
 import { planTunnel, type Tunnel, tunnelLink, tunnelOverhead } from '../tunnel.ts';
 
@@ -30,8 +31,10 @@ export function chooseTunnel(peers: Iterable<Peer>, current: Tunnel | undefined)
   const locals = new Map<string, number>();
   let used = Number.POSITIVE_INFINITY;
   let ready = Number.POSITIVE_INFINITY;
+  let ipv6 = false;
   for (const { record, path } of peers) {
     if (!path || record.via === 'route' || record.network !== undefined) continue;
+    ipv6 ||= hasIpv6(record);
     const weight = path.kind === 'vxlan' ? 1 : 0;
     locals.set(path.local, (locals.get(path.local) ?? (path.local === current?.local ? 0.5 : 0)) + weight);
     if (path.kind === 'vxlan') used = Math.min(used, path.mtu);
@@ -40,7 +43,7 @@ export function chooseTunnel(peers: Iterable<Peer>, current: Tunnel | undefined)
   const [first] = [...locals].sort(([, a], [, b]) => b - a);
   if (!first) return undefined;
   const inUse = used !== Number.POSITIVE_INFINITY;
-  return { local: first[0], mtu: inUse ? used : ready, inUse };
+  return { local: first[0], mtu: inUse ? used : ready, inUse, ipv6 };
 }
 
 /**
