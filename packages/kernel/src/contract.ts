@@ -153,6 +153,8 @@ export interface PortReservation {
 export interface RelayTarget {
   address: string;
   port: number;
+  /** Prefix of the clients that may connect. Default: all. */
+  clients?: string;
 }
 
 /** Tables created by `Kernel.holdTables`. */

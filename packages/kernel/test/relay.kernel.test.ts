@@ -155,6 +155,28 @@ test('a changed target gets the next connections', host, async () => {
   for (const { server } of [first, second]) server.close();
 });
 
+test('only clients of the given prefix are relayed', host, async () => {
+  const { server, port } = await serve((socket) => socket.end('hello'));
+  const relayed = kernel.reservePort('tcp', '::', 0);
+  relayed.relay({ address: '127.0.0.1', port, clients: `${two}/128` });
+  const ask = async (localAddress: string): Promise<string> => {
+    const client = connect({ host: one, port: relayed.port, localAddress });
+    let answer = '';
+    client.on('data', (chunk) => {
+      answer += String(chunk);
+    });
+    client.on('error', (error: NodeJS.ErrnoException) => {
+      answer = String(error.code);
+    });
+    await closed(client);
+    return answer;
+  };
+  assert.equal(await ask(two), 'hello');
+  assert.equal(await ask(one), 'ECONNRESET');
+  relayed.close();
+  server.close();
+});
+
 test('datagrams are answered from the address that they were sent to, and clients are kept apart', host, async () => {
   const server = createSocket('udp4').bind(0, '127.0.0.1');
   await once(server, 'listening');

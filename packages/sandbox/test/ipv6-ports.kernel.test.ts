@@ -129,6 +129,17 @@ describe('ports on IPv6 addresses', host, () => {
     assert.equal(ask(undefined, 'tcp', '::1', 9080), `dual [${inFull(addressIn(dual))}]`);
   });
 
+  test("a port at a bridge's own address is reached from its network, not from outside", async () => {
+    const bridge = addressIn(dual);
+    const port = { ...tcp(7080), hostAddress: bridge };
+    await testbed.networks.addPorts(web.containerId, [port]);
+    assert.equal(ask(other.netnsPath, 'tcp', bridge, 7080), 'web 172.17.0.1');
+    assert.equal(ask(undefined, 'tcp', bridge, 7080), 'web 172.17.0.1');
+    sh('ip -n neighbour route add fd00:1::/64 via 2001:db8::1');
+    assert.equal(ask(neighbour, 'tcp', bridge, 7080, 1), '');
+    await testbed.networks.removePorts(web.containerId, [port]);
+  });
+
   test('a port on one address is reached at that address only', () => {
     assert.match(ask(undefined, 'tcp', '::1', 9081), /^dual /);
     assert.equal(ask(neighbour, 'tcp', hostAddress, 9081, 1), '');

@@ -48,6 +48,11 @@ export function withoutSignals<T>(work: () => T): T {
   }
 }
 
+/** Signals are for the other threads from now on: for a thread that waits in a system call. */
+export function blockSignals(): void {
+  checkedErrno(libc().pthread_sigmask(SIG_BLOCK, new Uint8Array(signalSetBytes).fill(0xff), null));
+}
+
 function checkedErrno(errno: number): void {
   if (errno !== 0) throw kernelError(errno, 'pthread_sigmask', 'signals');
 }

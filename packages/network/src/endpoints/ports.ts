@@ -1,10 +1,10 @@
 /** Published ports of one endpoint: reserves them, and flushes stale conntrack entries. */
 import { isNetyardError, NetyardError } from '@netyard/core';
-import type { Kernel } from '@netyard/kernel';
-import type { PortRequest, PublishedPort } from '../contract.ts';
+import type { Kernel, RelayTarget } from '@netyard/kernel';
+import type { NetworkRecord, PortRequest, PublishedPort } from '../contract.ts';
 import { familyOfAddress, type PerFamily } from '../family.ts';
 import type { HostFacts } from '../model.ts';
-import { type Binding, compareBindings, groupBindings, type PublishWay } from '../ports/bindings.ts';
+import { anyAddress, type Binding, compareBindings, groupBindings, type PublishWay } from '../ports/bindings.ts';
 import { allocationOrder, type PortRange } from '../ports/choose.ts';
 import type { PortTable } from '../ports/table.ts';
 
@@ -55,13 +55,17 @@ const withoutHostPort = ({ protocol, containerPort, hostAddress }: Binding): Pub
   ...{ protocol, containerPort, hostAddress, hostPort: 0 },
 });
 
+export interface RelayDependencies {
+  readonly networks: ReadonlyMap<string, NetworkRecord>;
+}
+
 /**
  * Relays ports on IPv6 addresses to the container: what no rule translates, such as connections of the host to ::1, and
  * everything if the container has no IPv6 address. Called when the container is reachable.
  * @param addresses of the endpoint that is the gateway of each family
  */
 export function relayPorts(
-  { ports: table }: Pick<ReservePortsDependencies, 'ports'>,
+  { ports: table, networks }: Pick<ReservePortsDependencies, 'ports'> & RelayDependencies,
   ownerId: string,
   ports: readonly PublishedPort[],
   addresses: PerFamily<string>,
@@ -70,7 +74,18 @@ export function relayPorts(
   if (address === undefined) return;
   for (const port of ports)
     if (familyOfAddress(port.hostAddress) === 'v6' && port.hostPort !== 0 && port.protocol !== 'sctp')
-      table.relay(port, ownerId, { address, port: port.containerPort });
+      table.relay(port, ownerId, { address, port: port.containerPort, ...clientsOf(networks, port) });
+}
+
+/** A port at a bridge's own address is for the containers of its network. */
+function clientsOf(
+  networks: ReadonlyMap<string, NetworkRecord>,
+  { hostAddress }: PublishedPort,
+): Pick<RelayTarget, 'clients'> {
+  if (hostAddress === anyAddress.v6 || hostAddress === '::1') return {};
+  const pools = [...networks.values()].flatMap(({ ipam }) => ipam.v6 ?? []);
+  const own = pools.find(({ gateway }) => gateway === hostAddress);
+  return own ? { clients: own.subnet } : {};
 }
 
 /** Deletes existing UDP conntrack entries, which would bypass the new DNAT for as long as packets arrive. */

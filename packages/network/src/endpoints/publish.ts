@@ -53,7 +53,7 @@ function reserve(
 }
 
 export function relayAttached(
-  context: Pick<AttachedDependencies, 'ports'>,
+  context: Pick<AttachedDependencies, 'ports' | 'networks'>,
   { id, endpoint }: EndpointRecord,
   ports: readonly PublishedPort[],
 ): void {

@@ -4,7 +4,7 @@
  */
 import { readSync } from 'node:fs';
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
-import { closeFile } from '../calls.ts';
+import { blockSignals, closeFile } from '../calls.ts';
 import type { RelayCommand, RelayThreadData } from './contract.ts';
 import { limitsFor, readMaxOpenFiles } from './limits.ts';
 import { EPOLLIN, Poller } from './poller.ts';
@@ -30,6 +30,7 @@ function handleCommands(): void {
   }
 }
 
+blockSignals();
 poller.add(wakeUp, EPOLLIN, handleCommands);
 try {
   while (isRunning) {

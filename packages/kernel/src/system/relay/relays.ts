@@ -7,6 +7,7 @@
  */
 import { writeSync } from 'node:fs';
 import { extname } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { Worker } from 'node:worker_threads';
 import { NetyardError } from '@netyard/core';
 import type { RelayTarget } from '../../contract.ts';
@@ -67,7 +68,7 @@ export class Relays {
   /** For further connections. Open ones of TCP stay. */
   setTarget(id: number, target: RelayTarget): void {
     const relay = this.#relays.get(id);
-    if (!relay || (relay.target.address === target.address && relay.target.port === target.port)) return;
+    if (!relay || isDeepStrictEqual(relay.target, target)) return;
     relay.target = target;
     this.#sendOpen(relay);
   }

@@ -2,11 +2,12 @@
 import { closeFile } from '../calls.ts';
 import { errnoName } from '../ffi/errno.ts';
 import { libc } from '../ffi/libc.ts';
+import { type ClientFilter, clientFilter } from './client-filter.ts';
 import type { RelayCommand } from './contract.ts';
 import { DatagramBuffer } from './datagram.ts';
 import type { RelayLimits } from './limits.ts';
 import { EPOLLIN, type Poller, type Registration } from './poller.ts';
-import { acceptConnection, TcpConnection } from './tcp.ts';
+import { acceptConnection, reset, TcpConnection } from './tcp.ts';
 import { UdpSessions } from './udp.ts';
 
 /** Connections of one port before others have their turn. */
@@ -16,6 +17,7 @@ type Open = Extract<RelayCommand, { action: 'open' }>;
 
 interface Port extends Open {
   registration: Registration;
+  allows: ClientFilter;
   connections: Set<TcpConnection>;
 }
 
@@ -39,12 +41,13 @@ export class RelayServer {
   open(command: Open): void {
     const known = this.#ports.get(command.id);
     if (known) {
-      known.target = command.target;
+      Object.assign(known, { target: command.target, allows: clientFilter(command.target) });
       this.#udp.endPort(known.id);
       return;
     }
     const port: Port = {
       ...command,
+      allows: clientFilter(command.target),
       connections: new Set(),
       registration: this.#poller.add(command.fd, EPOLLIN, () => this.#receive(port)),
     };
@@ -105,12 +108,16 @@ export class RelayServer {
 
   /** False when there is nothing more to accept. */
   #accept(port: Port): boolean {
-    const fd = acceptConnection(port.fd);
+    const { fd, client } = acceptConnection(port.fd);
     if (fd < 0) {
       if (!['EMFILE', 'ENFILE'].includes(errnoName(libc().errno()))) return false;
       this.#pausedUntil = performance.now() + 1000;
       this.#block(port);
       return false;
+    }
+    if (!port.allows(client)) {
+      reset(fd);
+      return true;
     }
     const connection = TcpConnection.open(this.#poller, fd, port.target, (closed) => this.#closed(port, closed));
     if (connection) {

@@ -183,8 +183,14 @@ function connectTo({ address, port }: RelayTarget): number {
   return -1;
 }
 
+/** struct sockaddr_in6. */
+const clientAddress = new Uint8Array(28);
+
 /** Accepts one connection, or returns -1 with errno. */
-export const acceptConnection = (listener: number): number => libc().accept4(listener, null, null, SOCK_FLAGS);
+export function acceptConnection(listener: number): { fd: number; client: Uint8Array } {
+  const length = new Uint8Array(new Int32Array([clientAddress.length]).buffer);
+  return { fd: libc().accept4(listener, clientAddress, length, SOCK_FLAGS), client: clientAddress };
+}
 
 function setUp(fd: number): void {
   setInteger(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
@@ -194,7 +200,7 @@ function setUp(fd: number): void {
 }
 
 /** Closes with RST instead of FIN: the other end must not mistake a broken connection for a complete one. */
-function reset(fd: number): void {
+export function reset(fd: number): void {
   libc().setsockopt(fd, SOL_SOCKET, SO_LINGER, new Uint8Array(new Int32Array([1, 0]).buffer), 8);
   closeFile(fd);
 }

@@ -4,6 +4,7 @@ import { closeFile } from '../calls.ts';
 import { errnoOf } from '../ffi/errno.ts';
 import { libc } from '../ffi/libc.ts';
 import { encodeSocketAddress } from '../sockets.ts';
+import type { ClientFilter } from './client-filter.ts';
 import { type DatagramBuffer, type Flow, flowKey } from './datagram.ts';
 import { sessionIdleMs } from './limits.ts';
 import { EPOLLIN, type Poller, type Registration } from './poller.ts';
@@ -22,6 +23,7 @@ export interface UdpPort {
   id: number;
   fd: number;
   target: RelayTarget;
+  allows: ClientFilter;
 }
 
 interface Session {
@@ -74,6 +76,7 @@ export class UdpSessions {
   }
 
   #sessionOf(port: UdpPort, flow: Flow, now: number): Session | undefined {
+    if (!port.allows(flow.client)) return undefined;
     const key = `${port.id} ${flowKey(flow)}`;
     const session = this.#sessions.get(key) ?? this.#open(key, port, flow);
     if (session) this.#touch(key, session, now);
