@@ -66,9 +66,8 @@ committed() {
   docker image rm made:1
 }
 shown() { docker network inspect -f "$2" "$1"; }
-# Netyard publishes no IPv6 yet.
 settings() {
-  docker inspect "$1" | jq -S '.[0].NetworkSettings | del(.SandboxID, .SandboxKey) | del(.Ports[]?[]? | select(.HostIp == "::"))
+  docker inspect "$1" | jq -S '.[0].NetworkSettings | del(.SandboxID, .SandboxKey)
     | .Networks[]? |= with_entries(if .value == [] or .value == {} then .value = null else . end)'
 }
 addresses() { docker exec "$1" ip -o -4 address | awk '{ print $2, $4 }'; }

@@ -6,6 +6,7 @@ import { ipv6NetworkScenarios } from './ipv6-network-scenarios.ts';
 import { ipv6Scenarios } from './ipv6-scenarios.ts';
 import { listScenarios } from './list-scenarios.ts';
 import { parentScenarios } from './parent-scenarios.ts';
+import { portScenarios } from './port-scenarios.ts';
 import { pruneScenarios } from './prune-scenarios.ts';
 import type { ScenarioGroup } from './scenario.ts';
 import { swarmScenarios } from './swarm-scenarios.ts';
@@ -18,6 +19,7 @@ export const scenarioGroups: readonly ScenarioGroup[] = [
   ...endpointScenarios,
   ...trafficScenarios,
   ...ipv6Scenarios,
+  ...portScenarios,
   ...parentScenarios,
   ...commitScenarios,
   ...pruneScenarios,

@@ -108,8 +108,11 @@ describeBridges(host, { networks }, (testbed, neighbour) => {
     assert.equal(ask(neighbour, 'tcp', '192.0.2.1', 8046), 'moving 192.0.2.9');
     assert.doesNotMatch(sh('nft list set ip netyard direct_ports'), new RegExp(`${addressOf(web)} `));
     assert.deepEqual(
-      state()?.ports.map(({ hostPort }) => hostPort),
-      [8046],
+      state()?.ports.map(({ hostAddress, hostPort }) => [hostAddress, hostPort]),
+      [
+        ['0.0.0.0', 8046],
+        ['::', 8046],
+      ],
     );
     await testbed.networks.disconnect('plain', id, false);
     assert.doesNotMatch(sh('nft list map ip netyard published_any'), /8046/);

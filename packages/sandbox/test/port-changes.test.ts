@@ -201,3 +201,32 @@ test('a port of one address family is added and removed apart from that of the o
   );
   assert.deepEqual(show(), [['0.0.0.0', 8801]]);
 });
+
+test('ports follow the gateway of their address family, and are relayed while there is none of IPv6', async () => {
+  await testbed.networks.create({ name: 'six', driver: 'bridge', ipam: { v6: [{ subnet: 'fd00:6::/64' }] } });
+  const { containerId: id } = await testbed.run('web', { ports: [tcp(8801)] });
+  /** What is published, where the port is relayed to, and the keys of the maps with their values. */
+  const show = () => ({
+    published: testbed.networks.state(id)?.ports.map(({ hostAddress }) => hostAddress) ?? [],
+    relayed: kernel.reservedPorts().flatMap(({ relayedTo }) => relayedTo?.address ?? []),
+    translated: kernel
+      .objects()
+      .flatMap((one) =>
+        one.kind === 'nft-element' && one.set === 'published_any' ? `${one.family} ${one.value}` : [],
+      ),
+  });
+  const both = ['0.0.0.0', '::'];
+  assert.deepEqual(show(), { published: both, relayed: ['172.17.0.2'], translated: ['ip 172.17.0.2 . 80'] });
+  await testbed.networks.connect('six', id, { network: 'six' });
+  const translated = ['ip 172.17.0.2 . 80', 'ip6 fd00:6::2 . 80'];
+  assert.deepEqual(show(), { published: both, relayed: ['fd00:6::2'], translated });
+  await testbed.networks.disconnect('bridge', id, false);
+  assert.deepEqual(show(), { published: ['::'], relayed: ['fd00:6::2'], translated: ['ip6 fd00:6::2 . 80'] });
+  await testbed.networks.connect('bridge', id, { network: 'bridge' });
+  assert.deepEqual(show().published.toSorted(), both);
+  await testbed.networks.disconnect('six', id, false);
+  assert.deepEqual(show().relayed, ['172.17.0.3']);
+  await testbed.networks.disconnect('bridge', id, false);
+  assert.deepEqual(show(), { published: [], relayed: [], translated: [] });
+  assert.deepEqual(kernel.reservedPorts(), []);
+});

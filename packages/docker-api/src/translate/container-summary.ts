@@ -33,7 +33,8 @@ export function translateContainerSummary(summary: ContainerSummary): DockerSumm
 }
 
 export const hasOwnPorts = (state: SandboxState): boolean =>
-  state.sharedWith === undefined && state.endpoints.some(({ addresses }) => addresses.v4 !== undefined);
+  state.sharedWith === undefined &&
+  state.endpoints.some(({ addresses }) => (addresses.v4 ?? addresses.v6) !== undefined);
 
 /** Path and arguments; arguments with a space are quoted, as in Docker. */
 function formatCommand([path = '', ...rest]: readonly string[]): string {
