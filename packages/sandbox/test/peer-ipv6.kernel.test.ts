@@ -28,7 +28,7 @@ const ourMac = '02:6e:c0:00:02:01';
 function addHost(name: string, number: number, container: string): string {
   const ns = addNeighbour(name, number);
   sh(`ip -n ${name} link add v0 address 02:6e:c0:00:02:0${number} mtu 1450 type vxlan id 28281 local 192.0.2.${number} dstport 4789 nolearning
-    ip -n ${name} link set v0 up; ip -n ${name} address add ${container}/128 dev lo; ip -n ${name} link set lo up
+    ip -n ${name} link set v0 up; ip -n ${name} link set lo up; ip -n ${name} address add ${container}/128 dev lo nodad
     bridge -n ${name} fdb add ${ourMac} dev v0 dst 192.0.2.1
     ip -n ${name} neighbour add fe80::1 lladdr ${ourMac} dev v0 nud permanent
     ip -n ${name} route add fd00:b::/64 via fe80::1 dev v0 src ${container}`);
@@ -120,7 +120,7 @@ describe('a peer with IPv6 subnets', host, () => {
     const seen = (): string => sh(`nsenter --net=${web.netnsPath} awk '/^Icmp6InEchos/ { print $2 }' /proc/net/snmp6`);
     const before = seen();
     assert.ok(!fromBriefly(thirdNs, 'fd00:3::2', address()), 'through its own tunnel');
-    sh('ip -n third address add fd00:2::3/128 dev lo; ip -n far address add fd00:77::1/128 dev lo');
+    sh('ip -n third address add fd00:2::3/128 dev lo nodad; ip -n far address add fd00:77::1/128 dev lo nodad');
     assert.ok(!fromBriefly(thirdNs, 'fd00:2::3', address()), 'with an address of the peer');
     assert.ok(!fromBriefly(farNs, 'fd00:77::1', address()), 'the peer, with an address that is not its containers');
     sh('ip -n third address add fd00:9::3/64 dev eth0 nodad; ip address add fd00:9::1/64 dev up0 nodad');
