@@ -16,7 +16,7 @@ import {
   prefixContains,
   prefixesOverlap,
 } from './ip.ts';
-import { macFromIpv4, parseMac } from './mac.ts';
+import { macFromIpv4, macFromIpv6, parseMac } from './mac.ts';
 import { KeyedQueue } from './queue.ts';
 import { withUndo } from './undo.ts';
 
@@ -66,6 +66,10 @@ test('prefixes have a size, a network and a last address', () => {
 
 test('MAC addresses are parsed, formatted and derived from IPv4 addresses', () => {
   assert.equal(macFromIpv4(ipToBytes(parseIp('172.17.0.2'))), '02:42:ac:11:00:02');
+  const mac = macFromIpv6(ipToBytes(parseIp('fd00::2')));
+  assert.match(mac, /^[0-9a-f][26ae](:[0-9a-f]{2}){5}$/);
+  assert.equal(macFromIpv6(ipToBytes(parseIp('fd00:0::2'))), mac);
+  assert.notEqual(macFromIpv6(ipToBytes(parseIp('fd00::3'))), mac);
   assert.deepEqual([...parseMac('02-42-AC-11-00-02')], [2, 0x42, 0xac, 0x11, 0, 2]);
   assert.throws(() => parseMac('02:42'), /is not a valid mac address/);
 });

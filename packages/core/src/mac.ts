@@ -1,4 +1,5 @@
 /** Ethernet addresses as lower-case `02:42:ac:11:00:02`. Pure. */
+import { createHash } from 'node:crypto';
 import { NetyardError } from './errors.ts';
 import { formatIp, ipFromBytes } from './ip.ts';
 
@@ -17,6 +18,12 @@ export function formatMac(bytes: Uint8Array): string {
 /** Docker's locally administered address derived from an IPv4 address: `02:42` and its four bytes. */
 export function macFromIpv4(bytes: Uint8Array): string {
   return formatMac(Uint8Array.from([0x02, 0x42, ...bytes.subarray(0, 4)]));
+}
+
+/** A locally administered unicast address derived from an IPv6 address: from its SHA-256, since it has more bytes. */
+export function macFromIpv6(bytes: Uint8Array): string {
+  const [first = 0, ...rest] = createHash('sha256').update(bytes).digest().subarray(0, 6);
+  return formatMac(Uint8Array.from([(first & 0xfc) | 0x02, ...rest]));
 }
 
 /** The IPv6 link-local address that the kernel derives from a MAC (modified EUI-64, RFC 4291 appendix A). */

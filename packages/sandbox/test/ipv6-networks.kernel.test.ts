@@ -58,6 +58,24 @@ describe('IPv6 networks', host, () => {
     assert.match(a.inside('ip -6 route show default'), /^default via fd00:1::1 dev eth0 /);
   });
 
+  test('a requested address keeps its MAC, so that entries of neighbours for it stay right', async () => {
+    const six = 'fdad:3540:bb80::99';
+    const cases = [
+      on({ network: 'dual', addresses: { v6: 'fd00:1::99' } }),
+      on({ network: 'six', addresses: { v6: six } }),
+    ];
+    for (const request of cases) {
+      const first = await run('first', request);
+      await testbed.remove(first.containerId);
+      const other = await run('other', on({ network: 'dual' })); // takes the next IPv4 address
+      const second = await run('second', request);
+      assert.equal(second.endpoints[0]?.mac, first.endpoints[0]?.mac);
+      assert.match(second.inside('ip link show dev eth0'), new RegExp(`link/ether ${first.endpoints[0]?.mac} `));
+      assert.ok(pings(request === cases[0] ? a.ns : only.ns, second.v6));
+      for (const { containerId } of [other, second]) await testbed.remove(containerId);
+    }
+  });
+
   test('addresses can be used at once, and the settings are those of Docker', () => {
     assert.match(a.inside('ip -6 -o address show dev eth0 scope global'), /inet6 fd00:1::2\/64 scope global nodad/);
     assert.match(sh(`ip -6 -o address show dev ${bridgeOf('dual')} scope global`), /inet6 fd00:1::1\/64 .*nodad/);

@@ -1,6 +1,6 @@
 /** Allocates and releases the interface names, address and MAC of an endpoint. */
 
-import { formatMac, ipToBytes, macFromIpv4, NetyardError, newId, parseIp, parseMac } from '@netyard/core';
+import { formatMac, ipToBytes, macFromIpv4, macFromIpv6, NetyardError, newId, parseIp, parseMac } from '@netyard/core';
 import type {
   EndpointAddress,
   EndpointConfig,
@@ -61,15 +61,21 @@ export function allocateEndpoint(context: EndpointDependencies, request: Endpoin
   return {
     ...empty,
     ...{ link, hostLink, addresses },
-    mac: capabilities.ownMac ? chooseMac(config.macAddress, addresses, empty.id) : '',
+    mac: capabilities.ownMac ? chooseMac(config, addresses, empty.id) : '',
     aliases: config.aliases ?? [],
     dnsNames: record.predefined ? [] : [...names],
   };
 }
 
-/** The requested one, or Docker's one of the IPv4 address. Without IPv4 it is derived from the endpoint's id. */
-function chooseMac(requested: string | undefined, { v4 }: EndpointState['addresses'], id: string): string {
-  if (requested) return formatMac(parseMac(requested));
+/**
+ * The requested one, or Docker's one of the IPv4 address, or one of the IPv6 address where there is no IPv4 or only the
+ * IPv6 address was requested. So an address that another endpoint gets keeps its MAC, and neighbours that have it in
+ * their caches reach the new one at once.
+ */
+function chooseMac(config: EndpointConfig, { v4, v6 }: EndpointState['addresses'], id: string): string {
+  if (config.macAddress) return formatMac(parseMac(config.macAddress));
+  const isOnlyV6Requested = config.addresses?.v6 !== undefined && config.addresses.v4 === undefined;
+  if (v6 && (isOnlyV6Requested || !v4)) return macFromIpv6(ipToBytes(parseIp(v6.address)));
   return macFromIpv4(v4 ? ipToBytes(parseIp(v4.address)) : Buffer.from(id.slice(0, 8), 'hex'));
 }
 
