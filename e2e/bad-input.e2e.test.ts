@@ -176,7 +176,7 @@ for (const engine of enginesUnderTest())
         const file = join(folder, 'image.tar');
         writeFileSync(file, Buffer.alloc(64 * 1024 * 1024, 'not a tar'));
         await assertRejected(1, /[iI]nvalid tar/, 'load', '-i', file);
-        await assertRejected(1, /from is not a valid change command/, 'import', '-c', 'FROM x', file, 'bad');
+        await assertRejected(1, /FROM is not a valid change command/, 'import', '-c', 'FROM x', file, 'bad');
         await host.docker('create', '--name', 'target', 'netyard-test', 'true');
         const copied = await host.run(['sh', '-c', `docker cp - target:/tmp < ${file}`]);
         assert.match(copied.stderr, /[iI]nvalid tar/);

@@ -164,7 +164,7 @@ test('import creates an image from a tar', fresh, async () => {
   );
   assert.equal((await host.images.history('made'))[0]?.comment, 'by hand');
   const bad = host.images.import(Readable.from([]), { ...request, changes: ['RUN rm -rf /'] });
-  await assert.rejects(collect(bad), /run is not a valid change command/);
+  await assert.rejects(collect(bad), /RUN is not a valid change command/);
   await removeAllImages(host);
 });
 
