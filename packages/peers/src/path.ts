@@ -18,12 +18,9 @@ import type { ObservedRoute } from '@netyard/kernel';
 import type { PeerPath, PeerRecord } from './contract.ts';
 import { type HostView, ipv4Prefixes, mainTable } from './host-view.ts';
 import { hasIpv6 } from './plan.ts';
-import { tunnelLink, tunnelOverhead } from './tunnel.ts';
+import { leastIpv6Mtu, tunnelLink, tunnelOverhead } from './tunnel.ts';
 
 type PeerAddress = Pick<PeerRecord, 'address' | 'subnets' | 'via' | 'network'>;
-
-/** RFC 8200, section 5: Linux has no IPv6 on links with a smaller MTU. */
-const leastIpv6Mtu = 1280;
 
 /** An interface towards the peer, and this host's address on it. */
 interface Uplink {

@@ -13,6 +13,9 @@ export const tunnelPort = 4789;
 /** Outer IPv4 header, UDP, VXLAN, inner Ethernet header. */
 export const tunnelOverhead = 50;
 
+/** RFC 8200, section 5: Linux has no IPv6, and no settings of it, on an interface with a smaller MTU. */
+export const leastIpv6Mtu = 1280;
+
 const macStart = [0x02, 0x6e];
 
 /**
@@ -65,7 +68,7 @@ export function planTunnel({ local, mtu, ipv6 }: Tunnel, facts: { ipv6: boolean 
       ...{ name: tunnelLink, id: tunnelId, port: tunnelPort, local, mac: tunnelMac(local), mtu },
       ...{ owner: `${ownerPrefix}tunnel to peers`, up: true },
     },
-    ...(facts.ipv6 ? planIpv6(ipv6) : []),
+    ...(facts.ipv6 && mtu >= leastIpv6Mtu ? planIpv6(ipv6) : []),
     { kind: 'sysctl', key: `net.ipv4.conf.${tunnelLink}.rp_filter`, value: '2' },
   ];
 }

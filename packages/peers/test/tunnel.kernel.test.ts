@@ -116,6 +116,18 @@ describe('the tunnel to a peer behind a router', host, () => {
     await eventually('reachable again', reachable);
   });
 
+  test('over an uplink that is too small for IPv6 in the tunnel, IPv4 passes', async () => {
+    await testbed.peers.remove('far');
+    sh('ip link set up0 mtu 1300');
+    await testbed.peers.add(far);
+    for (const size of [1300, 1500, 1300, 1500]) {
+      sh(`ip link set up0 mtu ${size}`);
+      await eventually('the tunnel fits', () => mtu() === `mtu ${size - 50}` && reachable());
+      assert.deepEqual((await testbed.peers.state('far')).problems, []);
+    }
+    assert.equal(sh('sysctl -n net.ipv6.conf.ny-vxlan.disable_ipv6'), '1\n');
+  });
+
   test('a removed peer leaves nothing', async () => {
     await testbed.peers.remove('far');
     assert.equal(objects(), bare);
