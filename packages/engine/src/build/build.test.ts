@@ -133,3 +133,12 @@ test('errors have Docker’s words and the exit code', () => {
   });
   assert.deepEqual(failed('FROM x', 'time="x" level=error msg="the \\"reason\\""').error, { message: 'the "reason"' });
 });
+
+test('a hostile Dockerfile of a megabyte is read in one pass', () => {
+  const word = 'x'.repeat(1024 * 1024);
+  assert.throws(() => parse(word), { code: 'invalid' });
+  const stages = parse(
+    Array.from({ length: 60_000 }, (_, index) => `FROM scratch AS s${index}\nCOPY --from=s0 a b`).join('\n'),
+  ).stages;
+  assert.deepEqual(imagesOf(stages), ['s0']); // by the first stage, which is not complete there
+});

@@ -58,9 +58,13 @@ export function parseDockerfile(text: string, path: string, buildArgs: ReadonlyM
 const parseError = ({ line }: Step, message: string): NetyardError =>
   new NetyardError('invalid', `dockerfile parse error on line ${line}: ${message}`);
 
+const longestName = Math.max(...known.map((word) => word.length));
+const mostDiffering = 2;
+
 /** Docker suggests instructions that differ by at most two letters. */
 function suggestion(name: string): string {
-  const near = known.find((word) => distance(word, name) <= 2);
+  if (name.length > longestName + mostDiffering) return '';
+  const near = known.find((word) => distance(word, name) <= mostDiffering);
   return near === undefined ? '' : ` (did you mean ${near}?)`;
 }
 
@@ -125,15 +129,16 @@ export function textUntil(text: string, { stages }: Dockerfile, until: readonly 
 /** References of images that the stages use and that are no stages themselves, each once. */
 export function imagesOf(stages: readonly Stage[]): string[] {
   const names = new Set<string>();
-  for (const [index, stage] of stages.entries()) {
-    const isStage = (name: string): boolean =>
-      stages.slice(0, index).some((other) => other.name !== '' && other.name === name.toLowerCase());
+  const former = new Set<string>();
+  const isStage = (name: string): boolean => former.has(name.toLowerCase());
+  for (const stage of stages) {
     if (stage.base !== 'scratch' && !isStage(stage.base)) names.add(stage.base);
     for (const { rest } of stage.steps) {
       const source = /(?:^|\s)--from=(\S+)|,?from=([^,\s]+)/.exec(rest.split(/\s+(?!--)/, 1)[0] ?? '');
       const name = source?.[1] ?? source?.[2];
       if (name !== undefined && !/^\d+$/.test(name) && !name.includes('$') && !isStage(name)) names.add(name);
     }
+    if (stage.name !== '') former.add(stage.name);
   }
   return [...names];
 }
