@@ -116,6 +116,22 @@ test('a conflict with this host is a problem until it is gone, and does not affe
   assert.equal(testbed.networks.get('back').driver, 'overlay');
 });
 
+test('a record that no host of the cluster would have written is a problem and changes nothing', async () => {
+  const before = texts();
+  for (const [more, problem] of [
+    [{ options: { 'com.docker.network.bridge.name': 'eth0' } }, /bridge\.name is for bridge networks/],
+    [{ options: { 'com.docker.network.driver.mtu': '-1' } }, /^invalid MTU number: -1$/],
+    [{ options: { encrypted: 'true' } }, /option encrypted of overlay networks is not implemented/],
+    [{ name: 'default' }, /the name default is reserved/],
+    [{ part: '10.129.7.0/24' }, /^10\.129\.7\.0\/24 is no part of its subnet 10\.128\.0\.0\/16 for a host$/],
+    [{ part: '10.128.0.0/16' }, /is no part/],
+    [{ part: '10.128.7.9/24' }, /is no part/],
+  ] as const) {
+    assert.match((await problems({ ...back, ...more })).join(), problem);
+    assert.deepEqual(texts(), before);
+  }
+});
+
 test('another host’s part is routed like its containers, from the network’s own address', async () => {
   await set(back);
   const before = texts();

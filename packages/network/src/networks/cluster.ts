@@ -3,7 +3,7 @@
  * removed when the cluster does not have it any more and no endpoint uses it. What cannot be done is returned as a problem,
  * and done by a later call.
  */
-import { isNetyardError, NetyardError, parsePrefix } from '@netyard/core';
+import { formatPrefix, isNetyardError, NetyardError, networkOf, parsePrefix, prefixContains } from '@netyard/core';
 import type { ClusterSubnet, CreateNetworkRequest, NetworkRecord } from '../contract.ts';
 import { bridgeDriver } from '../drivers/bridge/driver.ts';
 import { overlayDriver } from '../drivers/overlay/driver.ts';
@@ -14,6 +14,7 @@ import { blockBy, rangesOf } from '../ipam/occupied.ts';
 import { usesOf } from '../networks.ts';
 import { checkCreate } from './check.ts';
 import { type ChangeNetworksDependencies, checkConflicts, emitNetwork, networkQueueKey, set } from './create.ts';
+import { isPredefinedName } from './predefined.ts';
 import { removeNetwork } from './remove.ts';
 
 /** A network of the cluster, as all hosts know it. */
@@ -146,11 +147,23 @@ async function removeOutdated(
   await removeNetwork(context, id);
 }
 
+/** A record in etcd may be from another program: it must be one that `checkClusterNetwork` and the cluster would make. */
+function checkAsCreated({ name, internal, options, subnet, partSize, part }: ClusterNetwork & { part: string }): void {
+  if (isPredefinedName(name)) throw new NetyardError('conflict', `the name ${name} is reserved`);
+  const [problem] = overlayDriver.validate({ ipam: { driver: 'default', v4: [] }, internal, options });
+  if (problem) throw problem;
+  const prefix = parsePrefix(part);
+  const isPart = prefix.length === partSize && prefixContains(parsePrefix(subnet), prefix);
+  if (!isPart || formatPrefix(networkOf(prefix)) !== part)
+    throw new NetyardError('conflict', `${part} is no part of its subnet ${subnet} for a host`);
+}
+
 async function adopt(
   context: ChangeNetworksDependencies,
   network: ClusterNetwork & { part: string },
 ): Promise<NetworkRecord> {
   const { part, subnet, partSize, ...rest } = network;
+  checkAsCreated(network);
   return context.queue.run(networkQueueKey(network.name), async () => {
     const other = [...context.networks.values()].find(({ name }) => name === network.name);
     if (other) throw new NetyardError('conflict', `this host has another network of the name ${network.name}`);
