@@ -2,7 +2,7 @@
  * An index of the other hosts, built from etcd's keys: applies lists and changes, and returns the resulting events.
  * Ignores this host's own keys. No I/O.
  */
-import { messageOf } from '@netyard/core';
+import { messageOf, parsePrefix } from '@netyard/core';
 import { isApiOf } from './api.ts';
 import type {
   ClusterChange,
@@ -18,6 +18,7 @@ import type { Entry } from './etcd/list.ts';
 import type { KeyChange } from './etcd/watch.ts';
 import { type ClusterKey, parseKey, prefixOf } from './keys.ts';
 import type { ClaimableNetwork } from './part-claims.ts';
+import { isOfPool } from './pool.ts';
 import { type HostValue, parseEndpoint, parseHost, parseName, parseNetwork, parsePart, parseSubnet } from './values.ts';
 
 /** A parsed key with the text of its value. */
@@ -68,7 +69,7 @@ export class Directory {
 
   networks(): readonly KnownNetwork[] {
     this.#networks ??= this.#listNetworks(({ network }, parts) => {
-      const own = parts.find(({ id }) => id === this.#id)?.subnet;
+      const own = this.#ownPart(network, parts);
       const others = parts.filter(({ id }) => id !== this.#id).map(({ host, subnet }) => ({ host, subnet }));
       return { ...network, ...(own === undefined ? {} : { part: own }), parts: others };
     });
@@ -77,17 +78,26 @@ export class Directory {
 
   /** For the claims of this host: a malformed part counts as taken. */
   claimable(): ClaimableNetwork[] {
-    const malformed = [...this.#problems.keys()].flatMap((short) => {
-      const key = parseKey(this.#cluster, this.#full(short));
-      return key?.kind === 'part' ? [key] : [];
-    });
+    const malformed = Map.groupBy(
+      [...this.#problems.keys()].flatMap((short) => {
+        const key = parseKey(this.#cluster, this.#full(short));
+        return key?.kind === 'part' ? [key] : [];
+      }),
+      ({ networkId }) => networkId,
+    );
     return this.#listNetworks(({ network, text }, parts) => {
-      const taken = [...parts, ...malformed.filter(({ networkId }) => networkId === network.id)];
+      const taken = [...parts, ...(malformed.get(network.id) ?? [])];
       return {
-        ...{ ...network, text, part: parts.find(({ id }) => id === this.#id)?.subnet },
+        ...{ ...network, text, part: this.#ownPart(network, parts) },
         taken: new Set(taken.map(({ subnet }) => subnet)),
       };
     });
+  }
+
+  /** Another program may have written a part that no host would claim: it is ignored, and another one is claimed. */
+  #ownPart({ subnet, partSize }: ClusterNetwork, parts: readonly Part[]): string | undefined {
+    return parts.find((part) => part.id === this.#id && isOfPool({ subnet, subnetSize: partSize }, part.subnet))
+      ?.subnet;
   }
 
   #listNetworks<T>(view: (network: Extract<Known, { kind: 'network' }>, parts: readonly Part[]) => T): T[] {
@@ -194,6 +204,7 @@ export class Directory {
   #readNetwork(key: Extract<ClusterKey, { kind: 'network' | 'part' | 'endpoint' }>, text: string): Known | undefined {
     if (key.kind === 'network') return { text, kind: 'network', network: { name: key.name, ...parseNetwork(text) } };
     const { networkId } = key;
+    if (key.kind === 'part') parsePrefix(key.subnet); // the key has four numbers, of any size
     if (key.kind === 'part') return { text, kind: 'part', networkId, subnet: key.subnet, ...parsePart(text) };
     const { host, containerId } = key;
     if (host === this.#self) return undefined;

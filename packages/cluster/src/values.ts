@@ -4,6 +4,7 @@
  */
 import { formatPrefix, formatTime, messageOf, NetyardError, networkOf, parseIp, parsePrefix } from '@netyard/core';
 import { z } from 'zod';
+import { checkNetworkSize } from './networks.ts';
 
 const addressSchema = z.string().refine(isIpv4, 'is not an IPv4 address');
 const subnetSchema = z.string().refine(isIpv4Prefix, 'is not an IPv4 subnet').transform(withoutHostBits);
@@ -102,6 +103,7 @@ export function parseNetwork(text: string): NetworkValue {
   const { created, ...rest } = parse(networkSchema, text);
   const { subnet, partSize } = rest;
   if (partSize < parsePrefix(subnet).length) throw new NetyardError('invalid', `partSize: does not fit ${subnet}`);
+  checkNetworkSize({ subnet, partSize });
   return { ...rest, created: parseTime(created) };
 }
 export const parsePart = (text: string): PartValue => parse(partSchema, text);

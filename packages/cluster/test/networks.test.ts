@@ -2,11 +2,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isNetyardError } from '@netyard/core';
+import { Directory } from '../src/directory.ts';
 import { type ClusterKey, encodeKey, parseKey } from '../src/keys.ts';
 import { checkNetworkSize, chooseNetworkSubnet } from '../src/networks.ts';
 import {
   encodeEndpoint,
   encodeNetwork,
+  encodePart,
   type NetworkValue,
   parseEndpoint,
   parseNetwork,
@@ -53,6 +55,9 @@ test('values of networks, parts and endpoints survive encoding; malformed ones a
   assert.throws(parse({ partSize: 15 }), isInvalid('invalid', /^partSize: does not fit 10\.128\.0\.0\/16/));
   assert.throws(parse({ partSize: 30 }), isInvalid('invalid', /^partSize/));
   assert.throws(parse({ subnet: 'fd00::/64' }), isInvalid('invalid', /^subnet: is not an IPv4 subnet/));
+  for (const subnet of ['0.0.0.0/0', '127.0.0.0/16', '169.254.0.0/16', '224.0.0.0/16'])
+    assert.throws(parse({ subnet }), isInvalid('invalid', /overlaps with/), subnet);
+  assert.throws(parse({ subnet: '8.0.0.0/7' }), isInvalid('invalid', /is too large/));
   assert.throws(() => parsePart('{"id":"x"}'), isInvalid('invalid', /^host/));
 });
 
@@ -97,4 +102,29 @@ test('an automatic subnet avoids other networks, the hosts and what this host us
     () => chooseNetworkSubnet(undefined, [], () => true),
     isInvalid('invalid', /no \/16 of 10\.0\.0\.0\/8/),
   );
+});
+
+test('a part of this host that is no part of the network is ignored, and counts as taken', () => {
+  const network: NetworkValue = {
+    ...{ id, created: 0n, subnet: '10.128.0.0/16', partSize: 24, internal: false, attachable: true },
+    ...{ options: {}, labels: {} },
+  };
+  const entry = (key: ClusterKey, value: string) => ({
+    ...{ key: encodeKey('c', key), value, lease: 0n, modRevision: 1n },
+  });
+  const part = (subnet: string) => entry({ kind: 'part', networkId: id, subnet }, encodePart({ id: 'me', host: 'a' }));
+  const back = entry({ kind: 'network', name: 'back' }, encodeNetwork(network));
+  const directory = new Directory({ cluster: 'c', self: 'a', id: 'me' });
+  const bad = ['0.0.0.0/0', '10.129.7.0/24', '10.128.0.0/16', '10.128.7.9/24', '999.1.1.1/24', '10.128.7.0/99'];
+  directory.replace([back, ...bad.map(part)]);
+  assert.equal(directory.networks()[0]?.part, undefined);
+  const [claimable] = directory.claimable();
+  assert.equal(claimable?.part, undefined);
+  assert.deepEqual([...(claimable?.taken ?? [])].toSorted(), bad.toSorted());
+  assert.deepEqual(
+    directory.problems().map(({ key }) => key.split('/').at(-1)),
+    ['999.1.1.1-24', '10.128.7.0-99'],
+  );
+  directory.replace([back, ...bad.map(part), part('10.128.7.0/24')]);
+  assert.equal(directory.networks()[0]?.part, '10.128.7.0/24');
 });
