@@ -72,6 +72,15 @@ test('names with an address outside of the host’s part, or on a network of thi
   }
 });
 
+test('the id of another host’s container, or of one of this host, does not replace its names', () => {
+  const { find, refresh } = open();
+  refresh({ ...web, containerId: 'c1' });
+  assert.deepEqual(find('web'), ['10.128.7.2', '10.128.9.2']);
+  assert.deepEqual(find('web', 'q'), ['10.128.7.2']);
+  refresh();
+  assert.deepEqual(find('web'), ['10.128.7.2']);
+});
+
 test('nothing is compared again until something may have changed', () => {
   const { remote, find, refresh } = open();
   refresh(web);

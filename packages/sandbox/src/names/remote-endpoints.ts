@@ -30,7 +30,7 @@ export interface EndpointChecks {
 
 export class RemoteEndpoints {
   readonly #index: EndpointIndex;
-  /** As added to the index, by container id. */
+  /** As added to the index, by `HOST/CONTAINER-ID`: another host may publish the id of a container of this one. */
   readonly #known = new Map<string, RemoteEndpoint[]>();
   #isCurrent = false;
 
@@ -43,8 +43,9 @@ export class RemoteEndpoints {
     this.#isCurrent = false;
   }
 
-  projectOf(containerId: string): string | undefined {
-    return this.#known.get(containerId)?.[0]?.project;
+  /** @param key id of the container in the index */
+  projectOf(key: string): string | undefined {
+    return this.#known.get(key)?.[0]?.project;
   }
 
   /** Applies the differences to the index, unless nothing has changed since the last call. */
@@ -53,10 +54,10 @@ export class RemoteEndpoints {
     this.#isCurrent = true;
     const valid = Map.groupBy(
       endpoints.filter((endpoint) => isOwnPart(endpoint, checks)),
-      ({ containerId }) => containerId,
+      ({ host, containerId }) => `${host}/${containerId}`,
     );
-    for (const id of this.#known.keys()) if (!valid.has(id)) this.#set(id, []);
-    for (const [id, list] of valid) if (!isSame(this.#known.get(id), list)) this.#set(id, list);
+    for (const key of this.#known.keys()) if (!valid.has(key)) this.#set(key, []);
+    for (const [key, list] of valid) if (!isSame(this.#known.get(key), list)) this.#set(key, list);
   }
 
   clear(): void {
@@ -64,13 +65,13 @@ export class RemoteEndpoints {
     this.#isCurrent = false;
   }
 
-  #set(containerId: string, endpoints: RemoteEndpoint[]): void {
-    if (endpoints.length > 0) this.#known.set(containerId, endpoints);
-    else this.#known.delete(containerId);
+  #set(key: string, endpoints: RemoteEndpoint[]): void {
+    if (endpoints.length > 0) this.#known.set(key, endpoints);
+    else this.#known.delete(key);
     this.#index.set(
-      containerId,
+      key,
       endpoints.map(({ networkId, names, address }) => ({
-        containerId,
+        containerId: key,
         network: networkId,
         names,
         addresses: [address],
