@@ -28,7 +28,13 @@ test('parts are peers of their hosts, for the networks that this host has and th
 });
 
 /** A cluster and a host in memory; `log` has the calls that change the host. */
-function open({ connection = 'connected' }: { connection?: 'connected' | 'unreachable' } = {}) {
+function open({
+  connection = 'connected',
+  removalFails = false,
+}: {
+  connection?: 'connected' | 'unreachable';
+  removalFails?: boolean;
+} = {}) {
   const log: string[] = [];
   let known: KnownNetwork[] = [];
   let records: Pick<NetworkRecord, 'id' | 'cluster'>[] = [];
@@ -44,6 +50,7 @@ function open({ connection = 'connected' }: { connection?: 'connected' | 'unreac
         return network(request.id);
       },
       async removeNetwork(id: string) {
+        if (removalFails) throw new NetyardError('unavailable', 'etcd is unreachable');
         log.push('rm');
         known = known.filter((one) => one.id !== id);
         setImmediate(() => void sync.sync());
@@ -112,6 +119,15 @@ test('a network that this host cannot have is removed from the cluster again', a
   );
   assert.ok(log.includes('rm'));
   assert.deepEqual(ids(), []);
+});
+
+test('the reason why this host cannot have a network is reported also when its removal fails', async () => {
+  const { sync, fail } = open({ removalFails: true });
+  fail('its subnet is taken');
+  await assert.rejects(
+    sync.create(request),
+    (error) => isNetyardError(error, 'conflict') && error.message === 'network net-x: its subnet is taken',
+  );
 });
 
 test('a problem is tried again when a container leaves or a network is removed', async () => {

@@ -85,7 +85,10 @@ export class ClusterSync implements ClusterNetworks {
         return this.#has(id);
       }, `this host has got no part of network ${request.name}`);
     } catch (error) {
-      await this.#cluster.removeNetwork(id);
+      await this.#cluster.removeNetwork(id).catch((failure: unknown) => {
+        const { name: network } = request;
+        this.#logger.error('a network that could not be created is left in the cluster', { network, error: failure });
+      });
       throw error;
     }
     return id;
