@@ -14,7 +14,15 @@ import type { Images } from '../images/image-service.ts';
 import { progressOf, type Report } from '../images/progress.ts';
 import { canonicalString, familiarString, parseReference, withDefaultTag } from '../images/reference.ts';
 import type { BuildNetwork, BuildWorkspace, ImageBuilder } from '../ports.ts';
-import { type Dockerfile, imagesOf, parseDockerfile, type Stage, stagesUntil, textUntil } from './dockerfile.ts';
+import {
+  checkNetworks,
+  type Dockerfile,
+  imagesOf,
+  parseDockerfile,
+  type Stage,
+  stagesUntil,
+  textUntil,
+} from './dockerfile.ts';
 import { BuildOutput } from './output.ts';
 
 export interface BuildDependencies {
@@ -42,6 +50,7 @@ export async function* buildImage(
     signal.throwIfAborted();
     const dockerfile = await readDockerfile(workspace, options);
     const stages = stagesUntil(dockerfile, options.target);
+    if (options.networkMode !== 'host') checkNetworks(stages);
     const job: Job = { context, workspace, options, dockerfile, stages, tags };
     yield* progressOf((report, stop) => runBuild(job, report, stop), signal);
   } finally {

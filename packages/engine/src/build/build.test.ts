@@ -1,7 +1,7 @@
 /** Dockerfiles as the daemon reads them, and buildah's output as Docker's; messages of dockerd 28.5.2. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { commandOf, imagesOf, parseDockerfile, stagesUntil, textUntil } from './dockerfile.ts';
+import { checkNetworks, commandOf, imagesOf, parseDockerfile, stagesUntil, textUntil } from './dockerfile.ts';
 import { BuildOutput } from './output.ts';
 
 const none = new Map<string, string>();
@@ -141,4 +141,29 @@ test('a hostile Dockerfile of a megabyte is read in one pass', () => {
     Array.from({ length: 60_000 }, (_, index) => `FROM scratch AS s${index}\nCOPY --from=s0 a b`).join('\n'),
   ).stages;
   assert.deepEqual(imagesOf(stages), ['s0']); // by the first stage, which is not complete there
+});
+
+test('images of all mounts are found, however the flags are spaced', () => {
+  const { stages } = parse(
+    'FROM a\nRUN --mount=from=b,target=/b  --mount=type=bind,from=c,target=/c x\nCOPY  --link  --from=d / /',
+  );
+  assert.deepEqual(imagesOf(stages), ['a', 'b', 'c', 'd']);
+  for (const step of ['COPY --from=$B / /', `RUN --mount=type=bind,from=\${B},target=/b x`]) {
+    const wrong = parse(`ARG B=dir:/etc\nFROM a\n${step}`).stages;
+    assert.throws(() => imagesOf(wrong), { code: 'invalid' }, step);
+  }
+});
+
+test('only words that begin with << are here-documents', () => {
+  const shown = (run: string) => parse(`FROM a\nRUN ${run}\nFROM b\nEOF`.replace(/\nEOF$/, '\nUSER EOF')).stages.length;
+  for (const run of ['cat <<<EOF', 'echo "<<EOF"', 'echo x<<EOF']) assert.equal(shown(run), 2, run);
+  for (const run of ['cat <<EOF', "cat 3<<-'EOF'"]) assert.equal(shown(run), 1, run);
+});
+
+test('RUN does not get the host’s network by itself', () => {
+  assert.throws(() => checkNetworks(parse('FROM a\nRUN --mount=type=tmpfs,target=/t --network=host x').stages), {
+    code: 'invalid',
+    message: 'dockerfile parse error on line 2: network.host is not allowed',
+  });
+  checkNetworks(parse('FROM a\nRUN --network=none x --network=host').stages);
 });

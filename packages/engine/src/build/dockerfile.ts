@@ -1,7 +1,8 @@
 /** Reads a Dockerfile as far as the daemon has to know it: stages, base images and steps. Pure. */
 import { NetyardError } from '@netyard/core';
+import { parseInstruction } from '../images/changes/instruction.ts';
 import { parseList } from '../images/changes/list.ts';
-import { expandWord } from '../images/changes/words.ts';
+import { expandWord, splitWords } from '../images/changes/words.ts';
 
 export interface Step {
   /** Upper case. */
@@ -133,14 +134,32 @@ export function imagesOf(stages: readonly Stage[]): string[] {
   const isStage = (name: string): boolean => former.has(name.toLowerCase());
   for (const stage of stages) {
     if (stage.base !== 'scratch' && !isStage(stage.base)) names.add(stage.base);
-    for (const { rest } of stage.steps) {
-      const source = /(?:^|\s)--from=(\S+)|,?from=([^,\s]+)/.exec(rest.split(/\s+(?!--)/, 1)[0] ?? '');
-      const name = source?.[1] ?? source?.[2];
-      if (name !== undefined && !/^\d+$/.test(name) && !name.includes('$') && !isStage(name)) names.add(name);
-    }
+    for (const name of stage.steps.flatMap(sourcesOf)) if (!/^\d+$/.test(name) && !isStage(name)) names.add(name);
     if (stage.name !== '') former.add(stage.name);
   }
   return [...names];
+}
+
+/** What `--from=` and the `from=` of each `--mount=` name. Throws `invalid` for variables, as in Docker. */
+function sourcesOf(step: Step): string[] {
+  const { flags } = parseInstruction(step.text);
+  const options = flags.flatMap((flag) =>
+    flag.startsWith('mount=') ? flag.slice('mount='.length).split(',') : [flag],
+  );
+  const names = options.flatMap((option) => /^from=(.+)$/.exec(option)?.[1] ?? []);
+  if (!names.some((name) => name.includes('$'))) return names;
+  throw parseError(step, "'from' doesn't support variable expansion, define alias stage instead");
+}
+
+/**
+ * Buildah would give `RUN --network=host` the host's network, which the user has not asked for. Throws `invalid` with
+ * BuildKit's message.
+ */
+export function checkNetworks(stages: readonly Stage[]): void {
+  const isHost = (step: Step): boolean =>
+    step.name === 'RUN' && parseInstruction(step.text).flags.includes('network=host');
+  const wrong = stages.flatMap(({ steps }) => steps).find(isHost);
+  if (wrong) throw parseError(wrong, 'network.host is not allowed');
 }
 
 /** The command of a RUN step as Docker shows it. @param shell of the last SHELL instruction before it */
@@ -178,8 +197,10 @@ function splitSteps(text: string): Step[] {
 /** @returns the index of the line behind the texts that the step has in the lines after it */
 function skipHeredocs(step: string, lines: readonly string[], from: number): number {
   let index = from;
-  for (const [, dash = '', quoted = '', plain = ''] of step.matchAll(/<<(-?)(?:["'](\w+)["']|(\w+))/g)) {
-    const end = quoted || plain;
+  for (const word of splitWords(step)) {
+    const [, dash = '', name = ''] = /^\d*<<(-?)([^<]+)$/.exec(word) ?? [];
+    const end = name.replaceAll(/["']/g, '');
+    if (end === '') continue;
     const isEnd = (line: string): boolean => (dash === '' ? line : line.replace(/^\t+/, '')) === end;
     while (index < lines.length && !isEnd(lines[index] ?? '')) index += 1;
     index += 1;
