@@ -100,6 +100,27 @@ test('a server that does not read stops its client, and receives every byte late
   server.close();
 });
 
+test('a slow client that ended its request receives all of an answer that has ended', host, async () => {
+  const { server, port } = await serve(async (socket) => {
+    socket.end('x'.repeat(Number(await readAll(socket))));
+  });
+  const relayed = relayTo(port);
+  // Which of these is partly on its way and partly unread in the relay depends on the buffers of the kernel.
+  const sizes = Array.from({ length: 12 }, (_, index) => (index + 1) * 1024 * 1024);
+  const clients = await Promise.all(
+    sizes.map(async (size) => {
+      const client = (await dial(relayed.port)).pause();
+      client.end(`${size}`);
+      return client;
+    }),
+  );
+  await sleep(500); // the answers fill the buffers
+  const received = await Promise.all(clients.map(async (client) => (await readAll(client.resume())).length));
+  assert.deepEqual(received, sizes);
+  relayed.close();
+  server.close();
+});
+
 test('a connection that the server refuses or breaks is reset, not ended', host, async () => {
   const { server, port } = await serve((socket) => socket.resetAndDestroy());
   const relayed = relayTo(port);

@@ -23,6 +23,8 @@ export type Handler = (events: number) => void;
 export interface Registration {
   /** The events to wait for; an error is always reported. */
   setInterest(events: number): void;
+  /** Until the next interest, nothing is reported, not even an error. */
+  suspend(): void;
   remove(): void;
 }
 
@@ -35,13 +37,18 @@ export class Poller {
   add(fd: number, events: number, handler: Handler): Registration {
     this.#keys = (this.#keys + 1) % 0x7fffffff;
     const key = this.#keys;
-    let interest = events;
+    let interest: number | undefined = events;
     this.#handlers.set(key, handler);
     this.#control(EPOLL_CTL_ADD, fd, events, key);
     return {
       setInterest: (next) => {
-        if (next !== interest) this.#control(EPOLL_CTL_MOD, fd, next, key);
+        if (interest === undefined && next === 0) return;
+        if (next !== interest) this.#control(interest === undefined ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, fd, next, key);
         interest = next;
+      },
+      suspend: () => {
+        if (interest !== undefined) this.#call(EPOLL_CTL_DEL, fd, 0, key);
+        interest = undefined;
       },
       remove: () => {
         // Without a check: the main thread may have replaced the descriptor, which removes it from the set.

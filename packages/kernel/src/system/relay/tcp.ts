@@ -110,9 +110,9 @@ export class TcpConnection {
       return;
     }
     this.#updateInterest();
-    // Nothing is expected from a socket that is closed both ways while its data waits for the other end; epoll would
-    // report it again and again.
-    if ((events & EPOLLHUP) !== 0 && !canRead(own, other) && own.pending === undefined) own.registration.remove();
+    // While the data of a socket that is closed both ways waits for the other end, epoll would report it again and again.
+    // More of its data may be unread.
+    if ((events & EPOLLHUP) !== 0 && !canRead(own, other) && own.pending === undefined) own.registration.suspend();
   }
 
   #read(from: End, to: End): void {
