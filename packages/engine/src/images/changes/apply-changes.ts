@@ -49,14 +49,14 @@ const changes: Readonly<Record<string, Change>> = {
     const config = changed.hasCommand ? next.config : { ...next.config, command: [] };
     return { ...next, config, hasEntrypoint: true };
   },
-  ENV: text((config, rest) => ({ env: parsePairs(config, 'ENV', rest).reduce(withVariable, config.env) })),
+  ENV: text((config, rest) => ({ env: withVariables(config.env, parsePairs(config, 'ENV', rest)) })),
   EXPOSE: text((config, rest) => ({ exposed: uniquePorts([...config.exposed, ...parsePorts(config, rest)]) })),
   HEALTHCHECK: (changed, instruction) => ({
     ...changed,
     config: { ...changed.config, healthcheck: parseHealthcheck(instruction) },
   }),
   LABEL: text((config, rest) => ({
-    labels: { ...config.labels, ...Object.fromEntries(parsePairs(config, 'LABEL', rest)) },
+    labels: checkSize({ ...config.labels, ...Object.fromEntries(parsePairs(config, 'LABEL', rest)) }),
   })),
   ONBUILD: text((config, rest) => ({ onBuild: [...(config.onBuild ?? []), checkTrigger(rest)] })),
   STOPSIGNAL: single((_, word) => ({ stopSignal: checkSignal(word) })),
@@ -65,11 +65,20 @@ const changes: Readonly<Record<string, Change>> = {
   WORKDIR: single((config, word) => ({ workingDirectory: joinDirectory(config, word) })),
 };
 
+/** Each copies the configuration. Docker has no limit. */
+const mostInstructions = 500;
+/** Characters of the variables, or labels: repeating others, they could fill the memory. */
+const longestPairs = 4 * 1024 * 1024;
+const mostPorts = 3 * 65_535;
+
 /** Throws `invalid` for any other instruction, before any is applied. */
 export function applyChanges(config: ImageConfig, lines: readonly string[]): Changed {
   const unchanged: Changed = { config, hasCommand: false, hasEntrypoint: false };
   if (lines.length === 0) return unchanged;
   const instructions = parseInstructions(lines);
+  if (instructions.length > mostInstructions) {
+    throw new NetyardError('invalid', `more than ${mostInstructions} changes`);
+  }
   const unknown = instructions.find(({ name }) => changes[name] === undefined);
   if (unknown) throw new NetyardError('invalid', `${unknown.written} is not a valid change command`);
   return instructions.reduce((changed, instruction) => {
@@ -89,11 +98,24 @@ function parseCommand(config: ImageConfig, rest: string): string[] {
 function parsePairs(config: ImageConfig, instruction: string, rest: string): [string, string][] {
   const words = splitWords(rest);
   const raw = words[0]?.includes('=') ? words.map(splitPair) : [splitOldPair(instruction, rest)];
+  const variables = variablesOf(config.env);
+  let length = 0;
   return raw.map(([name, value]) => {
-    const expanded = expand(config, name);
-    if (expanded === '') throw new NetyardError('invalid', `${instruction} names can not be blank`);
-    return [expanded, expand(config, value)];
+    const pair: [string, string] = [expandWord(name, variables), expandWord(value, variables)];
+    if (pair[0] === '') throw new NetyardError('invalid', `${instruction} names can not be blank`);
+    length = checkLength(length + pair[0].length + pair[1].length);
+    return pair;
   });
+}
+
+function checkLength(length: number): number {
+  if (length <= longestPairs) return length;
+  throw new NetyardError('invalid', `variables or labels have more than ${longestPairs} characters`);
+}
+
+function checkSize<T extends Readonly<Record<string, string>> | readonly string[]>(texts: T): T {
+  checkLength(Object.values(texts).reduce((sum, value) => sum + value.length, 0));
+  return texts;
 }
 
 function splitPair(word: string): [string, string] {
@@ -108,10 +130,19 @@ function splitOldPair(instruction: string, rest: string): [string, string] {
   return [match[1], match[2] ?? ''];
 }
 
-function withVariable(env: readonly string[], [name, value]: [string, string]): string[] {
-  const entry = `${name}=${value}`;
-  const index = env.findIndex((each) => each.startsWith(`${name}=`));
-  return index < 0 ? [...env, entry] : env.with(index, entry);
+function withVariables(env: readonly string[], pairs: readonly [string, string][]): string[] {
+  const entries = [...env];
+  const places = new Map<string, number>();
+  for (const [index, entry] of env.entries()) {
+    const name = entry.split('=', 1)[0] ?? '';
+    if (!places.has(name)) places.set(name, index);
+  }
+  for (const [name, value] of pairs) {
+    const index = places.get(name) ?? entries.length;
+    places.set(name, index);
+    entries[index] = `${name}=${value}`;
+  }
+  return checkSize(entries);
 }
 
 type Ports = ImageConfig['exposed'];
@@ -119,7 +150,12 @@ type Ports = ImageConfig['exposed'];
 /** `80`, `80/udp`, `8000-8003/tcp`, several at once. */
 function parsePorts(config: ImageConfig, rest: string): Ports {
   const specs = splitWords(rest).flatMap((word) => expand(config, word).split(/\s+/));
-  return specs.filter((spec) => spec !== '').flatMap(parsePortRange);
+  const ports: Ports[number][] = [];
+  for (const spec of specs.filter((each) => each !== '')) {
+    for (const port of parsePortRange(spec)) ports.push(port);
+    if (ports.length > mostPorts) throw new NetyardError('invalid', 'EXPOSE lists more ports than there are');
+  }
+  return ports;
 }
 
 function parsePortRange(spec: string): Ports {

@@ -99,3 +99,20 @@ test('invalid instructions are rejected with the messages of Docker', () => {
   ];
   for (const [line, message] of cases) assert.throws(() => change(line), { code: 'invalid', message }, line);
 });
+
+test('changes that repeat variables, ports or themselves are limited', () => {
+  const doubled = Array.from({ length: 25 }, () => 'ENV A=$A$A');
+  const nested = `${'${B:-'.repeat(5000)}x${'}'.repeat(5000)}`;
+  const many = Array.from({ length: 400 }, (_, index) => `L${index}=$A`).join(' ');
+  const cases: [RegExp, ...string[]][] = [
+    [/more than 131072 characters/, ...doubled],
+    [/more than 131072 characters/, ...doubled.map((line) => line.replace('$A$A', '"$A$A"'))],
+    [/more than 4194304 characters/, ...doubled.slice(0, 16), `LABEL ${many}`],
+    [/more than 4194304 characters/, ...doubled.slice(0, 16), ...many.split(' ').map((pair) => `ENV ${pair}`)],
+    [/nested substitutions/, `ENV A=${nested}`],
+    [/more ports than there are/, `EXPOSE ${'1-65535 '.repeat(2000)}`],
+    [/more than 500 changes/, ...Array.from({ length: 501 }, () => 'USER x')],
+  ];
+  for (const [message, ...lines] of cases)
+    assert.throws(() => change(...lines), { code: 'invalid', message }, lines.at(-1)?.slice(0, 40));
+});

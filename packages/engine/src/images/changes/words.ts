@@ -9,13 +9,16 @@ export type Variables = (name: string) => string | undefined;
 
 /** The variables of an image's or container's environment. */
 export function variablesOf(env: readonly string[]): Variables {
-  const values = new Map(
-    env.map((entry) => {
-      const equals = entry.indexOf('=');
-      return equals < 0 ? [entry, ''] : [entry.slice(0, equals), entry.slice(equals + 1)];
-    }),
-  );
-  return (name) => values.get(name);
+  let values: Map<string, string> | undefined; // most texts have no variable
+  return (name) => {
+    values ??= new Map(env.map(splitEntry));
+    return values.get(name);
+  };
+}
+
+function splitEntry(entry: string): [string, string] {
+  const equals = entry.indexOf('=');
+  return equals < 0 ? [entry, ''] : [entry.slice(0, equals), entry.slice(equals + 1)];
 }
 
 /** Splits at spaces outside of quotes; quotes and backslashes stay. */
@@ -23,16 +26,20 @@ export function splitWords(text: string): string[] {
   return text.match(/(?:[^\s"'\\]|\\[\s\S]|"(?:[^"\\]|\\[\s\S])*"|'[^']*'|["'\\])+/g) ?? [];
 }
 
+/** No program can be given a longer one (Linux: MAX_ARG_STRLEN). Words that repeat variables could fill the memory. */
+const longestWord = 128 * 1024;
+/** Of `${A:-${B:-…}}`. */
+const deepestNesting = 100;
+
 /** One word without quotes, with variables replaced. Spaces are part of it. */
 export function expandWord(text: string, variables: Variables): string {
-  const reader = new Reader(text);
-  const word = expand(reader, variables, '');
-  return word;
+  return expand(new Reader(text), variables, '');
 }
 
 class Reader {
   readonly text: string;
   at = 0;
+  depth = 0;
 
   constructor(text: string) {
     this.text = text;
@@ -67,15 +74,20 @@ function expand(reader: Reader, variables: Variables, stop: string): string {
   let result = '';
   while (!reader.isAtEnd) {
     const character = reader.next();
-    if (character === stop) return result;
+    if (character === stop) return checkLength(result);
     if (character === "'") result += singleQuoted(reader);
     else if (character === '"') result += doubleQuoted(reader, variables);
-    else if (character === '$') result += substitute(reader, variables);
+    else if (character === '$') result = checkLength(result + substitute(reader, variables));
     else if (character === '\\') result += reader.isAtEnd ? '\\' : reader.next();
     else result += character;
   }
   if (stop !== '') throw syntaxError("syntax error: missing '}'");
-  return result;
+  return checkLength(result);
+}
+
+function checkLength(word: string): string {
+  if (word.length <= longestWord) return word;
+  throw syntaxError(`a word with its variables replaced has more than ${longestWord} characters`);
 }
 
 function singleQuoted(reader: Reader): string {
@@ -91,7 +103,7 @@ function doubleQuoted(reader: Reader, variables: Variables): string {
   while (!reader.isAtEnd) {
     const character = reader.next();
     if (character === '"') return result;
-    if (character === '$') result += substitute(reader, variables);
+    if (character === '$') result = checkLength(result + substitute(reader, variables));
     else if (character === '\\' && /["$\\]/.test(reader.peek())) result += reader.next();
     else result += character;
   }
@@ -120,7 +132,10 @@ function substitute(reader: Reader, variables: Variables): string {
   if (!/[-+?]/.test(modifier) || modifier === '') {
     throw syntaxError(`unsupported modifier (${countsEmpty ? ':' : ''}${modifier}) in substitution`);
   }
+  reader.depth += 1;
+  if (reader.depth > deepestNesting) throw syntaxError(`more than ${deepestNesting} nested substitutions`);
   const word = expand(reader, variables, '}');
+  reader.depth -= 1;
   const isSet = value !== undefined && !(countsEmpty && value === '');
   if (modifier === '+') return isSet ? word : '';
   if (isSet) return value ?? '';
