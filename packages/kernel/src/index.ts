@@ -31,6 +31,7 @@ export {
   type PinnedNetns,
 } from './system/netns.ts';
 export { spawnInPidNamespace } from './system/pidns.ts';
+export { readIfExists } from './system/read-if-exists.ts';
 export { removeTree } from './system/remove-tree.ts';
 export {
   type BoundSocket,

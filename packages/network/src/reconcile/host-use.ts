@@ -2,9 +2,8 @@
  * The addresses that this host uses outside of Netyard's networks. The dumps of routes and addresses are cached until the
  * kernel reports a change, since with a thousand networks they take longer than the creation of one.
  */
-import { readFileSync } from 'node:fs';
 import { setImmediate as yieldToEventLoop } from 'node:timers/promises';
-import type { Kernel } from '@netyard/kernel';
+import { type Kernel, readIfExists } from '@netyard/kernel';
 import type { NetworkSettings } from '../contract.ts';
 import { findOccupied, type HostUse, type Occupied } from '../ipam/occupied.ts';
 
@@ -51,15 +50,6 @@ export class HostUseCache {
 }
 
 function readHostResolvConf(path: string): string {
-  const text = readIfExists(path);
-  return /^\s*nameserver\s+127\.0\.0\.53\b/m.test(text) ? text + readIfExists(resolvedFile) : text;
-}
-
-function readIfExists(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return '';
-    throw error;
-  }
+  const text = readIfExists(path) ?? '';
+  return /^\s*nameserver\s+127\.0\.0\.53\b/m.test(text) ? text + (readIfExists(resolvedFile) ?? '') : text;
 }

@@ -21,7 +21,7 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { isFullId, type Logger, messageOf } from '@netyard/core';
-import { hasEnded, maxUnixPathLength, openFifo, openUnixListener, spawnDetached } from '@netyard/kernel';
+import { hasEnded, maxUnixPathLength, openFifo, openUnixListener, readIfExists, spawnDetached } from '@netyard/kernel';
 import { findShims } from '../containerd/process.ts';
 import { readOomScoreAdj } from './host-facts.ts';
 import { findExecutable, works } from './runtimes.ts';
@@ -201,13 +201,5 @@ function endNow(pid: number): void {
     process.kill(pid, 'SIGKILL');
   } catch {
     // it ended by itself
-  }
-}
-
-function readIfExists(path: string): string | undefined {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return undefined;
   }
 }

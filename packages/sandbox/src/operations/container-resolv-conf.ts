@@ -1,13 +1,12 @@
 /** The content of a container's resolv.conf, at its start and when it joins its first user-defined network. */
 import { createHash } from 'node:crypto';
-import type { FileObject } from '@netyard/kernel';
+import { type FileObject, readIfExists } from '@netyard/kernel';
 import type { NetworkSettings, SandboxConfig, SandboxState } from '../contract.ts';
 import { formatInternalResolvConf } from '../files/internal-resolv-conf.ts';
 import { formatResolvConf } from '../files/resolv-conf.ts';
 import { namedEndpoints } from '../names/asker.ts';
 import { asksOurServer, serverAddress } from '../names/resolvers.ts';
 import type { ContainerNames } from '../services.ts';
-import { readIfExists } from './read-if-exists.ts';
 
 /** Dependencies of the functions in this file. */
 export interface ResolvConfDependencies {

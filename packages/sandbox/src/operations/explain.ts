@@ -1,14 +1,13 @@
 /** `explain`: the plan of a container, a network or a peer. */
 
 import { isNetyardError, NetyardError } from '@netyard/core';
-import type { KernelObject, KernelPlan, NftRuleObject } from '@netyard/kernel';
+import { type KernelObject, type KernelPlan, type NftRuleObject, readIfExists } from '@netyard/kernel';
 import type { AttachedDependencies, HostFacts } from '@netyard/network';
 import { findAttached, planNetworks, planOf } from '@netyard/network';
 import type { Peers } from '@netyard/peers';
 import type { ContainerDirectory, EndpointRecord, NetworkRecord, NetworkSettings, NetworkStore } from '../contract.ts';
 import { networkOf, type Sandbox, sandboxOf } from '../lookup.ts';
 import { planSandbox } from '../plan/sandbox.ts';
-import { readIfExists } from './read-if-exists.ts';
 import { isNamespaceRepaired, type RepairSandboxDependencies } from './repair-sandbox.ts';
 import { planInput, type SandboxPlanDependencies } from './sandbox-plan.ts';
 

@@ -2,9 +2,10 @@
  * The host's resolv.conf as it is now. It is parsed again when the file changed or was replaced by another one, also
  * through a symbolic link, as systemd-resolved and DHCP clients do.
  */
+
 import { statSync } from 'node:fs';
+import { readIfExists } from '@netyard/kernel';
 import { parseResolvConf, type ResolvConf } from '../files/resolv-conf.ts';
-import { readIfExists } from './read-if-exists.ts';
 
 export class HostResolvConf {
   readonly #path: string;

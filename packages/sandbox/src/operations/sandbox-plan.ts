@@ -1,7 +1,7 @@
 /** Collects the input of the pure sandbox plans: planners, link allow rules, contents of files. */
 import { hostname } from 'node:os';
 import { shortId } from '@netyard/core';
-import type { NftElementObject } from '@netyard/kernel';
+import { type NftElementObject, readIfExists } from '@netyard/kernel';
 import type { HostFacts } from '@netyard/network';
 import { families, familyOfAddress, planLinkAllowRules, valuesOf } from '@netyard/network';
 import type {
@@ -20,7 +20,6 @@ import { bridgeOf, plannerOf, type Sandbox } from '../lookup.ts';
 import type { FileContents, SandboxPlanInput } from '../plan/sandbox.ts';
 import type { ContainerNames } from '../services.ts';
 import { resolvConfContent } from './container-resolv-conf.ts';
-import { readIfExists } from './read-if-exists.ts';
 
 /** Dependencies of the functions in this file. */
 export interface SandboxPlanDependencies {

@@ -1,6 +1,6 @@
-/** Reads a file of the host that may be missing. */
 import { readFileSync } from 'node:fs';
 
+/** The text of a file that may be missing. */
 export function readIfExists(path: string): string | undefined {
   try {
     return readFileSync(path, 'utf8');
