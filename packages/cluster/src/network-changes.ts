@@ -6,7 +6,7 @@ import type { EtcdSession } from './etcd/session.ts';
 import { hasValue, put, remove, removeAll, unchanged, unwrittenSince } from './etcd/txn.ts';
 import { encodeKey, isNetworkName, parseKey, prefixOf } from './keys.ts';
 import { checkNetworkSize, chooseNetworkSubnet, type TakenSubnet } from './networks.ts';
-import { encodeNetwork, type Pool, parseEndpoint, parseNetwork } from './values.ts';
+import { encodeNetwork, type NetworkValue, type Pool, parseEndpoint, parseNetwork } from './values.ts';
 
 /** Each attempt fails only when another host has changed the keys that were read. */
 const ATTEMPTS = 100;
@@ -33,6 +33,7 @@ export async function createNetwork(
     ...(requested === undefined ? {} : { subnet: requested }),
     ...(requestedSize === undefined ? {} : { partSize: requestedSize }),
   });
+  checkReadable({ ...rest, subnet: '10.0.0.0/8', ...size });
   const folder = `${prefixOf(cluster)}networks/`;
   const key = encodeKey(cluster, { kind: 'network', name });
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
@@ -48,6 +49,11 @@ export async function createNetwork(
     if (succeeded) return network;
   }
   throw conflicted(`network ${name} could not be created`);
+}
+
+/** What this host and the others would refuse to read is never written: no host could use or remove it. */
+function checkReadable(network: NetworkValue): void {
+  parseNetwork(encodeNetwork(network));
 }
 
 const conflicted = (what: string): NetyardError =>

@@ -3,7 +3,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isNetyardError } from '@netyard/core';
 import { Directory } from '../src/directory.ts';
+import type { EtcdSession } from '../src/etcd/session.ts';
 import { type ClusterKey, encodeKey, parseKey } from '../src/keys.ts';
+import { createNetwork } from '../src/network-changes.ts';
 import { checkNetworkSize, chooseNetworkSubnet } from '../src/networks.ts';
 import {
   encodeEndpoint,
@@ -127,4 +129,16 @@ test('a part of this host that is no part of the network is ignored, and counts 
   );
   directory.replace([back, ...bad.map(part), part('10.128.7.0/24')]);
   assert.equal(directory.networks()[0]?.part, '10.128.7.0/24');
+});
+
+test('a network that hosts would refuse to read is rejected before it is written', async () => {
+  const unused = {} as EtcdSession;
+  const request = {
+    ...{ id, name: 'back', created: 0n, internal: false, attachable: true, options: {}, isTaken: () => false },
+    labels: { note: 'x'.repeat(8193) },
+  };
+  await assert.rejects(
+    createNetwork(unused, 'c', request, () => assert.fail('not asked')),
+    isInvalid('invalid', /^labels\.note: /),
+  );
 });
