@@ -233,3 +233,14 @@ test('create and remove go to the cluster; without one they are rejected or loca
   assert.ok(!alone.networks.list().some(({ name }) => name === 'back'));
   await alone.close();
 });
+
+test('a network of the cluster has the default options of its driver', async () => {
+  await testbed.networks.close();
+  const defaults = { overlay: { 'netyard.subnet-size': '25', 'com.docker.network.driver.mtu': '1400' } };
+  await testbed.open({ defaultNetworkOptions: defaults }).start([]);
+  const options = { 'com.docker.network.driver.mtu': '1300' };
+  await testbed.networks.create({ name: 'back', driver: 'bridge', scope: 'cluster', options });
+  const [request] = requested;
+  assert.ok(typeof request === 'object');
+  assert.deepEqual([request.partSize, request.options], [25, { ...defaults.overlay, ...options }]);
+});

@@ -61,7 +61,7 @@ export async function checkClusterNetwork(
   context: ChangeNetworksDependencies,
   request: CreateNetworkRequest,
 ): Promise<NewClusterNetwork> {
-  const { draft } = checkCreate(request, context.networks);
+  const { draft } = checkCreate(request, context.networks, context.settings.defaultNetworkOptions);
   if (request.configFrom)
     throw new NetyardError(
       'not-implemented',
