@@ -34,6 +34,9 @@ test('the bridge driver rejects invalid options with the messages of Docker', ()
     ],
   );
   assert.deepEqual(problemsOf('bridge', spec({ [`${key}driver.mtu`]: '-1' })), ['invalid: invalid MTU number: -1']);
+  assert.deepEqual(problemsOf('bridge', spec({ [`${key}driver.mtu`]: '65536' })), [
+    'invalid: invalid MTU number: 65536',
+  ]);
   assert.deepEqual(problemsOf('bridge', spec({}, [...pools, ...pools])), [
     "forbidden: bridge driver doesn't support multiple subnets",
   ]);

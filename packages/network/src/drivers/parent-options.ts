@@ -3,6 +3,9 @@ import { NetyardError } from '@netyard/core';
 import { valuesOf } from '../family.ts';
 import type { NetworkSpec } from './driver.ts';
 
+/** Of Ethernet interfaces (linux/if_ether.h ETH_MAX_MTU). */
+export const largestMtu = 65_535;
+
 export const mtuOption = 'com.docker.network.driver.mtu';
 
 /** @param driver Docker's name */
@@ -12,6 +15,7 @@ export function validateParentOptions(driver: string, { ipam, options }: Network
   if (valuesOf(ipam).length === 0) errors.push(new NetyardError('invalid', 'IPv4 or IPv6 must be enabled'));
   if (parent === 'lo')
     errors.push(new NetyardError('failed', `loopback interface is not a valid ${driver} parent link`));
-  if (!/^\d+$/.test(mtu)) errors.push(new NetyardError('invalid', `invalid MTU number: ${mtu}`));
+  if (!/^\d+$/.test(mtu) || Number(mtu) > largestMtu)
+    errors.push(new NetyardError('invalid', `invalid MTU number: ${mtu}`));
   return errors;
 }

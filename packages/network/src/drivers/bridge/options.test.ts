@@ -25,3 +25,8 @@ test('boolean options are read as Go reads them', () => {
     assert.deepEqual([settings.icc, settings.v4?.masquerade], [expected, expected], text);
   }
 });
+
+test('an MTU of 0 is the default, as in Docker', () => {
+  const mtuOf = (mtu: string) => bridgeSettings(record({ 'com.docker.network.driver.mtu': mtu })).mtu;
+  assert.deepEqual(['0', '1400'].map(mtuOf), [1500, 1400]);
+});

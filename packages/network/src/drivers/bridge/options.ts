@@ -30,7 +30,7 @@ export function bridgeSettings(record: NetworkRecord, mtuLimit?: number): Bridge
     icc: isOn('bridge.enable_icc'),
     internal: record.internal,
     trustedInterfaces: (option('bridge.trusted_host_interfaces') ?? '').split(':').filter((name) => name !== ''),
-    mtu: Math.min(Number(option('driver.mtu') ?? 1500), mtuLimit ?? Number.POSITIVE_INFINITY),
+    mtu: Math.min(Number(option('driver.mtu') ?? 0) || 1500, mtuLimit ?? Number.POSITIVE_INFINITY),
     hostBinding: option('bridge.host_binding_ipv4') ?? '0.0.0.0',
     ...(record.options[ndpProxyOption] ? { ndpProxy: record.options[ndpProxyOption] } : {}),
     acceptsPeers: record.predefined || record.options[peersOption] === 'accept',

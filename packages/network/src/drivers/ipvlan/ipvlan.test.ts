@@ -24,6 +24,9 @@ test('invalid options are rejected with the messages of Docker', () => {
     "failed: requested ipvlan flag 'passthru' is not valid, 'bridge' is the ipvlan driver default",
   ]);
   assert.deepEqual(problemsOf({ parent: 'lo' }), ['failed: loopback interface is not a valid ipvlan parent link']);
+  assert.deepEqual(problemsOf({ parent: 'up0', 'com.docker.network.driver.mtu': '65536' }), [
+    'invalid: invalid MTU number: 65536',
+  ]);
   assert.deepEqual(problemsOf({ parent: 'up0', 'com.docker.network.driver.mtu': '9k' }), [
     'invalid: invalid MTU number: 9k',
   ]);

@@ -21,6 +21,9 @@ test('invalid options are rejected with the messages of Docker', () => {
     "failed: requested macvlan mode 'source' is not valid, 'bridge' mode is the macvlan driver default",
   ]);
   assert.deepEqual(problemsOf({ parent: 'lo' }), ['failed: loopback interface is not a valid macvlan parent link']);
+  assert.deepEqual(problemsOf({ parent: 'up0', 'com.docker.network.driver.mtu': '65536' }), [
+    'invalid: invalid MTU number: 65536',
+  ]);
   assert.deepEqual(problemsOf({ parent: 'up0', 'com.docker.network.driver.mtu': '9k' }), [
     'invalid: invalid MTU number: 9k',
   ]);
