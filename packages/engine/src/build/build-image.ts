@@ -23,7 +23,7 @@ import {
   stagesUntil,
   textUntil,
 } from './dockerfile.ts';
-import { BuildOutput } from './output.ts';
+import { BuildOutput, LastLines } from './output.ts';
 
 export interface BuildDependencies {
   readonly builder: ImageBuilder;
@@ -32,8 +32,6 @@ export interface BuildDependencies {
 }
 
 const longestDockerfile = 1024 * 1024;
-/** Of the output of a quiet build, which is shown if it fails. */
-const mostKeptLines = 20_000;
 const endpointPrefix = 'netyard-build-';
 
 /** Throws before the first line for an invalid request, Dockerfile or context. */
@@ -43,7 +41,8 @@ export async function* buildImage(
   options: BuildOptions,
   signal: AbortSignal,
 ): AsyncGenerator<Progress> {
-  const tags = options.tags.map((tag) => familiarString(withDefaultTag(parseReference(tag))));
+  const tags = [...new Set(options.tags.map(checkTag))];
+  checkNetworkMode(options.networkMode);
   const workspace = await context.builder.open();
   try {
     await workspace.unpack(archive);
@@ -56,6 +55,19 @@ export async function* buildImage(
   } finally {
     await workspace.close();
   }
+}
+
+function checkTag(tag: string): string {
+  const reference = parseReference(tag);
+  if (reference.digest !== undefined) throw new NetyardError('invalid', 'build tag cannot contain a digest');
+  return familiarString(withDefaultTag(reference));
+}
+
+function checkNetworkMode(mode: string): void {
+  if (!mode.startsWith('container:')) return;
+  throw new NetyardError('not-implemented', `Netyard's build does not support the network ${mode}`, {
+    hint: 'use the name of a network',
+  });
 }
 
 interface Job {
@@ -86,11 +98,11 @@ async function runBuild(job: Job, report: Report, signal: AbortSignal): Promise<
   const { workspace, options, dockerfile, stages } = job;
   for (const name of imagesOf(stages)) await provideImage(job, name, report, signal);
   const output = new BuildOutput(dockerfile, stages, Object.keys(options.labels).length > 0);
-  const lines: string[] = [];
+  const kept = new LastLines();
   const show = (text: string): Promise<void> | undefined => {
     if (text === '') return undefined;
     if (!options.quiet) return report({ stream: text });
-    if (lines.push(text) > mostKeptLines) lines.splice(0, mostKeptLines / 2);
+    kept.add(text);
     return undefined;
   };
   const text = textUntil(dockerfile.text, dockerfile, stages);
@@ -103,7 +115,7 @@ async function runBuild(job: Job, report: Report, signal: AbortSignal): Promise<
     ),
   );
   if (id === undefined) {
-    for (const line of lines) await report({ stream: line });
+    for (const line of kept.lines) await report({ stream: line });
     report({ error: output.error() });
     return;
   }
@@ -150,11 +162,6 @@ async function withNetwork<T>(
 ): Promise<T> {
   const mode = options.networkMode === '' || options.networkMode === 'default' ? 'bridge' : options.networkMode;
   if (mode === 'none' || mode === 'host') return await work({ kind: mode });
-  if (mode.startsWith('container:')) {
-    throw new NetyardError('not-implemented', `Netyard's build does not support the network ${mode}`, {
-      hint: 'use the name of a network',
-    });
-  }
   const name = `${endpointPrefix}${workspace.id}`;
   const path = netnsPath(name);
   createNetns(path);

@@ -1,8 +1,10 @@
 /** Dockerfiles as the daemon reads them, and buildah's output as Docker's; messages of dockerd 28.5.2. */
 import assert from 'node:assert/strict';
+import { Readable } from 'node:stream';
 import { test } from 'node:test';
+import { buildImage } from './build-image.ts';
 import { checkNetworks, commandOf, imagesOf, parseDockerfile, stagesUntil, textUntil } from './dockerfile.ts';
-import { BuildOutput } from './output.ts';
+import { BuildOutput, LastLines } from './output.ts';
 
 const none = new Map<string, string>();
 const parse = (text: string, buildArgs: ReadonlyMap<string, string> = none) =>
@@ -59,6 +61,7 @@ test('invalid Dockerfiles are rejected with the messages of Docker', () => {
     ['ARG A=1', 'No image was generated. Is your Dockerfile empty?'],
     ['FROM', 'dockerfile parse error on line 1: FROM requires either one or three arguments'],
     ['FROM a b', 'dockerfile parse error on line 1: FROM requires either one or three arguments'],
+    [`ARG B=${'x'.repeat(2000)}\nFROM $B`, 'dockerfile parse error on line 2: base name ($B) is too long'],
     ['ARG B\nFROM $B', 'dockerfile parse error on line 2: base name ($B) should not be blank'],
   ];
   for (const [source, message] of cases) assert.throws(() => parse(source), { code: 'invalid', message }, source);
@@ -166,4 +169,27 @@ test('RUN does not get the host’s network by itself', () => {
     message: 'dockerfile parse error on line 2: network.host is not allowed',
   });
   checkNetworks(parse('FROM a\nRUN --network=none x --network=host').stages);
+});
+
+test('the kept output of a quiet build is limited by its length', () => {
+  const kept = new LastLines(10);
+  for (const line of ['a', 'b', '123456789', 'c', 'd']) kept.add(line);
+  assert.deepEqual(kept.lines, ['c', 'd']);
+  kept.add('x'.repeat(20));
+  assert.deepEqual(kept.lines, ['x'.repeat(20)]);
+});
+
+test('a request that cannot succeed is rejected before anything is created', async () => {
+  const created = new Error('a workspace was opened');
+  const context = { builder: { open: () => Promise.reject(created) } } as unknown as Parameters<typeof buildImage>[0];
+  const start = async (given: { tags?: string[]; networkMode?: string }) => {
+    const options = { tags: [], networkMode: '', ...given } as unknown as Parameters<typeof buildImage>[2];
+    await buildImage(context, Readable.from([]), options, new AbortController().signal).next();
+  };
+  const digest = `sha256:${'0'.repeat(64)}`;
+  const message = 'build tag cannot contain a digest';
+  await assert.rejects(start({ tags: [`app@${digest}`] }), { code: 'invalid', message });
+  await assert.rejects(start({ tags: [`app:1@${digest}`] }), { code: 'invalid', message });
+  await assert.rejects(start({ networkMode: 'container:c' }), { code: 'not-implemented' });
+  await assert.rejects(start({ tags: ['app:1'] }), created);
 });

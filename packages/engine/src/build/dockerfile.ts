@@ -80,6 +80,9 @@ function distance(a: string, b: string): number {
   return row.at(-1) ?? 0;
 }
 
+/** More than any reference has; each stage's base is compared with the names of stages. */
+const longestBase = 1024;
+
 function openStage(step: Step, variables: ReadonlyMap<string, string>): Stage {
   const words = step.rest.split(/\s+/).filter((word) => !word.startsWith('--'));
   const [image = '', as = '', name = ''] = words;
@@ -88,6 +91,7 @@ function openStage(step: Step, variables: ReadonlyMap<string, string>): Stage {
   }
   const base = expandWord(image, (variable) => variables.get(variable));
   if (base === '') throw parseError(step, `base name (${image}) should not be blank`);
+  if (base.length > longestBase) throw parseError(step, `base name (${image}) is too long`);
   return { name: name.toLowerCase(), steps: [step], base };
 }
 

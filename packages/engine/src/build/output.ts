@@ -16,6 +16,8 @@ export class BuildOutput {
   readonly #steps: readonly Step[];
   readonly #total: number;
   #shown = 0;
+  /** Indices of the steps of each name, the last one first; those before `#next` are removed. */
+  readonly #places = new Map<string, number[]>();
   /** Index of the next step that buildah may announce. */
   #next = 0;
   #current: Step | undefined;
@@ -26,6 +28,11 @@ export class BuildOutput {
 
   constructor({ globals }: Dockerfile, stages: readonly Stage[], hasLabels: boolean) {
     this.#steps = [...globals, ...stages.flatMap(({ steps }) => steps)];
+    for (const [index, { name }] of [...this.#steps.entries()].reverse()) {
+      const places = this.#places.get(name);
+      if (places) places.push(index);
+      else this.#places.set(name, [index]);
+    }
     this.#total = this.#steps.length + (hasLabels ? 1 : 0);
   }
 
@@ -61,7 +68,7 @@ export class BuildOutput {
   #announce(text: string): string[] {
     const name = text.split(/\s/, 1)[0]?.toUpperCase();
     const lines: string[] = [];
-    const found = this.#steps.findIndex((step, index) => index >= this.#next && step.name === name);
+    const found = this.#find(name ?? '');
     if (found >= 0) {
       for (const skipped of this.#steps.slice(this.#next, found)) {
         if (this.#next === 0 && skipped.name === 'ARG') lines.push(this.#line(skipped.text));
@@ -72,6 +79,13 @@ export class BuildOutput {
     if (name === 'FROM') this.#shell = defaultShell;
     if (name === 'SHELL') this.#shell = parseList(this.#current?.rest ?? '') ?? this.#shell;
     return [...lines, this.#line(this.#current?.text ?? text)];
+  }
+
+  /** Steps of a build can print such lines, too, so that a search through all steps would be too slow. */
+  #find(name: string): number {
+    const places = this.#places.get(name) ?? [];
+    while ((places.at(-1) ?? this.#next) < this.#next) places.pop();
+    return places.at(-1) ?? -1;
   }
 
   #line(text: string): string {
@@ -96,6 +110,25 @@ export class BuildOutput {
     }
     const reason = message.replace(/^(?:error )?building at STEP ".*?": (?=\w)/s, '');
     return { message: reason === '' ? 'the build failed without a message' : reason };
+  }
+}
+
+/** The end of the output of a quiet build, which is shown if it fails. Lines have any length, so characters are limited. */
+export class LastLines {
+  readonly lines: string[] = [];
+  readonly #limit: number;
+  #length = 0;
+
+  constructor(limit = 1024 * 1024) {
+    this.#limit = limit;
+  }
+
+  add(line: string): void {
+    this.lines.push(line);
+    this.#length += line.length;
+    while (this.#length > this.#limit && this.lines.length > 1) {
+      for (const { length } of this.lines.splice(0, Math.floor(this.lines.length / 2))) this.#length -= length;
+    }
   }
 }
 
