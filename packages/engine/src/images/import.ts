@@ -8,6 +8,7 @@ import type { ContentCollector } from './content-collector.ts';
 import type { ImageNames } from './image-names.ts';
 import { layersOf, newImageRecord } from './image-record.ts';
 import { mediaTypes } from './manifest.ts';
+import { parsePlatform } from './platform.ts';
 import { familiarString, referenceOf } from './reference.ts';
 import { writeConfig } from './write-config.ts';
 
@@ -30,7 +31,7 @@ export interface ImportRequest {
   platform?: string;
 }
 
-/** Throws `invalid` before anything is read when the name or a change is invalid. */
+/** Throws `invalid` before anything is read when the name, the platform or a change is invalid. */
 export async function importArchive(
   parts: ImportParts,
   archive: AsyncIterable<Uint8Array>,
@@ -54,11 +55,8 @@ export async function importArchive(
 
 function emptyConfig({ clock, platform }: ImportParts, request: ImportRequest): ImageConfig {
   const created = formatTime(clock.now());
-  const [os = platform.os, architecture = platform.architecture, variant] = request.platform?.split('/') ?? [];
   return {
-    architecture,
-    os,
-    ...(variant === undefined ? {} : { variant }),
+    ...(request.platform === undefined ? platform : parsePlatform(request.platform, platform)),
     created,
     env: [],
     entrypoint: [],

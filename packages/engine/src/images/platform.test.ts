@@ -6,6 +6,7 @@ import type { ImageRecord } from '../model.ts';
 import type { Descriptor, ImageContent, ImageStore, Registry } from '../ports.ts';
 import { digestOf } from './digest.ts';
 import { createImageService } from './image-service.ts';
+import { importArchive } from './import.ts';
 import { mediaTypes } from './manifest.ts';
 import { formatPlatform, isPlatformOf, parsePlatform } from './platform.ts';
 
@@ -30,6 +31,16 @@ test('a platform is parsed as containerd does', () => {
   };
   for (const [text, message] of Object.entries(invalid))
     assert.throws(() => parsed(text), { code: 'invalid', message }, text);
+});
+
+test('an import for an invalid platform is rejected before its archive is read', async () => {
+  const ledger = { adding: () => Promise.reject(new Error('the archive is read')) };
+  const parts = { clock: systemClock, platform: host, ledger } as unknown as Parameters<typeof importArchive>[0];
+  const start = (platform: string) =>
+    importArchive(parts, (async function* () {})(), { repository: '', tag: '', message: '', changes: [], platform });
+  await assert.rejects(start('no such'), { code: 'invalid' });
+  await assert.rejects(start('linux/a/b/c'), { code: 'invalid' });
+  await assert.rejects(start('linux/arm64'), { message: 'the archive is read' });
 });
 
 /** The parts of a registry and of local stores that a pull of images without layers uses. */
