@@ -37,6 +37,8 @@ test('a server name is resolved, an address is passed on', () => {
     data: 'addr=10.0.0.1,nfsvers=4',
   });
   assert.equal(planVolumeMount({ ...nfs, o: 'addr=10.0.0.1,ro' }).data, 'addr=10.0.0.1');
+  const mountd = { ...nfs, o: 'mountaddr=server,addr=server' };
+  assert.equal(planVolumeMount(mountd, '10.0.0.1').data, 'mountaddr=server,addr=10.0.0.1');
   const cifs = { type: 'cifs', device: '//files.example/share', o: 'username=u' };
   assert.equal(addressToResolve(cifs), 'files.example');
   assert.equal(addressToResolve({ ...cifs, device: '//10.0.0.2/share' }), undefined);

@@ -58,7 +58,7 @@ export function planVolumeMount(options: Options, address?: string): MountCall {
   const named = addressToResolve(options);
   if (named === undefined || address === undefined) return { source: device, type, ...parseMountOptions(o) };
   if (addressIn(o)) {
-    return { source: device, type, ...parseMountOptions(o.replace(`addr=${named}`, `addr=${address}`)) };
+    return { source: device, type, ...parseMountOptions(o.replace(/(^|,)addr=[^,]*/, `$1addr=${address}`)) };
   }
   return { source: device.replace(`//${named}`, `//${address}`), type, ...parseMountOptions(o) };
 }
