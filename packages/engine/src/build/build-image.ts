@@ -142,7 +142,7 @@ async function provideImage(
   }
   const short = `localhost/${familiarString(reference)}`;
   const names = [canonicalString(reference), ...(reference.domain === 'docker.io' ? [short] : [])];
-  await workspace.addImage(await images.save([name]), names);
+  await workspace.addImage(await images.save([name]), names, signal);
 }
 
 async function isMissing(images: Pick<ImageService, 'get'>, name: string): Promise<boolean> {
@@ -201,7 +201,7 @@ async function loadResult(
   signal: AbortSignal,
 ): Promise<void> {
   signal.throwIfAborted();
-  const loaded = context.images.load(await workspace.archive(id), { quiet: true });
+  const loaded = context.images.load(await workspace.archive(id, signal), { quiet: true });
   for await (const _line of loaded) signal.throwIfAborted();
   for (const tag of tags) {
     const { tag: suffix = 'latest' } = parseReference(tag);

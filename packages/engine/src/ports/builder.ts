@@ -43,7 +43,7 @@ export interface BuildWorkspace {
   /** A file of the context, links resolved inside of it; undefined if there is none. Throws `invalid` above the limit. */
   readFile(path: string, limit: number): Promise<string | undefined>;
   /** Adds an image that Dockerfiles can refer to by these names. @param archive as of `docker save` */
-  addImage(archive: NodeJS.ReadableStream, names: readonly string[]): Promise<void>;
+  addImage(archive: NodeJS.ReadableStream, names: readonly string[], signal: AbortSignal): Promise<void>;
   /**
    * Builds; `onLine` gets what the program and its steps print, line by line, in order, and is waited for. Resolves with the image's id, or
    * with undefined when the build failed: the last lines say why. On abort its processes have ended when it rejects.
@@ -54,7 +54,7 @@ export interface BuildWorkspace {
     signal: AbortSignal,
   ): Promise<string | undefined>;
   /** The image as an archive for `docker load`. */
-  archive(imageId: string): Promise<Readable>;
+  archive(imageId: string, signal: AbortSignal): Promise<Readable>;
   /** Removes everything of the build, after its processes have ended. */
   close(): Promise<void>;
 }

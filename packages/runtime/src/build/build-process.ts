@@ -11,7 +11,7 @@ export interface ProcessOptions {
   folder: string;
   /** Standard output and standard error, as they come; the last line may lack its end. */
   onLine: (line: string) => Promise<void> | undefined;
-  signal?: AbortSignal;
+  signal: AbortSignal;
 }
 
 /** Lines beyond this are passed on in parts. */
@@ -22,7 +22,7 @@ const script = 'exec setpriv --pdeathsig KILL unshare --mount --pid --fork --kil
 
 /** @returns the exit code, 137 for a killed process. Rejects on abort, when all processes have ended. */
 export async function runProcess({ command, environment, folder, onLine, signal }: ProcessOptions): Promise<number> {
-  signal?.throwIfAborted();
+  signal.throwIfAborted();
   const child = spawn('sh', ['-c', script, 'sh', ...command], {
     cwd: folder,
     env: { ...environment },
@@ -34,7 +34,7 @@ export async function runProcess({ command, environment, folder, onLine, signal 
   status.catch(() => undefined); // awaited below
   // SIGTERM would be passed to none of them; the kernel kills the others with the first process of their namespace.
   const kill = (): void => void child.kill('SIGKILL');
-  signal?.addEventListener('abort', kill, { once: true });
+  signal.addEventListener('abort', kill, { once: true });
   try {
     for await (const line of linesOf(child.stdout)) await onLine(line);
   } catch (error) {
@@ -42,10 +42,10 @@ export async function runProcess({ command, environment, folder, onLine, signal 
     await status;
     throw error;
   } finally {
-    signal?.removeEventListener('abort', kill);
+    signal.removeEventListener('abort', kill);
   }
   const code = await status;
-  signal?.throwIfAborted();
+  signal.throwIfAborted();
   return code;
 }
 

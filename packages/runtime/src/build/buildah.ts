@@ -140,10 +140,11 @@ class BuildahWorkspace implements BuildWorkspace {
     }
   }
 
-  async addImage(archive: NodeJS.ReadableStream, names: readonly string[]): Promise<void> {
+  async addImage(archive: NodeJS.ReadableStream, names: readonly string[], signal: AbortSignal): Promise<void> {
     const file = this.#path(`image-${randomBytes(4).toString('hex')}.tar`);
-    await pipeline(archive, createWriteStream(file, { mode: 0o600 }));
+    await pipeline(archive, createWriteStream(file, { mode: 0o600 }), { signal });
     const output = await this.#succeed(
+      signal,
       'pull',
       '--signature-policy',
       this.#path('policy.json'),
@@ -152,7 +153,7 @@ class BuildahWorkspace implements BuildWorkspace {
     unlinkSync(file);
     const id = output.findLast((line) => /^[0-9a-f]{64}$/.test(line));
     if (id === undefined) throw new NetyardError('internal', `buildah pull printed no id: ${output.join('\n')}`);
-    await this.#succeed('tag', id, ...names);
+    await this.#succeed(signal, 'tag', id, ...names);
   }
 
   async build(
@@ -170,10 +171,10 @@ class BuildahWorkspace implements BuildWorkspace {
     return status === 0 ? readFileSync(idFile, 'utf8').trim() : undefined;
   }
 
-  async archive(imageId: string): Promise<Readable> {
+  async archive(imageId: string, signal: AbortSignal): Promise<Readable> {
     const file = this.#path('result.tar');
     const policy = ['--signature-policy', this.#path('policy.json')];
-    await this.#succeed('push', ...policy, imageId.replace('sha256:', ''), `docker-archive:${file}`);
+    await this.#succeed(signal, 'push', ...policy, imageId.replace('sha256:', ''), `docker-archive:${file}`);
     return createReadStream(file);
   }
 
@@ -184,7 +185,7 @@ class BuildahWorkspace implements BuildWorkspace {
   #run(
     args: readonly string[],
     onLine: (line: string) => Promise<void> | undefined,
-    signal?: AbortSignal,
+    signal: AbortSignal,
   ): Promise<number> {
     const storage = ['--root', this.#path('root'), '--runroot', this.#path('run'), '--storage-driver', 'overlay'];
     return runProcess({
@@ -200,17 +201,15 @@ class BuildahWorkspace implements BuildWorkspace {
       },
       folder: this.#folder,
       onLine,
-      ...(signal ? { signal } : {}),
+      signal,
     });
   }
 
   /** Throws with what it printed last. */
-  async #succeed(...args: string[]): Promise<string[]> {
+  async #succeed(signal: AbortSignal, ...args: string[]): Promise<string[]> {
     const lines: string[] = [];
-    const status = await this.#run(args, (line) => {
-      lines.push(line);
-      return undefined;
-    });
+    const keep = (line: string): undefined => void lines.push(line);
+    const status = await this.#run(args, keep, signal);
     if (status === 0) return lines;
     throw new NetyardError('failed', `buildah ${args[0]}: ${lines.at(-1) ?? `exit status ${status}`}`);
   }
