@@ -43,6 +43,13 @@ test('stages, steps and images are read', () => {
   assert.deepEqual(imagesOf(parse(text, new Map([['BASE', 'other']])).stages).slice(0, 1), ['other:1']);
 });
 
+test('ARG before FROM declares several variables, with those before in them', () => {
+  const base = (args: string, given?: ReadonlyMap<string, string>) =>
+    parse(`${args}\nFROM $IMAGE:$TAG`, given).stages[0]?.base;
+  assert.equal(base('ARG IMAGE=app V=2\nARG TAG="$V.1" OTHER'), 'app:2.1');
+  assert.equal(base('ARG IMAGE=app TAG', new Map([['TAG', '3']])), 'app:3');
+});
+
 test('a target is a name or a number, and ends the text', () => {
   const dockerfile = parse(text);
   const until = (target: string) => textUntil(text, dockerfile, stagesUntil(dockerfile, target));

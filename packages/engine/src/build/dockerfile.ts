@@ -97,15 +97,12 @@ function openStage(step: Step, variables: ReadonlyMap<string, string>): Stage {
 
 function globalArguments(globals: readonly Step[], buildArgs: ReadonlyMap<string, string>): Map<string, string> {
   const values = new Map<string, string>();
-  for (const { rest } of globals) {
-    const [name = '', ...value] = rest.split('=');
+  const replaced = (word: string): string => expandWord(word, (variable) => values.get(variable));
+  for (const word of globals.flatMap(({ rest }) => splitWords(rest))) {
+    const [name = '', ...value] = word.split('=');
     const given = buildArgs.get(name);
     if (given !== undefined) values.set(name, given);
-    else if (rest.includes('='))
-      values.set(
-        name,
-        expandWord(value.join('='), (variable) => values.get(variable)),
-      );
+    else if (word.includes('=')) values.set(name, replaced(value.join('=')));
   }
   return values;
 }
