@@ -224,3 +224,22 @@ test('datagrams are answered from the address that they were sent to, and client
   for (const socket of [...clients, server]) socket.close();
   relayed.close();
 });
+
+test('senders with ever new addresses at one port end no session of another port', host, async () => {
+  execFileSync('ip', ['-6', 'route', 'add', 'local', 'fd00:6::/64', 'dev', 'lo']);
+  const server = createSocket('udp4').bind(0, '127.0.0.1');
+  await once(server, 'listening');
+  const [quiet, flooded] = [0, 0].map(() => kernel.reservePort('udp', '::', 0));
+  assert.ok(quiet && flooded);
+  for (const port of [quiet, flooded]) port.relay({ address: '127.0.0.1', port: server.address().port });
+  const client = createSocket('udp6');
+  const from = async (address: string, port: number): Promise<number> => {
+    client.send('x', port, address);
+    const [, sender] = (await once(server, 'message')) as [Buffer, RemoteInfo];
+    return sender.port;
+  };
+  const before = await from(one, quiet.port);
+  for (let index = 1; index < 2100; index += 1) await from(`fd00:6::${index.toString(16)}`, flooded.port);
+  assert.equal(await from(one, quiet.port), before);
+  for (const opened of [client, server, quiet, flooded]) opened.close();
+});

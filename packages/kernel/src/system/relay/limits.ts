@@ -9,19 +9,17 @@ export const sessionIdleMs = 90_000;
 
 export interface RelayLimits {
   connections: number;
-  /** So that the clients of one port leave connections for others. */
+  /** So that the clients of one port leave connections and sessions for others. */
   connectionsPerPort: number;
   sessions: number;
+  sessionsPerPort: number;
 }
 
 /** Up to a quarter of the descriptors: a connection has two, a session one. Pure. */
 export function limitsFor(maxOpenFiles: number): RelayLimits {
   const connections = Math.min(2048, Math.floor(maxOpenFiles / 12));
-  return {
-    connections,
-    connectionsPerPort: Math.max(1, Math.floor((connections * 3) / 4)),
-    sessions: Math.min(2048, Math.floor(maxOpenFiles / 12)),
-  };
+  const perPort = Math.max(1, Math.floor((connections * 3) / 4));
+  return { connections, connectionsPerPort: perPort, sessions: connections, sessionsPerPort: perPort };
 }
 
 /** The soft limit of this process. */

@@ -7,9 +7,9 @@ import { limitsFor } from './limits.ts';
 
 test('connections and sessions use at most a quarter of the open files each, and one port not all of them', () => {
   for (const files of [1024, 4096, 1_048_576, Number.POSITIVE_INFINITY]) {
-    const { connections, connectionsPerPort, sessions } = limitsFor(files);
+    const { connections, connectionsPerPort, sessions, sessionsPerPort } = limitsFor(files);
     assert.ok(2 * connections + sessions <= files / 4 + 1, `${files}`);
-    assert.ok(connections <= 2048 && connectionsPerPort < connections);
+    assert.ok(connections <= 2048 && connectionsPerPort < connections && sessionsPerPort < sessions);
   }
 });
 

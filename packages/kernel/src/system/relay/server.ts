@@ -35,7 +35,7 @@ export class RelayServer {
   constructor(poller: Poller, limits: RelayLimits) {
     this.#poller = poller;
     this.#limits = limits;
-    this.#udp = new UdpSessions(poller, new DatagramBuffer(), limits.sessions);
+    this.#udp = new UdpSessions(poller, new DatagramBuffer(), limits);
   }
 
   open(command: Open): void {

@@ -6,7 +6,7 @@ import { libc } from '../ffi/libc.ts';
 import { encodeSocketAddress } from '../sockets.ts';
 import type { ClientFilter } from './client-filter.ts';
 import { type DatagramBuffer, type Flow, flowKey } from './datagram.ts';
-import { sessionIdleMs } from './limits.ts';
+import { type RelayLimits, sessionIdleMs } from './limits.ts';
 import { EPOLLIN, type Poller, type Registration } from './poller.ts';
 
 const AF_INET = 2;
@@ -37,14 +37,16 @@ interface Session {
 export class UdpSessions {
   readonly #poller: Poller;
   readonly #buffer: DatagramBuffer;
-  readonly #limit: number;
+  readonly #limits: RelayLimits;
   /** By port and flow; the one that was used last is the last. */
   readonly #sessions = new Map<string, Session>();
+  /** The number of sessions by the port's id. */
+  readonly #counts = new Map<number, number>();
 
-  constructor(poller: Poller, buffer: DatagramBuffer, limit: number) {
+  constructor(poller: Poller, buffer: DatagramBuffer, limits: RelayLimits) {
     this.#poller = poller;
     this.#buffer = buffer;
-    this.#limit = limit;
+    this.#limits = limits;
   }
 
   get count(): number {
@@ -84,15 +86,29 @@ export class UdpSessions {
   }
 
   #open(key: string, port: UdpPort, flow: Flow): Session | undefined {
-    const [oldest] = this.#sessions;
-    if (oldest && this.#sessions.size >= this.#limit) this.#end(...oldest);
+    this.#makeRoom(port);
     const fd = connectTo(port.target);
     if (fd < 0) return undefined;
     const session: Session = {
       ...{ port, flow, fd, usedAt: 0 },
       registration: this.#poller.add(fd, EPOLLIN, () => this.#answer(key, session)),
     };
+    this.#count(port, 1);
     return session;
+  }
+
+  /** A port at its limit loses a session of its own: senders with ever new addresses must not end those of other ports. */
+  #makeRoom({ id }: UdpPort): void {
+    const isPortFull = (this.#counts.get(id) ?? 0) >= this.#limits.sessionsPerPort;
+    if (!isPortFull && this.#sessions.size < this.#limits.sessions) return;
+    const oldest = this.#sessions.entries().find(([, { port }]) => !isPortFull || port.id === id);
+    if (oldest) this.#end(...oldest);
+  }
+
+  #count({ id }: UdpPort, change: number): void {
+    const count = (this.#counts.get(id) ?? 0) + change;
+    if (count > 0) this.#counts.set(id, count);
+    else this.#counts.delete(id);
   }
 
   #touch(key: string, session: Session, now: number): void {
@@ -116,8 +132,9 @@ export class UdpSessions {
     }
   }
 
-  #end(key: string, { fd, registration }: Session): void {
+  #end(key: string, { port, fd, registration }: Session): void {
     this.#sessions.delete(key);
+    this.#count(port, -1);
     registration.remove();
     closeFile(fd);
   }
