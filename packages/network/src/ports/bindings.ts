@@ -53,24 +53,46 @@ export function groupBindings(
   ways: PerFamily<PublishWay>,
   hasIpv6: boolean,
 ): BindingGroup[] {
-  const groups = new Map<string, Binding[][]>();
+  const groups = new Map<string, SimilarGroups>();
   for (const request of requests) {
     const bindings = families.flatMap((family) => bindingOf(request, family, ways[family], hasIpv6) ?? []);
     if (bindings.length === 0) continue;
     const key = `${request.containerPort}/${request.protocol} ${request.hostPort ?? 0} ${request.hostPortEnd ?? 0}`;
-    const similar = groups.get(key) ?? [];
+    const similar = groups.get(key) ?? new SimilarGroups();
     groups.set(key, similar);
-    const fitting = similar.find((group) => bindings.every((one) => group.every((other) => !overlaps(one, other))));
-    if (fitting) fitting.push(...bindings);
-    else similar.push(bindings);
+    similar.add(bindings);
   }
-  return [...groups.values()].flat();
+  return [...groups.values()].flatMap((similar) => similar.all);
 }
 
-function overlaps(one: Binding, other: Binding): boolean {
-  const family = familyOfAddress(one.hostAddress);
-  if (family !== familyOfAddress(other.hostAddress)) return false;
-  return one.hostAddress === other.hostAddress || [one, other].some((each) => each.hostAddress === anyAddress[family]);
+/** Groups of one port. A client may send any number of requests: those with equal addresses continue where the last one fitted. */
+class SimilarGroups {
+  readonly all: Binding[][] = [];
+  /** What each group has: its addresses, and their families. */
+  readonly #taken: Set<string>[] = [];
+  /** By the addresses of a request; groups before it only get fuller. */
+  readonly #next = new Map<string, number>();
+
+  /** Adds them to the first group in which none of them overlaps with another. */
+  add(bindings: readonly Binding[]): void {
+    const addresses = bindings.map(({ hostAddress }) => hostAddress);
+    const id = addresses.join();
+    let index = this.#next.get(id) ?? 0;
+    while (addresses.some((address) => this.#overlaps(index, address))) index += 1;
+    this.#next.set(id, index);
+    const [group, taken] = [this.all[index] ?? [], this.#taken[index] ?? new Set<string>()];
+    this.all[index] = group;
+    this.#taken[index] = taken;
+    group.push(...bindings);
+    for (const address of addresses) taken.add(address).add(familyOfAddress(address));
+  }
+
+  #overlaps(index: number, address: string): boolean {
+    const taken = this.#taken[index];
+    const family = familyOfAddress(address);
+    const any = anyAddress[family];
+    return taken !== undefined && (taken.has(address) || taken.has(any) || (address === any && taken.has(family)));
+  }
 }
 
 function bindingOf(

@@ -5,7 +5,7 @@ import { errnoOf, kernelError } from '@netyard/kernel';
 import { FakeKernel } from '@netyard/testkit';
 import type { PortRequest, PublishedPort } from '../contract.ts';
 import type { BridgeSettings } from '../model.ts';
-import { anyAddress, type Binding, groupBindings, publishWays } from './bindings.ts';
+import { anyAddress, type Binding, groupBindings, type PublishWay, publishWays } from './bindings.ts';
 import { allocationOrder, checkPortRequest, parsePortRange, resolvePortRequests } from './choose.ts';
 import { PortTable } from './table.ts';
 
@@ -197,6 +197,18 @@ test('requests that differ in their addresses only get one port', () => {
       ['0.0.0.0 0 nat', ':: 0 relay'],
     ],
   );
+});
+
+test('each request joins the first group that it fits; a client may send many', () => {
+  const way: PublishWay = { kind: 'nat', defaultHostAddress: '0.0.0.0' };
+  const at = (hostAddress: string): PortRequest => ({ containerPort: 80, protocol: 'tcp', hostAddress });
+  const requests = ['127.0.0.1', '0.0.0.0', '127.0.0.1', '::1', '::', '127.0.0.2', '0.0.0.0', '127.0.0.2'].map(at);
+  assert.deepEqual(
+    groupBindings(requests, { v4: way, v6: way }, true).map((group) => group.map(({ hostAddress }) => hostAddress)),
+    [['127.0.0.1', '::1', '127.0.0.2'], ['0.0.0.0', '::'], ['127.0.0.1', '127.0.0.2'], ['0.0.0.0']],
+  );
+  const many = Array.from({ length: 30_000 }, () => at('0.0.0.0'));
+  assert.equal(groupBindings(many, { v4: way }, false).length, many.length);
 });
 
 test('a port is chosen that is free at all addresses of a group; none is held after a failure', () => {
