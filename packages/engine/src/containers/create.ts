@@ -9,7 +9,8 @@ import type { ContainerService } from '../contract.ts';
 import { publishContainer } from '../events/container-events.ts';
 import type { EventLog } from '../events/event-log.ts';
 import type { Images } from '../images/image-service.ts';
-import { isForPlatform } from '../images/manifest.ts';
+import { platformOf } from '../images/manifest.ts';
+import { isPlatformOf, parsePlatform, platformMismatch } from '../images/platform.ts';
 import { checkLogOptions } from '../logs/log-options.ts';
 import type { ContainerConfig, ContainerRecord, ImageRecord, ResolvedMount } from '../model.ts';
 import { containerDirectory } from '../paths.ts';
@@ -89,15 +90,11 @@ async function createFrom(
   });
 }
 
-/** Throws `not-found`, on which clients pull the image for the requested platform. */
+/** Throws `invalid`, or `not-found`, on which clients pull the image for the requested platform. */
 function checkPlatform({ config, platform }: Request, image: ImageRecord): void {
-  if (platform === undefined || isForPlatform(image.config, platform)) return;
-  const { os, architecture, variant } = image.config;
-  const actual = [os, architecture, ...(variant ? [variant] : [])].join('/');
-  throw new NetyardError(
-    'not-found',
-    `image with reference ${config.image} was found but its platform (${actual}) does not match the specified platform (${platform})`,
-  );
+  if (platform === undefined) return;
+  const asked = parsePlatform(platform, platformOf(process.arch));
+  if (!isPlatformOf(image, asked)) throw platformMismatch(config.image, image, asked);
 }
 
 /** Passing a container's name where an image is expected is a common mistake: the hint names the likely intent. */

@@ -98,15 +98,6 @@ export function platformOf(architecture: string): Platform {
   return { os: 'linux', architecture: names[architecture] ?? architecture };
 }
 
-/** Whether an image is for `linux/arm64/v8`, `linux` or `arm64`, the forms of `--platform`. */
-export function isForPlatform({ os, architecture, variant }: Platform, requested: string): boolean {
-  const names: Record<string, string> = { x86_64: 'amd64', 'x86-64': 'amd64', i386: '386', aarch64: 'arm64' };
-  const [first = '', second, third] = requested.toLowerCase().split('/');
-  if (second === undefined) return first === os || (names[first] ?? first) === architecture;
-  const fits = first === os && (names[second] ?? second) === architecture;
-  return fits && (third === undefined || variant === undefined || third === variant);
-}
-
 const ociTypes: Readonly<Record<string, string>> = {
   [mediaTypes.dockerLayer]: mediaTypes.ociLayer,
   [mediaTypes.dockerLayerGzip]: mediaTypes.ociLayerGzip,
