@@ -43,7 +43,8 @@ test('the bridge driver rejects invalid options with the messages of Docker', ()
   assert.deepEqual(problemsOf('bridge', { ...spec({}), ipam: { driver: 'default' } }), [
     'invalid: IPv4 or IPv6 must be enabled',
   ]);
-  assert.deepEqual(problemsOf('bridge', spec({ [`${key}bridge.name`]: 'br0', 'com.example.color': 'red' })), []);
+  const unknown = { 'com.example.color': 'red', constructor: 'x', hasOwnProperty: 'y' };
+  assert.deepEqual(problemsOf('bridge', spec({ [`${key}bridge.name`]: 'br0', ...unknown })), []);
 });
 
 test('the bridge driver rejects options that have no effect yet, and modes that need an internal network', () => {

@@ -83,7 +83,7 @@ const checks: Readonly<Record<string, Check>> = {
 
 export function validateBridge({ ipam, internal, options }: NetworkSpec): NetyardError[] {
   const errors = Object.entries(options).flatMap(([key, value]) => {
-    const reason = checks[key]?.(value);
+    const reason = Object.hasOwn(checks, key) ? checks[key]?.(value) : undefined; // `toString` is an unknown option
     return reason === undefined
       ? rejectUnsupported(key, value)
       : [new NetyardError('invalid', `failed to parse ${key} value: ${value} (${reason})`)];
@@ -150,6 +150,6 @@ const unsupported: Readonly<Record<string, (value: string) => boolean>> = {
 };
 
 const rejectUnsupported = (key: string, value: string): NetyardError[] =>
-  unsupported[key]?.(value)
+  Object.hasOwn(unsupported, key) && unsupported[key]?.(value)
     ? [new NetyardError('not-implemented', `option ${key} with value ${value} is not implemented yet`)]
     : [];
