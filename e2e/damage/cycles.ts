@@ -177,7 +177,7 @@ async function check(
       '[ "$(cat $D/overlay/containers/$(docker inspect -f {{.Id}} web)/upper/precious)" = precious ]',
     ],
     ['exec in web', '[ "$(docker exec web cat /precious)" = precious ]'],
-    ['web’s port', '[ "$(docker port web 80)" = 0.0.0.0:8801 ]'],
+    ['web’s port', '[ "$(docker port web 80 | head -n 1)" = 0.0.0.0:8801 ]'],
     ['web’s restart policy', '[ "$(docker inspect -f {{.HostConfig.RestartPolicy.Name}} web)" = always ]'],
     ['web’s log', 'docker logs --tail 1 web | grep -q line'],
     ['the volume', '[ "$(docker volume inspect -f {{.Labels.a}} precious)" = b ]'],
