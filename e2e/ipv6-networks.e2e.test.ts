@@ -7,7 +7,7 @@ import { testSameOutput } from './support/same-output.ts';
 
 const inspect =
   `docker inspect -f '{{range $name, $net := .NetworkSettings.Networks}}{{$name}} {{json $net.IPAMConfig}} ` +
-  `{{$net.IPv6Gateway}} {{$net.GlobalIPv6Address}} {{$net.GlobalIPv6PrefixLen}} {{$net.MacAddress}} {{end}}'`;
+  `{{$net.IPv6Gateway}} {{$net.GlobalIPv6Address}} {{$net.GlobalIPv6PrefixLen}} {{end}}'`;
 const names = (from: string, name: string): string =>
   `docker exec ${from} getent ahostsv6 ${name} | awk '{ print $1 }' | sort -u`;
 const reverse = (from: string, address: string): string =>
