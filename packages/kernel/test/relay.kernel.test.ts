@@ -3,9 +3,11 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { createSocket, type RemoteInfo } from 'node:dgram';
 import { once } from 'node:events';
+import { closeSync, openSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { silentLogger } from '@netyard/core';
 import { hasErrno, openKernel, type PortReservation } from '@netyard/kernel';
 import { inFreshHost } from '@netyard/testkit';
 
@@ -242,4 +244,85 @@ test('senders with ever new addresses at one port end no session of another port
   for (let index = 1; index < 2100; index += 1) await from(`fd00:6::${index.toString(16)}`, flooded.port);
   assert.equal(await from(one, quiet.port), before);
   for (const opened of [client, server, quiet, flooded]) opened.close();
+});
+
+/** Leaves no descriptor to this process until `free` is called. */
+function takeDescriptors(): { take: () => void; free: () => void } {
+  const limit = (value: string): Buffer => execFileSync('prlimit', ['--pid', `${process.pid}`, `--nofile=${value}:`]);
+  const taken: number[] = [];
+  const take = (): void => {
+    try {
+      for (;;) taken.push(openSync('/dev/null', 'r'));
+    } catch (error) {
+      assert.ok(hasErrno(error, 'EMFILE'));
+    }
+  };
+  const before = execFileSync('prlimit', ['--pid', `${process.pid}`, '--nofile', '--noheadings', '-o', 'SOFT']);
+  limit('300');
+  take();
+  const free = (): void => {
+    for (const fd of taken) closeSync(fd);
+    limit(before.toString().trim());
+  };
+  return { take, free };
+}
+
+test('a port is released where no descriptor is left', host, async () => {
+  const own = openKernel();
+  const reserved = relayTo(1, own.reservePort('tcp', '::', 0));
+  const { free } = takeDescriptors();
+  try {
+    reserved.close();
+  } finally {
+    free();
+  }
+  own.reservePort('tcp', '::', reserved.port).close();
+  own.close();
+});
+
+/** The epoll set that has a socket, by the port of the socket. */
+function findEpoll(port: number): number {
+  const hex = port.toString(16).toUpperCase().padStart(4, '0');
+  const line = readFileSync('/proc/net/tcp6', 'utf8')
+    .split('\n')
+    .map((text) => text.trim().split(/\s+/))
+    .find((fields) => fields[1]?.endsWith(`:${hex}`) && fields[3] === '0A');
+  const inode = Number(line?.[9]).toString(16);
+  const found = readdirSync('/proc/self/fd').find((fd) => {
+    try {
+      if (readlinkSync(`/proc/self/fd/${fd}`) !== 'anon_inode:[eventpoll]') return false;
+      return readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8').includes(`ino:${inode} `);
+    } catch {
+      return false; // the descriptor of readdir
+    }
+  });
+  assert.ok(found);
+  return Number(found);
+}
+
+test('after a crash of its thread, a port is relayed again as soon as descriptors are left', host, async () => {
+  const { server, port } = await serve((socket) => socket.end('hello'));
+  let failures = 0;
+  const failed = (): void => {
+    failures += 1;
+  };
+  const own = openKernel({ logger: { ...silentLogger, error: failed } });
+  const relayed = relayTo(port, own.reservePort('tcp', '::', 0));
+  assert.equal(await readAll(await dial(relayed.port)), 'hello');
+  const epoll = findEpoll(relayed.port);
+  const { take, free } = takeDescriptors();
+  try {
+    closeSync(epoll);
+    assert.equal(openSync('/dev/null', 'r'), epoll); // the thread fails, and closes it
+    while (failures < 2) {
+      await sleep(20);
+      take();
+    }
+  } finally {
+    free();
+  }
+  assert.equal(await readAll(await dial(relayed.port)), 'hello');
+  relayed.close();
+  own.close();
+  server.close();
 });

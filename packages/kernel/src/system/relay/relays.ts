@@ -57,11 +57,17 @@ export class Relays {
 
   /** Relays from now on; the caller calls `close` with the returned id before it closes the socket. */
   open(socket: RelaySocket, target: RelayTarget): number {
+    this.#place(); // closing needs it, and must not fail where no descriptor is left
     startListening(socket);
     this.#ids += 1;
     const relay: Relay = { ...socket, id: this.#ids, target, threadFd: duplicate(socket.fd) };
     this.#relays.set(relay.id, relay);
-    this.#sendOpen(relay);
+    try {
+      this.#sendOpen(relay);
+    } catch (error) {
+      this.close(relay.id);
+      throw error;
+    }
     return relay.id;
   }
 
@@ -115,10 +121,13 @@ export class Relays {
 
   #start(): RelayThread {
     const wakeUp = checked(libc().eventfd(0, O_CLOEXEC | EFD_NONBLOCK), 'eventfd', 'relay thread');
-    const workerData: RelayThreadData = { wakeUp: duplicate(wakeUp) };
-    // Packed outside of this repository, both files are JavaScript.
-    const entry = new URL(`./relay-thread${extname(import.meta.url)}`, import.meta.url);
-    const worker = new Worker(entry, { trackUnmanagedFds: false, workerData });
+    let worker: Worker;
+    try {
+      worker = startWorker({ wakeUp: duplicate(wakeUp) });
+    } catch (error) {
+      closeFile(wakeUp);
+      throw error;
+    }
     worker.unref();
     let failure = new Error('the relay thread ended');
     worker.on('error', (error: Error) => {
@@ -139,14 +148,28 @@ export class Relays {
       relay.threadFd = -1;
     }
     this.#onFailure(new NetyardError('internal', `relaying of ports failed: ${error.message}`, { cause: error }));
-    this.#restart = setTimeout(() => {
-      this.#restart = undefined;
-      for (const relay of this.#relays.values()) {
-        relay.threadFd = duplicate(relay.fd);
-        this.#sendOpen(relay);
-      }
-    }, restartAfterMs).unref();
+    this.#restart = setTimeout(() => this.#startAgain(), restartAfterMs).unref();
   }
+
+  /** Without a descriptor left it tries again: an error would end the daemon. */
+  #startAgain(): void {
+    try {
+      for (const relay of this.#relays.values()) if (relay.threadFd < 0) relay.threadFd = duplicate(relay.fd);
+      this.#thread ??= this.#start();
+    } catch (error) {
+      this.#onFailure(error instanceof Error ? error : new Error(String(error)));
+      this.#restart = setTimeout(() => this.#startAgain(), restartAfterMs).unref();
+      return;
+    }
+    this.#restart = undefined;
+    for (const relay of this.#relays.values()) this.#sendOpen(relay);
+  }
+}
+
+function startWorker(workerData: RelayThreadData): Worker {
+  // Packed outside of this repository, both files are JavaScript.
+  const entry = new URL(`./relay-thread${extname(import.meta.url)}`, import.meta.url);
+  return new Worker(entry, { trackUnmanagedFds: false, workerData });
 }
 
 /** Before the thread knows the socket: clients that arrive meanwhile wait. */
