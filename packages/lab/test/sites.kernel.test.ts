@@ -167,17 +167,17 @@ test('sites behind routers survive cut cables and killed hosts', root, async (t)
 
     await t.test('an ambiguous host name is rejected with both names', async () => {
       const other = labName('same');
-      await up(`name: ${other}\nswitch: 10.0.0.0/8\nhosts: { a: { address: 10.0.0.1, daemon: false } }\n`);
+      await up(`name: ${other}\nswitch: 10.0.0.0/8\nhosts: { b: { address: 10.0.0.1, daemon: false } }\n`);
       try {
         await refused(
-          setCable('a', 'down'),
-          new RegExp(`several labs have a host a; use one of .*${other}/a, .*${name}/a`),
+          setCable('b', 'down'),
+          new RegExp(`several labs have a host b; use one of .*${other}/b, .*${name}/b`),
         );
-        const ambiguous = /several labs have a host a;/;
-        assert.throws(() => findHost('a'), ambiguous);
-        await killHost(`${other}/a`);
-        assert.equal(findHost('a').lab, name, 'the one that runs is meant');
-        await refused(setCable('a', 'down'), ambiguous);
+        const ambiguous = /several labs have a host b;/;
+        assert.throws(() => findHost('b'), ambiguous);
+        await killHost(`${other}/b`);
+        assert.equal(findHost('b').lab, name, 'the one that runs is meant');
+        await refused(setCable('b', 'down'), ambiguous);
       } finally {
         await bringDown(other);
       }
