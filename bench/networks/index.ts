@@ -10,8 +10,8 @@ import { alternate, image, type PerEngine } from '../scenarios.ts';
 
 const lab = 'bench';
 const sleeper = ['sleep', '1000000'];
-/** Containers that are on each of several networks. */
-const members = 10;
+/** Names of each container on one of several networks. */
+const aliases = 10;
 const lookupRounds = 20;
 /** The last tenth may take this much longer than the first. */
 const flat = 1.2;
@@ -23,13 +23,21 @@ export interface NetworksOptions {
   archive: string;
 }
 
-const tenth = (samples: Samples): number => Math.max(1, Math.floor(samples.length / 10));
+const tenth = (samples: readonly unknown[]): number => Math.max(1, Math.floor(samples.length / 10));
 
 /** The last tenth of the samples compared with the first. */
 const lastToFirst = (name: string, samples: Samples): Comparison => ({
   name,
   ours: samples.slice(-tenth(samples)),
   theirs: samples.slice(0, tenth(samples)),
+  ...{ oursName: 'last', theirsName: 'first', unit: 'ms', target: flat },
+});
+
+/** The second half of the samples compared with the first. */
+const halves = (name: string, samples: Samples): Comparison => ({
+  name,
+  ours: samples.slice(samples.length / 2),
+  theirs: samples.slice(0, samples.length / 2),
   ...{ oursName: 'last', theirsName: 'first', unit: 'ms', target: flat },
 });
 
@@ -52,8 +60,8 @@ async function each(names: readonly string[], work: (name: string) => Promise<un
 const numbered = (prefix: string, count: number): string[] =>
   Array.from({ length: count }, (_, index) => `${prefix}${index}`);
 
-const createNetwork = (engine: Engine, name: string): Promise<string> =>
-  api(engine, 'POST', '/networks/create', { Name: name });
+const createNetwork = (engine: Engine, name: string, config: object[] = []): Promise<string> =>
+  api(engine, 'POST', '/networks/create', { Name: name, IPAM: { Config: config } });
 const removeNetwork = (engine: Engine, name: string): Promise<string> => api(engine, 'DELETE', `/networks/${name}`);
 const connect = (
   engine: Engine,
@@ -78,39 +86,36 @@ async function manyNetworks(engine: Engine, count: number): Promise<Report> {
   const before = daemonMemory(engine.handle);
   const created = await each(names, (name) => createNetwork(engine, name));
   const kilobytesEach = ((daemonMemory(engine.handle) - before) * 1024) / count;
-  const removed = await each(names, (name) => removeNetwork(engine, name));
+  const ends = [...names.slice(0, tenth(names)), ...names.slice(-tenth(names))];
+  const removed = await each(ends, (name) => removeNetwork(engine, name)); // the others stay for the next parts
   return {
-    rows: [lastToFirst(`network create, ${count}`, created), lastToFirst(`network rm, ${count}`, removed)],
+    rows: [lastToFirst(`network create, ${count}`, created), halves(`network rm, ${count}`, removed)],
     notes: [`daemon's memory per network: ${kilobytesEach.toFixed(0)} KiB`],
   };
 }
 
+/** A container with several names on each of many networks. */
 async function manyNames(engine: Engine, count: number): Promise<Report> {
-  const networks = numbered('bench-names', count / members);
+  const networks = numbered('bench-names', count / aliases);
   say(`${count} names over ${networks.length} networks …`);
   for (const name of networks) await createNetwork(engine, name);
-  const ids: string[] = [];
-  for (let member = 0; member < members; member += 1)
-    ids.push(await docker(engine, 'run', '-d', '--network', 'none', image, ...sleeper));
-  for (const id of ids) await disconnect(engine, 'none', id);
-  const alias = (network: string, member: number): string => `${network}-${member}`;
-  const join = (member: number) => (network: string) =>
-    connect(engine, network, ids[member] ?? '', [alias(network, member)]);
-  const first = await each(networks, join(0));
-  const own = networks.slice(0, members).map((network) => alias(network, 0));
-  const few = await lookUp(engine, ids[0] ?? '', own);
-  const others: number[] = [];
-  for (let member = 1; member < members; member += 1) others.push(...(await each(networks, join(member))));
-  const many = await lookUp(engine, ids[0] ?? '', own);
-  const last = networks.map((network) => alias(network, members - 1));
-  const all = await lookUp(engine, ids[0] ?? '', last, 2);
-  for (const id of ids) await docker(engine, 'rm', '-f', id);
-  for (const name of networks) await removeNetwork(engine, name);
+  const namesOn = (network: string): string[] => numbered(`${network}-alias`, aliases);
+  const run = (network: string): Promise<string> =>
+    docker(
+      ...([engine, 'run', '-d', '--network', network] as const),
+      ...namesOn(network).flatMap((name) => ['--network-alias', name]),
+      ...[image, ...sleeper],
+    );
+  const [first = ''] = networks;
+  const id = await run(first);
+  const few = await lookUp(engine, id, namesOn(first));
+  const started = await each(networks.slice(1), run);
+  const many = await lookUp(engine, id, namesOn(first));
   return {
     rows: [
-      lastToFirst(`network connect, ${count} endpoints`, [...first, ...others]),
-      { ...compared(`lookup among ${count} names`, many, few, `${networks.length} names`, flat) },
-      { ...compared('lookup, last names', all, few, `${networks.length} names`) },
+      lastToFirst(`docker run, ${networks.length} networks`, started),
+      compared(`lookup among ${count} names`, many, few, `${aliases} names`, flat),
+      compared(`lookup among ${count} names`, many, [1], 'limit', 1),
     ],
     notes: [],
   };
@@ -118,7 +123,7 @@ async function manyNames(engine: Engine, count: number): Promise<Report> {
 
 async function largeNetwork(engine: Engine, count: number): Promise<Report> {
   say(`${count} containers in one network …`);
-  await createNetwork(engine, 'bench-large');
+  await createNetwork(engine, 'bench-large', [{ Subnet: '10.100.0.0/16' }]);
   const probe = await docker(engine, 'run', '-d', image, ...sleeper);
   const connects = async (): Promise<number[]> => {
     const samples: number[] = [];
@@ -140,9 +145,6 @@ async function largeNetwork(engine: Engine, count: number): Promise<Report> {
   const amongMany = await connects();
   await connect(engine, 'bench-large', probe);
   const lookups = await lookUp(engine, probe, [names[0] ?? '', names.at(-1) ?? ''], 200);
-  for (let from = 0; from < count; from += 100) await docker(engine, 'rm', '-f', ...names.slice(from, from + 100));
-  await docker(engine, 'rm', '-f', probe);
-  await removeNetwork(engine, 'bench-large');
   return {
     rows: [
       lastToFirst(`create and start, ${count} in a network`, started),
