@@ -219,9 +219,6 @@ function compareEndpointElements(api: Api, running: readonly ApiContainer[], { e
   const linkOf = new Map(networks.map((network) => [network.Name, bridgeLink(network)]));
   const checked = endpointsOf(running).filter(({ network }) => user.some(({ Name: name }) => name === network));
   const isolated = networks.filter(isolates).map(bridgeLink);
-  const ports = running.flatMap(({ NetworkSettings: { Ports: list } }) =>
-    Object.values(list ?? {}).flatMap((bindings) => (bindings ?? []).map(({ HostPort: port }) => port)),
-  );
   const ofBridge = (names: readonly string[]): string[] =>
     names.map((name) => masters.get(name) ?? `${name} (deleted)`);
   return [
@@ -241,14 +238,28 @@ function compareEndpointElements(api: Api, running: readonly ApiContainer[], { e
       isolated.filter((link) => [...masters.values()].includes(link)),
       ofBridge(keys('isolated_ports')),
     ),
-    ...sameLists(
-      'published ports',
-      ports,
-      elements
-        .filter(({ family, set }) => family === 'ip' && set === 'published_any')
-        .map(({ values }) => values[1] ?? ''),
-    ),
+    ...comparePorts(running, elements, 'ip'),
+    ...comparePorts(running, elements, 'ip6'),
   ];
+}
+
+/** IPv6 ports of containers without an IPv6 gateway are relayed, not translated. */
+function comparePorts(
+  running: readonly ApiContainer[],
+  elements: Observed['elements'],
+  family: 'ip' | 'ip6',
+): string[] {
+  const expected = running.flatMap(({ NetworkSettings: { Ports: list, Networks: endpoints } }) => {
+    const isTranslated = family === 'ip' || Object.values(endpoints).some(({ IPv6Gateway: gateway }) => gateway !== '');
+    const bindings = Object.values(list ?? {}).flatMap((all) => all ?? []);
+    return bindings.filter(({ HostIp: ip }) => isTranslated && isOf(family, ip)).map(({ HostPort: port }) => port);
+  });
+  const found = elements.filter((one) => one.family === family && one.set === 'published_any');
+  return sameLists(
+    `published ports of ${family}`,
+    expected,
+    found.map(({ values }) => values[1] ?? ''),
+  );
 }
 
 const sameCounts = (what: string, expected: number, found: number): string[] =>

@@ -34,7 +34,7 @@ export interface ApiContainer {
   State: { Running: boolean };
   NetworkSettings: {
     SandboxKey: string;
-    Ports: Record<string, { HostPort: string }[] | null> | null;
+    Ports: Record<string, { HostIp: string; HostPort: string }[] | null> | null;
     Networks: Record<string, ApiEndpoint>;
   };
 }
