@@ -304,7 +304,8 @@ describe('networks of a cluster', { skip: cannotRun('netyard') || noEtcd }, () =
     await b.docker('network', 'rm', 'back');
     for (const host of [a, b]) {
       await until(async () => (await networks(host)) === '', 'removed');
-      assert.ok(!(await host.sh('nft list ruleset; ip route; ip addr')).includes('10.128.'));
+      const state = (): Promise<string> => host.sh('nft list ruleset; ip route; ip addr');
+      await until(async () => !(await state()).includes('10.128.'), 'no address of the network is left');
     }
     const keys = await a.output(
       'etcdctl',

@@ -27,6 +27,7 @@ export const reasons = {
   empty: 'shows an empty list or object as null',
   bridgeAddress: 'the default bridge accepts static addresses',
   stopped: 'a stopped container has no names',
+  ids: 'containers are sorted by their ids, which are random',
   early: 'an unknown network is rejected at once, not when the container starts',
 } as const;
 

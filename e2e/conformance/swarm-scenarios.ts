@@ -2,7 +2,7 @@
 import { differs, type ScenarioGroup } from './scenario.ts';
 
 const noSwarm = 'Netyard does not have Swarm, and says so with a hint; Docker would create one';
-const file = 'echo "services: { a: { image: netyard-test } }" > /tmp/stack.yaml;';
+const file = 'echo "services: { a: { image: netyard-test } }" |';
 
 export const swarmScenarios: readonly ScenarioGroup[] = [
   {
@@ -12,7 +12,7 @@ export const swarmScenarios: readonly ScenarioGroup[] = [
     scenarios: [
       'docker info -f "{{.Swarm.LocalNodeState}} {{.Swarm.ControlAvailable}}"',
       'docker stack ls',
-      `${file} docker stack deploy -c /tmp/stack.yaml a`,
+      `${file} docker stack deploy -c - a`,
       'docker stack services a',
       'docker stack ps a',
       'docker stack rm a',
