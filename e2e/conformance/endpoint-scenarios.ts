@@ -47,7 +47,7 @@ export const endpointScenarios: readonly ScenarioGroup[] = [
         'start c2 --network name=front,ip=10.1.0.8,alias=x --network back && settings c2; addresses c2; docker rm -f c2',
         reasons.order,
       ),
-      'start c2 --network front --ip 10.1.0.9 && docker network inspect front; docker rm -f c2',
+      differs('start c2 --network front --ip 10.1.0.9 && docker network inspect front; docker rm -f c2', reasons.ids),
       'start c2 --network nothing; docker ps -aq --filter name=c2 | wc -l; docker rm -f c2',
       differs('start c2 --ip 172.17.0.9; docker rm -f c2', reasons.bridgeAddress),
       differs('start c2 --network front --ip 10.9.0.9; docker rm -f c2', reasons.newer),
