@@ -7,9 +7,18 @@
  * neither needs a rule.
  */
 import { ipv6PeerSetDeclarations, ipv6PeerSets, tunnelLink } from '@netyard/peers';
-import { foreignForward, gotoForeignForward } from './foreign-forward.ts';
-import { clearAllowed, setAllowed } from './guard.ts';
-import { publishedMark } from './marks.ts';
+import {
+  acceptIcc,
+  ingressSets,
+  interfaceSets,
+  mssClampChain,
+  noNatChain,
+  type OptionalRules,
+  planOptionalRules,
+  portSets,
+  publishChain,
+  toDirectPortChain,
+} from './shared-chains.ts';
 
 /** The sets that `ip6 netyard` has, under the names that they have in `ip netyard`; and `masqueraded_64`. */
 export const ipv6Sets = [
@@ -18,6 +27,8 @@ export const ipv6Sets = [
   ...['unprotected_bridges', 'routed_bridges', 'trusted_ingress', 'gateways', 'masqueraded', 'masqueraded_64'],
   ...['source_addresses', 'link_allow', 'hairpin', 'direct_ports', 'published', 'published_any'],
 ] as const;
+
+export type Ipv6Set = (typeof ipv6Sets)[number];
 
 export interface Ipv6TableOptions {
   /** As in `TableOptions`, for IPv6. */
@@ -30,42 +41,17 @@ export interface Ipv6TableOptions {
  */
 export function planIpv6Body(
   { routesOnlyOwn }: Ipv6TableOptions,
-  { marks, guarded }: { marks: boolean; guarded: boolean },
+  { marks, guarded }: Pick<OptionalRules, 'marks' | 'guarded'>,
 ): string {
-  const allow = guarded ? setAllowed : '';
-  const parts = [routesOnlyOwn ? foreignForward(allow) : '', marks ? markPublished : '', guarded ? clearAllowed : ''];
-  return sets + natChains(allow) + filterChains(allow, routesOnlyOwn ? gotoForeignForward : '') + parts.join('');
+  const { allow, gotoForeign, chains } = planOptionalRules({ routesOnlyOwn, marks, guarded });
+  return sets + natChains(allow) + filterChains(allow, gotoForeign) + chains;
 }
 
-const sets = `
-	set bridges { type ifname; }
-	set ip_forward_enabled { type ifname; }
-	set engine_bridges { type ifname; }
-	set icc_bridges { type ifname . ifname; }
-	set no_icc_bridges { type ifname . ifname; }
-	set internal_bridges { type ifname; }
-	set unprotected_bridges { type ifname; }
-	set routed_bridges { type ifname; }
-	set peer_bridges { type ifname; }
-	set trusted_ingress { type ifname . ifname; }
-	set gateways { type ipv6_addr; }
-	set masqueraded { type ipv6_addr; flags interval; }
+const sets = `${interfaceSets}${ingressSets('ip6')}
 	set masqueraded_64 { type ipv6_addr; }
-${ipv6PeerSetDeclarations}
-	set link_allow { type ipv6_addr . ipv6_addr . inet_proto . inet_service; }
-	set hairpin { type ipv6_addr . ipv6_addr; }
-	set direct_ports { type ipv6_addr . inet_proto . inet_service; }
-	map source_addresses { type ipv6_addr : ipv6_addr; flags interval; }
-	map published { type ipv6_addr . inet_proto . inet_service : ipv6_addr . inet_service; }
-	map published_any { type inet_proto . inet_service : ipv6_addr . inet_service; }
-`;
+${ipv6PeerSetDeclarations}${portSets('ip6')}`;
 
-const natChains = (allow: string): string => `
-	chain publish {
-		dnat to ip6 daddr . meta l4proto . th dport map @published
-		fib daddr type local dnat to meta l4proto . th dport map @published_any
-	}
-
+const natChains = (allow: string): string => `${publishChain('ip6')}
 	chain publish_in {
 		type nat hook prerouting priority -100; policy accept;
 		ip6 daddr @gateways iifname != @bridges return comment "bridge address: containers only"
@@ -90,11 +76,7 @@ const natChains = (allow: string): string => `
 		ip6 saddr & ffff:ffff:ffff:ffff:: @masqueraded_64 oifname != @bridges masquerade comment "leaves the host"
 		oifname != @bridges snat to ip6 saddr map @source_addresses
 	}
-
-	chain no_nat {
-		${allow}accept comment "to peers"
-	}
-`;
+${noNatChain(allow)}`;
 
 const filterChains = (allow: string, gotoForeign: string): string => `
 	chain tunnel {
@@ -106,12 +88,7 @@ const filterChains = (allow: string, gotoForeign: string): string => `
 		ip6 saddr . iifname @peer_ingress ${allow}accept
 		drop comment "no peer's subnet"
 	}
-
-	chain mss_clamp {
-		oifname @bridges tcp option maxseg size set rt mtu comment "clamp MSS to path MTU"
-		iifname @bridges tcp option maxseg size set rt mtu comment "clamp MSS to path MTU"
-	}
-
+${mssClampChain}
 	chain forward {
 		type filter hook forward priority 0; policy accept;
 		tcp flags & (syn | rst) == syn jump mss_clamp
@@ -127,14 +104,12 @@ const filterChains = (allow: string, gotoForeign: string): string => `
 		accept
 	}
 
-	chain from_internal {
-		iifname . oifname @icc_bridges ${allow}accept comment "icc"
+	chain from_internal {${acceptIcc(allow)}
 		drop comment "internal"
 	}
 
 	chain to_bridge {
-		ct status dnat oifname != @internal_bridges ${allow}accept comment "published ports"
-		iifname . oifname @icc_bridges ${allow}accept comment "icc"
+		ct status dnat oifname != @internal_bridges ${allow}accept comment "published ports"${acceptIcc(allow)}
 		oifname @peer_bridges ip6 saddr . iifname @peer_ingress ${allow}accept comment "peers"
 		ip6 saddr . ip6 daddr . meta l4proto . th dport @link_allow ${allow}accept comment "links"
 		ip6 daddr . meta l4proto . th dport @direct_ports jump to_direct_port
@@ -143,21 +118,9 @@ const filterChains = (allow: string, gotoForeign: string): string => `
 		oifname @routed_bridges icmpv6 type echo-request ${allow}accept comment "routed"
 		drop comment "neither published nor linked"
 	}
-
-	chain to_direct_port {
-		oifname @routed_bridges ${allow}accept comment "published ports, routed"
-		iifname . oifname @trusted_ingress ${allow}accept comment "published ports, from a trusted interface"
-	}
-
+${toDirectPortChain(allow)}
 	chain output {
 		type filter hook output priority 0; policy accept;
 		icmpv6 type nd-redirect oifname @bridges drop comment "icc=false: no redirects"
-	}
-`;
-
-const markPublished = `
-	chain mark_published {
-		type filter hook prerouting priority -90; policy accept;
-		ct status dnat iifname @bridges iifname . iifname != @icc_bridges meta mark set meta mark | ${publishedMark}
 	}
 `;

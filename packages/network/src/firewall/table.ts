@@ -15,10 +15,18 @@ import type { NftElementObject, NftTableObject } from '@netyard/kernel';
 import { type PeerSet, peerSetDeclarations, tunnelId, tunnelLink, tunnelPort } from '@netyard/peers';
 import type { Family } from '../family.ts';
 import { type BridgeSet, bridgeSets, planBridgeBody } from './bridge-table.ts';
-import { foreignForward, gotoForeignForward } from './foreign-forward.ts';
-import { clearAllowed, setAllowed } from './guard.ts';
-import { type Ipv6TableOptions, ipv6Sets, planIpv6Body } from './ipv6-table.ts';
-import { publishedMark } from './marks.ts';
+import { type Ipv6Set, type Ipv6TableOptions, ipv6Sets, planIpv6Body } from './ipv6-table.ts';
+import {
+  acceptIcc,
+  ingressSets,
+  interfaceSets,
+  mssClampChain,
+  noNatChain,
+  planOptionalRules,
+  portSets,
+  publishChain,
+  toDirectPortChain,
+} from './shared-chains.ts';
 
 export { tableName } from '@netyard/core';
 
@@ -66,31 +74,12 @@ export const formerSets = {
  * would go straight over the bridge, so these are masqueraded, except with br_netfilter: then postrouting has no input
  * interface, and the rule does not match.
  */
-const planBody = ({ allow, gotoForeign }: { allow: string; gotoForeign: string }): string => `
-	set bridges { type ifname; }
-	set ip_forward_enabled { type ifname; }
-	set engine_bridges { type ifname; }
-	set icc_bridges { type ifname . ifname; }
-	set no_icc_bridges { type ifname . ifname; }
-	set internal_bridges { type ifname; }
-	set unprotected_bridges { type ifname; }
-	set routed_bridges { type ifname; }
-	set peer_bridges { type ifname; }
+const planBody = ({ allow, gotoForeign }: { allow: string; gotoForeign: string }): string => `${interfaceSets}
 	set cluster_subnets { type ipv4_addr; flags interval; }
-	set cluster_bridges { type ifname . ipv4_addr; flags interval; }
-	set trusted_ingress { type ifname . ifname; }
-	set gateways { type ipv4_addr; }
-	set masqueraded { type ipv4_addr; flags interval; }
+	set cluster_bridges { type ifname . ipv4_addr; flags interval; }${ingressSets('ip')}
 	set masqueraded_24 { type ipv4_addr; }
 	set peers { type ipv4_addr; flags interval; }
-${peerSetDeclarations}
-	set link_allow { type ipv4_addr . ipv4_addr . inet_proto . inet_service; }
-	set hairpin { type ipv4_addr . ipv4_addr; }
-	set direct_ports { type ipv4_addr . inet_proto . inet_service; }
-	map source_addresses { type ipv4_addr : ipv4_addr; flags interval; }
-	map published { type ipv4_addr . inet_proto . inet_service : ipv4_addr . inet_service; }
-	map published_any { type inet_proto . inet_service : ipv4_addr . inet_service; }
-
+${peerSetDeclarations}${portSets('ip')}
 	chain martians {
 		type filter hook prerouting priority -300; policy accept;
 		ip daddr 127.0.0.0/8 iifname != "lo" drop comment "loopback from outside"
@@ -102,12 +91,7 @@ ${peerSetDeclarations}
 		type filter hook output priority -300; policy accept;
 		udp dport ${tunnelPort} @th,96,24 ${tunnelId} notrack comment "inner packets are tracked"
 	}
-
-	chain publish {
-		dnat to ip daddr . meta l4proto . th dport map @published
-		fib daddr type local dnat to meta l4proto . th dport map @published_any
-	}
-
+${publishChain('ip')}
 	chain publish_in {
 		type nat hook prerouting priority -100; policy accept;
 		ip daddr @gateways iifname != @bridges return comment "bridge address: containers only"
@@ -132,11 +116,7 @@ ${peerSetDeclarations}
 		ip saddr & 255.255.255.0 @masqueraded_24 oifname != @bridges masquerade comment "leaves the host"
 		oifname != @bridges snat to ip saddr map @source_addresses
 	}
-
-	chain no_nat {
-		${allow}accept comment "to peers"
-	}
-
+${noNatChain(allow)}
 	chain tunnel {
 		type filter hook input priority -10; policy accept;
 		udp dport ${tunnelPort} @th,96,24 ${tunnelId} goto tunnel_outer
@@ -153,12 +133,7 @@ ${peerSetDeclarations}
 		ip saddr . iifname @peer_ingress ${allow}accept
 		drop comment "no peer's subnet"
 	}
-
-	chain mss_clamp {
-		oifname @bridges tcp option maxseg size set rt mtu comment "clamp MSS to path MTU"
-		iifname @bridges tcp option maxseg size set rt mtu comment "clamp MSS to path MTU"
-	}
-
+${mssClampChain}
 	chain forward {
 		type filter hook forward priority 0; policy accept;
 		tcp flags & (syn | rst) == syn jump mss_clamp
@@ -177,8 +152,7 @@ ${peerSetDeclarations}
 		accept
 	}
 
-	chain from_internal {
-		iifname . oifname @icc_bridges ${allow}accept comment "icc"
+	chain from_internal {${acceptIcc(allow)}
 		iifname . ip daddr @cluster_bridges jump to_parts
 		drop comment "internal"
 	}
@@ -189,8 +163,7 @@ ${peerSetDeclarations}
 	}
 
 	chain to_bridge {
-		ct status dnat oifname != @internal_bridges ${allow}accept comment "published ports"
-		iifname . oifname @icc_bridges ${allow}accept comment "icc"
+		ct status dnat oifname != @internal_bridges ${allow}accept comment "published ports"${acceptIcc(allow)}
 		oifname . ip saddr @cluster_bridges goto from_parts
 		oifname @peer_bridges ip saddr != @cluster_subnets jump from_peers
 		ip saddr . ip daddr . meta l4proto . th dport @link_allow ${allow}accept comment "links"
@@ -212,22 +185,10 @@ ${peerSetDeclarations}
 		ip saddr . iifname @peer_ingress ${allow}accept comment "peers"
 		ip saddr @peers iifname != @bridges ${allow}accept comment "peers set by the administrator"
 	}
-
-	chain to_direct_port {
-		oifname @routed_bridges ${allow}accept comment "published ports, routed"
-		iifname . oifname @trusted_ingress ${allow}accept comment "published ports, from a trusted interface"
-	}
-
+${toDirectPortChain(allow)}
 	chain output {
 		type filter hook output priority 0; policy accept;
 		icmp type redirect oifname @bridges drop comment "icc=false: no redirects"
-	}
-`;
-
-const markPublished = `
-	chain mark_published {
-		type filter hook prerouting priority -90; policy accept;
-		ct status dnat iifname @bridges iifname . iifname != @icc_bridges meta mark set meta mark | ${publishedMark}
 	}
 `;
 
@@ -245,14 +206,13 @@ export interface TableOptions {
 }
 
 export function planTables(options: TableOptions): NftTableObject[] {
-  const { marks, routesOnlyOwn, checksSources, guarded, ipv6 } = options;
-  const allow = guarded ? setAllowed : '';
-  const body = planBody({ allow, gotoForeign: routesOnlyOwn ? gotoForeignForward : '' });
-  const parts = [routesOnlyOwn ? foreignForward(allow) : '', marks ? markPublished : '', guarded ? clearAllowed : ''];
+  const { routesOnlyOwn, checksSources, ipv6 } = options;
+  const optional = planOptionalRules(options);
+  const body = planBody(optional) + optional.chains;
   const setsBridged = routesOnlyOwn || ipv6?.routesOnlyOwn === true;
   const bridgeBody = planBridgeBody({ routesOnlyOwn: setsBridged, checksSources });
   return [
-    { kind: 'nft-table', family: 'ip', name: tableName, body: body + parts.join(''), formerSets },
+    { kind: 'nft-table', family: 'ip', name: tableName, body, formerSets },
     ...(ipv6 ? [planIpv6Table(ipv6, options)] : []),
     { kind: 'nft-table', family: 'bridge', name: tableName, body: bridgeBody },
   ];
@@ -264,30 +224,12 @@ const planIpv6Table = (ipv6: Ipv6TableOptions, options: TableOptions): NftTableO
 
 export type NetyardSet =
   | BridgeSet
-  | (typeof ipv6Sets)[number]
-  | 'bridges'
-  | 'ip_forward_enabled'
-  | 'engine_bridges'
-  | 'hairpin'
-  | 'icc_bridges'
-  | 'no_icc_bridges'
-  | 'internal_bridges'
-  | 'unprotected_bridges'
-  | 'routed_bridges'
-  | 'peer_bridges'
+  | Ipv6Set
+  | PeerSet
   | 'cluster_subnets'
   | 'cluster_bridges'
-  | 'trusted_ingress'
-  | 'source_addresses'
-  | 'direct_ports'
-  | 'gateways'
-  | 'masqueraded'
   | 'masqueraded_24'
-  | 'peers'
-  | PeerSet
-  | 'link_allow'
-  | 'published'
-  | 'published_any';
+  | 'peers';
 
 /** Sets whose elements are created and deleted with an endpoint. */
 export const endpointSets: readonly NetyardSet[] = [
