@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import { posix } from 'node:path';
 import type { Readable } from 'node:stream';
 import { isNetyardError, NetyardError } from '@netyard/core';
-import { createNetns, deleteNetns, netnsExists, netnsPath } from '@netyard/kernel';
+import { createNetns, deleteNetns, listNetns, netnsExists, netnsPath } from '@netyard/kernel';
 import { formatResolvConf, type Networks } from '@netyard/sandbox';
 import type { BuildOptions, ImageService, Progress } from '../contract.ts';
 import { shortDigest } from '../images/digest.ts';
@@ -32,7 +32,8 @@ export interface BuildDependencies {
 }
 
 const longestDockerfile = 1024 * 1024;
-const endpointPrefix = 'netyard-build-';
+/** Of the names of builds' namespaces, and of their endpoints. */
+const namePrefix = 'netyard-build-';
 
 /** Throws before the first line for an invalid request, Dockerfile or context. */
 export async function* buildImage(
@@ -162,7 +163,7 @@ async function withNetwork<T>(
 ): Promise<T> {
   const mode = options.networkMode === '' || options.networkMode === 'default' ? 'bridge' : options.networkMode;
   if (mode === 'none' || mode === 'host') return await work({ kind: mode });
-  const name = `${endpointPrefix}${workspace.id}`;
+  const name = `${namePrefix}${workspace.id}`;
   const path = netnsPath(name);
   createNetns(path);
   try {
@@ -189,9 +190,12 @@ function readHostResolvConf(): string {
 }
 
 async function removeNetwork({ endpoints }: Pick<Networks, 'endpoints'>, name: string): Promise<void> {
-  if (endpoints.list().some((endpoint) => endpoint.name === name)) await endpoints.detach(name);
-  const path = netnsPath(name);
-  if (netnsExists(path)) deleteNetns(path);
+  try {
+    if (endpoints.list().some((endpoint) => endpoint.name === name)) await endpoints.detach(name);
+  } finally {
+    const path = netnsPath(name);
+    if (netnsExists(path)) deleteNetns(path);
+  }
 }
 
 async function loadResult(
@@ -218,7 +222,8 @@ async function loadResult(
 
 /** What builds left that ended with an earlier daemon. */
 export async function removeBuildLeftovers(context: BuildDependencies): Promise<void> {
-  for (const { name } of context.networks.endpoints.list())
-    if (name.startsWith(endpointPrefix)) await removeNetwork(context.networks, name);
+  // A namespace has no endpoint if the daemon ended before it was attached.
+  const names = new Set([...context.networks.endpoints.list(), ...listNetns()].map(({ name }) => name));
+  for (const name of names) if (name.startsWith(namePrefix)) await removeNetwork(context.networks, name);
   await context.builder.removeLeftovers();
 }
