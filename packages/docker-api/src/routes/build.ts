@@ -2,7 +2,7 @@
 import type { Readable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { NetyardError } from '@netyard/core';
-import type { BuildOptions } from '@netyard/engine';
+import { type BuildOptions, formatPlatform, parsePlatform } from '@netyard/engine';
 import { z } from 'zod';
 import { readRegistryConfig } from '../http/credentials.ts';
 import { sendJson } from '../http/json-answer.ts';
@@ -143,12 +143,15 @@ function rejectUnsupported(query: URLSearchParams, machine: string): void {
   checkPlatform(query.get('platform') ?? '', machine);
 }
 
-const architectures: Readonly<Record<string, string>> = { x86_64: 'amd64', aarch64: 'arm64' };
-
+/** Throws `invalid` for a text that is no platform. */
 function checkPlatform(platform: string, machine: string): void {
-  const own = architectures[machine] ?? machine;
-  if (['', 'linux', own, `linux/${own}`].includes(platform.toLowerCase())) return;
-  throw new NetyardError('not-implemented', `Netyard builds images for linux/${own} only, not for ${platform}`, {
-    hint: 'build the image on a machine of that platform',
-  });
+  const own = parsePlatform(`linux/${machine}`, { os: 'linux', architecture: machine });
+  if (platform === '' || formatPlatform(parsePlatform(platform, own)) === formatPlatform(own)) return;
+  throw new NetyardError(
+    'not-implemented',
+    `Netyard builds images for ${formatPlatform(own)} only, not for ${platform}`,
+    {
+      hint: 'build the image on a machine of that platform',
+    },
+  );
 }
