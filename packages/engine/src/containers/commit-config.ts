@@ -1,7 +1,7 @@
 /** The configuration of an image that is committed from a container. Pure. */
 import type { CommitOptions } from '../contract.ts';
 import { applyChanges } from '../images/changes/apply-changes.ts';
-import type { ProcessDefaults } from '../images/commit.ts';
+import { emptyProcessDefaults, type ProcessDefaults } from '../images/process-defaults.ts';
 import type { ContainerConfig, ImageConfig } from '../model.ts';
 import { mergeHealthcheck } from './create-config.ts';
 
@@ -14,7 +14,7 @@ export function committedDefaults(
   { config, changes }: Pick<CommitOptions, 'config' | 'changes'>,
 ): ProcessDefaults {
   const own = defaultsOf(container);
-  const base = config === undefined ? own : { ...nothing, ...definedOf(config) };
+  const base = config === undefined ? own : { ...emptyProcessDefaults, ...definedOf(config) };
   const changed = applyChanges({ ...noImage, ...base }, changes);
   const { architecture: _architecture, os: _os, diffIds: _diffIds, history: _history, ...defaults } = changed.config;
   return complete(defaults, own, changed.hasEntrypoint);
@@ -27,21 +27,9 @@ const noImage: Pick<ImageConfig, 'architecture' | 'os' | 'diffIds' | 'history'> 
   history: [],
 };
 
-const nothing: ProcessDefaults = {
-  env: [],
-  entrypoint: [],
-  command: [],
-  workingDirectory: '',
-  user: '',
-  exposed: [],
-  volumes: [],
-  labels: {},
-  stopSignal: '',
-};
-
 /** The fields of a container's configuration that images have. */
 function defaultsOf(config: ContainerConfig): ProcessDefaults {
-  return { ...nothing, ...definedOf(config) };
+  return { ...emptyProcessDefaults, ...definedOf(config) };
 }
 
 function definedOf(config: Partial<ContainerConfig>): Partial<ProcessDefaults> {

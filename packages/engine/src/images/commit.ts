@@ -8,6 +8,7 @@ import { noSuchImage } from './image-lookup.ts';
 import type { ImageNames } from './image-names.ts';
 import { layersOf, newImageRecord } from './image-record.ts';
 import { mediaTypes } from './manifest.ts';
+import type { ProcessDefaults } from './process-defaults.ts';
 import { familiarString, parseReference, referenceOf } from './reference.ts';
 import { writeConfig } from './write-config.ts';
 
@@ -18,12 +19,6 @@ export interface CommitParts {
   names: ImageNames;
   clock: Clock;
 }
-
-/** What a container's configuration and an image's have in common. */
-export type ProcessDefaults = Omit<
-  ImageConfig,
-  'architecture' | 'os' | 'variant' | 'author' | 'created' | 'diffIds' | 'history'
->;
 
 export interface CommitRequest {
   parentId: string;

@@ -9,6 +9,7 @@ import type { ImageNames } from './image-names.ts';
 import { layersOf, newImageRecord } from './image-record.ts';
 import { mediaTypes } from './manifest.ts';
 import { parsePlatform } from './platform.ts';
+import { emptyProcessDefaults } from './process-defaults.ts';
 import { familiarString, referenceOf } from './reference.ts';
 import { writeConfig } from './write-config.ts';
 
@@ -58,15 +59,7 @@ function emptyConfig({ clock, platform }: ImportParts, request: ImportRequest): 
   return {
     ...(request.platform === undefined ? platform : parsePlatform(request.platform, platform)),
     created,
-    env: [],
-    entrypoint: [],
-    command: [],
-    workingDirectory: '',
-    user: '',
-    exposed: [],
-    volumes: [],
-    labels: {},
-    stopSignal: '',
+    ...emptyProcessDefaults,
     diffIds: [],
     history: [{ created, comment: request.message === '' ? 'Imported from -' : request.message }],
   };
