@@ -31,9 +31,7 @@ export async function addPorts(
   containerId: string,
   requests: readonly PortRequest[],
 ): Promise<AddedPorts> {
-  return context.queue.run(containerId, async () => {
-    const sandbox = sandboxOf(context, containerId);
-    checkNotRemoving(context, containerId);
+  return withSandbox(context, containerId, async (sandbox) => {
     for (const request of requests) checkPortRequest(request);
     checkNetworks(context, sandbox);
     const { config, state } = sandbox;
@@ -45,6 +43,19 @@ export async function addPorts(
       save(context, sandbox);
     }
     return { published, warnings: portWarnings(context, { ...after, ports: [...requests], publishAll: false }) };
+  });
+}
+
+/** Runs `change` while no other operation changes the container. Throws for one that is being removed. */
+function withSandbox<T>(
+  context: PortChangesDependencies,
+  containerId: string,
+  change: (sandbox: Sandbox) => Promise<T>,
+): Promise<T> {
+  return context.queue.run(containerId, async () => {
+    const sandbox = sandboxOf(context, containerId);
+    checkNotRemoving(context, containerId);
+    return await change(sandbox);
   });
 }
 
@@ -135,9 +146,7 @@ export async function removePorts(
   containerId: string,
   selectors: readonly PortSelector[],
 ): Promise<void> {
-  await context.queue.run(containerId, async () => {
-    const sandbox = sandboxOf(context, containerId);
-    checkNotRemoving(context, containerId);
+  await withSandbox(context, containerId, async (sandbox) => {
     const { config, state } = sandbox;
     const selected = selectPorts(config, state?.ports ?? [], selectors);
     const after = { ...config, ports: config.ports.filter((request) => !selected.requests.includes(request)) };
