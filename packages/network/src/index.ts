@@ -16,6 +16,7 @@ export {
 } from './endpoints/allocate.ts';
 export { type AttachedDependencies, findAttached, planOf } from './endpoints/attached.ts';
 export { adoptEndpoints } from './endpoints/check.ts';
+export { type PortOwner, publishPortsOf, withdrawPortsOf } from './endpoints/port-change.ts';
 export { flushUdpConntrack, type ReservePortsDependencies, relayPorts, reservePorts } from './endpoints/ports.ts';
 export { findSettingProblems, withCanonicalAddresses } from './endpoints/validate.ts';
 export { families, familyOfAddress, perFamily, valuesOf } from './family.ts';

@@ -5,7 +5,16 @@ import { silentLogger, systemClock } from '@netyard/core';
 import { openHost, startHost } from '@netyard/network';
 import type { FakeKernel } from '@netyard/testkit';
 import type { EndpointRecord } from '../src/index.ts';
-import { openFakeTestbed, openFront, refuses, tcp } from './fake-testbed.ts';
+import {
+  failConntrackFlush,
+  failRelay,
+  objectsOf,
+  openFakeTestbed,
+  openFront,
+  refuses,
+  tcp,
+  udp,
+} from './fake-testbed.ts';
 import type { Testbed } from './testbed.ts';
 
 const netnsPath = '/run/netns/pod';
@@ -110,6 +119,51 @@ test('published ports come and go with their elements; detach releases all of th
   await endpoints.detach('pod');
   assert.deepEqual(kernel.objects(), before);
   assert.deepEqual([kernel.reservedPorts(), testbed.store.endpoints(), leasesOf(testbed)], [[], [], []]);
+  await testbed.close();
+});
+
+/** The endpoint as it is in the kernel, in the table of ports, in the store and in memory. */
+const snapshot = (kernel: FakeKernel, testbed: Testbed) => ({
+  objects: objectsOf(kernel),
+  reserved: kernel.reservedPorts(),
+  stored: testbed.store.endpoints(),
+  listed: testbed.networks.endpoints.list(),
+});
+
+/** Of a port, two elements come and go. */
+const failAtSteps = [1, 2].map((step) => (kernel: FakeKernel) => kernel.failAtStep(step));
+
+test('a port that cannot be published completely is not published', async () => {
+  const { kernel, testbed } = await openWithNamespace();
+  const { endpoints } = testbed.networks;
+  await endpoints.attach(request);
+  const before = snapshot(kernel, testbed);
+  for (const fail of [...failAtSteps, failConntrackFlush, failRelay]) {
+    fail(kernel);
+    await assert.rejects(endpoints.publish('pod', udp(8853)), refuses('failed', /EIO|EMFILE/));
+    assert.deepEqual(snapshot(kernel, testbed), before);
+  }
+  assert.equal((await endpoints.publish('pod', udp(8853))).length, 2);
+  await testbed.close();
+});
+
+test('a port that cannot be withdrawn completely stays published, and can be withdrawn again', async () => {
+  const { kernel, testbed } = await openWithNamespace();
+  const { endpoints } = testbed.networks;
+  await endpoints.attach(request);
+  const [port] = await endpoints.publish('pod', udp(8853));
+  assert.ok(port);
+  const before = snapshot(kernel, testbed);
+  for (const fail of [...failAtSteps, failConntrackFlush]) {
+    fail(kernel);
+    await assert.rejects(endpoints.unpublish('pod', port), refuses('failed', /EIO/));
+    assert.deepEqual(snapshot(kernel, testbed), before);
+  }
+  await endpoints.unpublish('pod', port);
+  assert.deepEqual(
+    kernel.reservedPorts().map(({ address }) => address),
+    ['::'],
+  );
   await testbed.close();
 });
 

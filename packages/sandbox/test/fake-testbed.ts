@@ -1,6 +1,7 @@
 /** Shared by the tests on an in-memory kernel: a testbed, a user-defined network and a matcher for errors. */
 import assert from 'node:assert/strict';
 import { isNetyardError } from '@netyard/core';
+import { errnoOf, kernelError } from '@netyard/kernel';
 import { FakeKernel } from '@netyard/testkit';
 import type { SandboxConfig } from '../src/index.ts';
 import { Testbed } from './testbed.ts';
@@ -31,6 +32,38 @@ export const frontNetwork = {
 };
 
 export const tcp = (hostPort: number) => ({ protocol: 'tcp' as const, containerPort: 80, hostPort });
+
+/** The next flush of conntrack entries, which publishing and withdrawing a UDP port ends with, fails. */
+export function failConntrackFlush(kernel: FakeKernel): void {
+  const { flushConntrack } = kernel;
+  kernel.flushConntrack = async () => {
+    kernel.flushConntrack = flushConntrack;
+    throw kernelError(errnoOf('EIO'), 'flush', 'conntrack');
+  };
+}
+
+/** The relay of the next port that is reserved at :: cannot start. */
+export function failRelay(kernel: FakeKernel): void {
+  const { reservePort } = kernel;
+  kernel.reservePort = (protocol, address, port) => {
+    const reservation = reservePort.call(kernel, protocol, address, port);
+    if (address !== '::') return reservation;
+    kernel.reservePort = reservePort;
+    const relay = (): never => {
+      throw kernelError(errnoOf('EMFILE'), 'relay', address);
+    };
+    return { ...reservation, relay };
+  };
+}
+
+/** Without the order of creation. */
+export const objectsOf = (kernel: FakeKernel): string[] =>
+  kernel
+    .objects()
+    .map((one) => JSON.stringify(one))
+    .sort();
+
+export const udp = (hostPort: number) => ({ protocol: 'udp' as const, containerPort: 53, hostPort });
 
 /** A user-defined network, in the store before the package opens. */
 export async function openFront(testbed: Testbed): Promise<void> {

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
 import type { FakeKernel } from '@netyard/testkit';
 import type { PublishedPort } from '../src/index.ts';
-import { openFakeTestbed, refuses, tcp } from './fake-testbed.ts';
+import { failConntrackFlush, failRelay, objectsOf, openFakeTestbed, refuses, tcp, udp } from './fake-testbed.ts';
 import type { Testbed } from './testbed.ts';
 
 let kernel: FakeKernel;
@@ -107,6 +107,40 @@ test('a port in use is rejected as at start, and nothing changes', async () => {
     refuses('failed', /Bind for 0\.0\.0\.0:8802 failed: port is already allocated$/),
   );
   assert.deepEqual(requested(id), [tcp(8802)]);
+});
+
+/** The container as it is in the kernel, in the table of ports, in the store and in memory. */
+const snapshot = (id: string) => ({
+  objects: objectsOf(kernel),
+  reserved: kernel.reservedPorts(),
+  stored: testbed.store.sandboxes(),
+  ports: [requested(id), testbed.networks.state(id)?.ports],
+});
+
+/** Of a port, two elements come and go. */
+const failAtSteps = [1, 2].map((step) => (kernel: FakeKernel) => kernel.failAtStep(step));
+
+test('a port that cannot be published completely is not published', async () => {
+  const { containerId: id } = await testbed.run('web');
+  const before = snapshot(id);
+  for (const fail of [...failAtSteps, failConntrackFlush, failRelay]) {
+    fail(kernel);
+    await assert.rejects(testbed.networks.addPorts(id, [udp(8853)]), refuses('failed', /EIO|EMFILE/));
+    assert.deepEqual(snapshot(id), before);
+  }
+  assert.equal((await testbed.networks.addPorts(id, [udp(8853)])).published.length, 2);
+});
+
+test('a port that cannot be removed completely stays published, and can be removed again', async () => {
+  const { containerId: id } = await testbed.run('web', { ports: [udp(8853)] });
+  const before = snapshot(id);
+  for (const fail of [...failAtSteps, failConntrackFlush]) {
+    fail(kernel);
+    await assert.rejects(testbed.networks.removePorts(id, [udp(8853)]), refuses('failed', /EIO/));
+    assert.deepEqual(snapshot(id), before);
+  }
+  await testbed.networks.removePorts(id, [udp(8853)]);
+  assert.deepEqual([kernel.reservedPorts(), requested(id)], [[], []]);
 });
 
 test('containers that cannot publish ports, invalid ports and ports that are not published are rejected', async () => {

@@ -1,6 +1,5 @@
 /** Publishes ports of an attached endpoint on the host, and withdraws them. */
 import { NetyardError } from '@netyard/core';
-import type { NftElementObject } from '@netyard/kernel';
 import type { EndpointRecord, PortRequest, PublishedPort } from '../contract.ts';
 import { driverOf } from '../drivers/index.ts';
 import { perFamily } from '../family.ts';
@@ -9,7 +8,8 @@ import type { BridgeSettings } from '../model.ts';
 import { publishWays } from '../ports/bindings.ts';
 import { checkPortRequest } from '../ports/choose.ts';
 import { type AttachedDependencies, inQueue, planOf } from './attached.ts';
-import { flushUdpConntrack, relayPorts, reservePorts } from './ports.ts';
+import { type PortOwner, publishPortsOf, withdrawPortsOf } from './port-change.ts';
+import { relayPorts, reservePorts } from './ports.ts';
 
 export async function publish(
   context: AttachedDependencies,
@@ -22,21 +22,11 @@ export async function publish(
     const bridge = bridgeOf(context, network.id);
     const canPublish = driverOf(network).capabilities.ports && bridge !== undefined && !bridge.internal;
     if (!canPublish) throw new NetyardError('forbidden', `ports cannot be published on network ${network.name}`);
-    const added: PublishedPort[] = [];
-    try {
-      reserve(context, before, bridge, added, request);
-      const after = { ...before, ports: [...before.ports, ...added] };
-      save(context, after);
-      const objects = planOf(context, after).ports;
-      await context.kernel.apply({ owner: `endpoint ${after.name}`, objects });
-    } catch (error) {
-      for (const port of added) context.ports.release(port, before.id);
-      save(context, before);
-      throw error;
-    }
-    await flushUdpConntrack(context, added);
-    relayAttached(context, before, added);
-    return added;
+    return publishPortsOf(context, ownerOf(context, before), before, {
+      reserve: (added) => reserve(context, before, bridge, added, request),
+      recordWith: (added) => ({ ...before, ports: [...before.ports, ...added] }),
+      relay: (added) => relayAttached(context, before, added),
+    });
   });
 }
 
@@ -73,12 +63,7 @@ export async function unpublish(context: AttachedDependencies, ref: string, port
       throw new NetyardError('not-found', `endpoint ${before.name} has not published ${text}`);
     }
     const after = { ...before, ports: before.ports.filter((other) => other !== found) };
-    const objects = difference(planOf(context, before).ports, planOf(context, after).ports);
-    save(context, after);
-    context.ownDeletion();
-    await context.kernel.remove({ owner: `endpoint ${after.name}`, objects });
-    context.ports.release(found, before.id);
-    await flushUdpConntrack(context, [found]);
+    await withdrawPortsOf(context, ownerOf(context, before), before, after, [found]);
   });
 }
 
@@ -88,14 +73,12 @@ const isSame = (a: PublishedPort, b: PublishedPort): boolean =>
   a.hostPort === b.hostPort &&
   a.containerPort === b.containerPort;
 
-const keyOf = ({ family, set, key }: NftElementObject): string => `${family} ${set} ${key}`;
-
-function difference(before: readonly NftElementObject[], after: readonly NftElementObject[]): NftElementObject[] {
-  const kept = new Set(after.map(keyOf));
-  return before.filter((element) => !kept.has(keyOf(element)));
-}
-
-function save(context: AttachedDependencies, record: EndpointRecord): void {
-  context.attached.set(record.id, record);
-  context.store.putEndpoint(record);
-}
+const ownerOf = (context: AttachedDependencies, { id, name }: EndpointRecord): PortOwner<EndpointRecord> => ({
+  id,
+  name: `endpoint ${name}`,
+  save(record) {
+    context.attached.set(id, record);
+    context.store.putEndpoint(record);
+  },
+  elementsOf: (record) => planOf(context, record).ports,
+});

@@ -3,16 +3,18 @@
  * creation, they are part of its config.
  */
 import { NetyardError } from '@netyard/core';
-import type { KernelObject, NftElementObject } from '@netyard/kernel';
+import type { NftElementObject } from '@netyard/kernel';
 import {
   checkPortRequest,
   driverOf,
   families,
-  flushUdpConntrack,
+  type PortOwner,
   PortTable,
   type PublishWay,
+  publishPortsOf,
   reservePorts,
   unreserved,
+  withdrawPortsOf,
 } from '@netyard/network';
 import type { AddedPorts, NetworkRecord, PortRequest, PortSelector, PublishedPort } from '../contract.ts';
 import { networkOf, type Sandbox, sandboxOf, save } from '../lookup.ts';
@@ -103,42 +105,14 @@ async function publish(
   before: Prepared,
   config: Sandbox['config'],
 ): Promise<PublishedPort[]> {
-  const added: PublishedPort[] = [];
-  try {
-    // The ports so far are reserved already.
-    const own = { ...config, ports: config.ports.slice(before.config.ports.length), publishAll: false };
-    publishPorts(context, own, { ...before.state, ports: added });
-    await apply(context, sandbox, before, {
-      config,
-      state: { ...before.state, ports: [...before.state.ports, ...added] },
-    });
-  } catch (error) {
-    for (const port of added) context.ports.release(port, config.containerId);
-    throw error;
-  }
-  await flushUdpConntrack(context, added);
-  relayPublished(context, config, { ...before.state, ports: added });
-  return added;
-}
-
-/** Stores and creates what `after` has in addition. On failure, `before` holds again. */
-async function apply(
-  context: PortChangesDependencies,
-  sandbox: Sandbox,
-  before: Prepared,
-  after: Prepared,
-): Promise<void> {
-  const former = elementsOf(context, before);
-  Object.assign(sandbox, after);
-  try {
-    save(context, sandbox);
-    const objects = missingIn(former, elementsOf(context, after));
-    await context.kernel.apply({ owner: `container ${after.config.name}`, objects });
-  } catch (error) {
-    Object.assign(sandbox, before);
-    save(context, sandbox);
-    throw error;
-  }
+  const { state } = before;
+  // The ports so far are reserved already.
+  const own = { ...config, ports: config.ports.slice(before.config.ports.length), publishAll: false };
+  return publishPortsOf(context, ownerOf(context, sandbox), before, {
+    reserve: (added) => publishPorts(context, own, { ...state, ports: added }),
+    recordWith: (added) => ({ config, state: { ...state, ports: [...state.ports, ...added] } }),
+    relay: (added) => relayPublished(context, config, { ...state, ports: [...added] }),
+  });
 }
 
 export async function removePorts(
@@ -155,38 +129,25 @@ export async function removePorts(
       save(context, sandbox);
       return;
     }
-    const ports = state.ports.filter((port) => !selected.published.includes(port));
-    await unpublish(context, sandbox, { config, state }, { config: after, state: { ...state, ports } });
+    const { published: removed } = selected;
+    const ports = state.ports.filter((port) => !removed.includes(port));
+    const next = { config: after, state: { ...state, ports } };
+    await withdrawPortsOf(context, ownerOf(context, sandbox), { config, state }, next, removed);
   });
 }
 
-/** Connections through a removed port stay open, except those of UDP. */
-async function unpublish(
-  context: PortChangesDependencies,
-  sandbox: Sandbox,
-  before: Prepared,
-  after: Prepared,
-): Promise<void> {
-  const former = elementsOf(context, before);
-  Object.assign(sandbox, after);
-  save(context, sandbox);
-  const objects = missingIn(elementsOf(context, after), former);
-  context.ownDeletion();
-  await context.kernel.remove({ owner: `container ${after.config.name}`, objects });
-  const removed = before.state.ports.filter((port) => !after.state.ports.includes(port));
-  for (const port of removed) context.ports.release(port, after.config.containerId);
-  await flushUdpConntrack(context, removed);
-}
+const ownerOf = (context: PortChangesDependencies, sandbox: Sandbox): PortOwner<Prepared> => ({
+  id: sandbox.config.containerId,
+  name: `container ${sandbox.config.name}`,
+  save(prepared) {
+    Object.assign(sandbox, prepared);
+    save(context, sandbox);
+  },
+  elementsOf: (prepared) => elementsOf(context, prepared),
+});
 
 /** Of published ports, and of links to the container, which allow its ports. `sandbox` holds when this is called. */
 function elementsOf(context: PortChangesDependencies, sandbox: Prepared): NftElementObject[] {
   const input = planInput(context, sandbox, { files: false });
   return [...planSharedElements(input), ...input.linkAllowRules];
-}
-
-const keyOf = ({ family, set, key }: NftElementObject): string => `${family} ${set} ${key}`;
-
-function missingIn(some: readonly NftElementObject[], all: readonly NftElementObject[]): KernelObject[] {
-  const present = new Set(some.map(keyOf));
-  return all.filter((element) => !present.has(keyOf(element)));
 }
