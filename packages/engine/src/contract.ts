@@ -136,8 +136,8 @@ export interface ContainerService {
     options: { noOverwriteDirNonDir: boolean; copyUidGid: boolean },
   ): Promise<void>;
   export(ref: string): Promise<NodeJS.ReadableStream>;
-  /** An image of the container's changes; returns its id. */
-  commit(ref: string, options: CommitOptions): Promise<string>;
+  /** An image of the container's changes; returns its id. Commits run one after the other; `signal` ends this one. */
+  commit(ref: string, options: CommitOptions, signal?: AbortSignal): Promise<string>;
   update(
     ref: string,
     change: { resources: Partial<Resources>; restartPolicy?: RestartRule },

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { Readable } from 'node:stream';
 import { afterEach, beforeEach, test } from 'node:test';
+import { eventually } from '@netyard/testkit';
 import type { CommitOptions } from '../src/index.ts';
 import { configOf } from './fakes/container-config.ts';
 import { type Harness, openHarness } from './fakes/harness.ts';
@@ -69,6 +70,34 @@ test('a container that was paused before stays paused, and so does one that is p
     );
   await containers.commit(id, options);
   assert.equal(harness.state(id).status, 'paused');
+});
+
+test('commits run one after the other, and those whose client has gone end', async () => {
+  const id = await harness.run();
+  const { containers } = harness.engine;
+  const layers: Readable[] = [];
+  const statuses: string[] = [];
+  harness.rootfs.readLayer = () => {
+    statuses.push(harness.state(id).status);
+    const layer = new Readable({ read: () => undefined });
+    layers.push(layer);
+    return layer;
+  };
+  const [first, third] = [new AbortController(), new AbortController()];
+  const commits = [first.signal, undefined, third.signal].map((signal) => containers.commit(id, options, signal));
+  const results = Promise.allSettled(commits);
+  await eventually('commit 1 reads its layer', () => layers.length === 1);
+  third.abort(new Error('gone'));
+  first.abort(new Error('gone'));
+  await eventually('commit 2 reads its layer', () => layers.length === 2);
+  layers[1]?.push('layer');
+  layers[1]?.push(null);
+  assert.deepEqual(
+    (await results).map(({ status }) => status),
+    ['rejected', 'fulfilled', 'rejected'],
+  );
+  assert.deepEqual([statuses, committed], [['paused', 'paused'], ['layer']]);
+  assert.equal(harness.state(id).status, 'running');
 });
 
 test('a failure resumes the container', async () => {

@@ -95,9 +95,9 @@ function list({ engine }: ApiOptions): Handler {
 
 function commit({ engine: { containers } }: ApiOptions): Handler {
   return async (exchange) => {
-    const { query, request, version } = exchange;
+    const { query, request, version, signal } = exchange;
     const { body } = acceptFields(commitFields, await readOptionalJson(request, commitSchema), version);
-    const id = await containers.commit(query.get('container') ?? '', {
+    const commitOptions = {
       repository: query.get('repo') ?? '',
       tag: query.get('tag') ?? '',
       comment: query.get('comment') ?? '',
@@ -105,7 +105,8 @@ function commit({ engine: { containers } }: ApiOptions): Handler {
       pause: query.get('pause') === '' || readBoolean(query, 'pause', true),
       changes: query.getAll('changes'),
       ...(body.hasNoConfig ? {} : { config: readConfig(body) }),
-    });
+    };
+    const id = await containers.commit(query.get('container') ?? '', commitOptions, signal);
     sendJson(exchange, 201, { Id: id });
   };
 }

@@ -1,4 +1,5 @@
 /** `docker commit`: an image of a container's changes, taken while its processes are paused. */
+import { addAbortSignal } from 'node:stream';
 import type { KeyedQueue } from '@netyard/core';
 import { isNetyardError, NetyardError } from '@netyard/core';
 import type { CommitOptions } from '../contract.ts';
@@ -22,24 +23,40 @@ export interface CommitDependencies {
   readonly queue: KeyedQueue;
 }
 
-/** @returns the image's id */
+/**
+ * One commit at a time, in the queue of this key: each has a thread and its buffers, and the second one of a container
+ * would be resumed by the end of the first.
+ */
+const commitsQueue = 'commits';
+
+/**
+ * @param signal ends the commit, also one that waits
+ * @returns the image's id
+ */
 export async function commitContainer(
   context: CommitDependencies,
   ref: string,
   options: CommitOptions,
+  signal: AbortSignal,
 ): Promise<string> {
   const name = commitName(options.repository, options.tag);
   const record = context.index.get(ref);
   checkState(record);
   const { author, comment } = options;
-  const image = await context.images.commit({
+  const request = {
     parentId: record.imageId,
     defaults: committedDefaults(record.config, options),
     author,
     comment,
     createdBy: record.config.command.join(' '),
     name,
-    withLayer: (use) => withPause(context, record.id, options.pause, () => withLayer(context, record, use)),
+  };
+  const image = await context.queue.run(commitsQueue, async () => {
+    signal.throwIfAborted();
+    return await context.images.commit({
+      ...request,
+      withLayer: (use) => withPause(context, record.id, options.pause, () => withLayer(context, record, use, signal)),
+    });
   });
   const attributes = { comment, imageID: image.id, imageRef: name ?? '' };
   publishContainer(context.events, context.index.byId(record.id) ?? record, 'commit', attributes);
@@ -58,8 +75,9 @@ async function withLayer<T>(
   context: CommitDependencies,
   { id, name }: ContainerRecord,
   use: (layer: AsyncIterable<Uint8Array>) => Promise<T>,
+  signal: AbortSignal,
 ): Promise<T> {
-  const layer = context.rootfs.readLayer(id);
+  const layer = addAbortSignal(signal, context.rootfs.readLayer(id));
   const checkPresent = (cause?: unknown): void => {
     const present = context.index.byId(id);
     if (present && !isDoomed(present)) return;

@@ -83,7 +83,7 @@ export function createContainerService(context: ContainersServiceDependencies): 
     statPath: (ref, path) => statContainerPath(context, ref, path),
     readArchive: (ref, path) => readContainerArchive(context, ref, path),
     writeArchive: (ref, path, stream, options) => writeContainerArchive(context, ref, path, stream, options),
-    commit: (ref, options) => commitContainer(context, ref, options),
+    commit: (ref, options, signal = new AbortController().signal) => commitContainer(context, ref, options, signal),
     export: (ref) => exportContainer(context, ref),
     update: (ref, change) => updateContainer(context, ref, change),
     prune: (filters) => pruneContainers(context, filters),
