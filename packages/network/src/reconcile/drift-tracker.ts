@@ -19,6 +19,7 @@ import type { NetworkTable } from '../network-table.ts';
 import { isHostLinkName, ownerPrefix, vlanOwnerPrefix } from '../object-names.ts';
 import type { HostUseCache } from './host-use.ts';
 import type { LinkDeletions } from './link-deletions.ts';
+import { networkOfRoute } from './route-conflicts.ts';
 
 /** Dependencies of the functions in this file. */
 export interface DriftTrackerDependencies {
@@ -39,7 +40,7 @@ export interface DriftSchedule {
   repair(): void;
   elements(): void;
   foreignChains(): void;
-  /** Routes that are not Netyard's changed. */
+  /** Routes that overlap with a network's subnet changed. */
   routes(): void;
 }
 
@@ -346,8 +347,8 @@ export class DriftTracker {
     const { action, to, table, protocol } = event;
     const networkId = this.#context.networks.bySubnet(to);
     if (networkId === undefined && table !== localTable && !isLocalRoute(to)) this.#context.hostUse.drop();
-    if ((table === undefined || table === mainTable) && !isLocalRoute(to)) this.#schedule.routes();
     if (table !== undefined && table !== mainTable) return;
+    if (networkOfRoute(this.#context.networks, to) !== undefined) this.#schedule.routes();
     if (action === 'del' && protocol === kernelProtocol && networkId !== undefined) this.markNetwork(networkId);
     if (action === 'del' && this.#context.networks.routesToEndpoints()) this.#markRoute(to);
     this.#markPeers(event);

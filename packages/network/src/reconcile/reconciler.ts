@@ -163,7 +163,7 @@ export class Reconciler {
     }, wait);
   }
 
-  /** Containers that start and stop change routes as well: one dump for all changes of some time. */
+  /** One dump for all changes of some time. */
   #scheduleRoutes(): void {
     if (this.#routesTimer !== undefined || this.#stop.signal.aborted) return;
     this.#routesTimer = setTimeout(() => {

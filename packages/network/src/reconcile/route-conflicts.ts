@@ -46,16 +46,22 @@ export class RouteConflicts {
   }
 }
 
-/** A route equal to a network's subnet or inside it, which precedes the bridge's. At most one network has it. */
+/** The network with a subnet that overlaps with a route's destination: only such routes can conflict. At most one has it. */
+export function networkOfRoute(networks: Pick<NetworkTable, 'subnets'>, to: string): string | undefined {
+  return /^[\da-f]*[.:]/i.test(to) ? networks.subnets.overlapping(prefixOf(to)) : undefined;
+}
+
+const prefixOf = (to: string): string => (to.includes('/') ? to : `${to}/${to.includes(':') ? 128 : 32}`);
+
+/** A route equal to a network's subnet or inside it, which precedes the bridge's. */
 function findConflict(context: RouteConflictsDependencies, route: ObservedRoute): Conflict | undefined {
   const { to, via, link, table } = route;
-  if (table !== mainTable || !/^[\da-f]*[.:]/i.test(to)) return undefined;
+  if (table !== mainTable) return undefined;
   if (link !== undefined && context.networks.byLink(link) !== undefined) return undefined;
-  const prefix = to.includes('/') ? to : `${to}/${to.includes(':') ? 128 : 32}`;
-  const networkId = context.networks.subnets.overlapping(prefix);
+  const networkId = networkOfRoute(context.networks, to);
   const bridge = networkId === undefined ? undefined : bridgeOf(context, networkId);
   if (networkId === undefined || !bridge) return undefined;
-  const parsed = parsePrefix(prefix);
+  const parsed = parsePrefix(prefixOf(to));
   const taken = valuesOf<FamilySettings>(bridge).find(({ subnet }) => {
     const own = parsePrefix(subnet);
     return own.family === parsed.family && parsed.length >= own.length && prefixesOverlap(parsed, own);
