@@ -1,5 +1,5 @@
 /** API addresses of hosts: what a host announces, and validation of what others announce. Pure. */
-import { parseIp } from '@netyard/core';
+import { tryParseIp } from '@netyard/core';
 
 /** A TCP port that accepts only clients with certificates. */
 export interface ApiListener {
@@ -14,14 +14,9 @@ export function announcedApi(listeners: readonly ApiListener[], address: string)
   return found && `https://${address}:${found.port}`;
 }
 
-function accepts(listening: string, address: string): boolean {
-  if (listening === '' || listening === address) return true;
-  try {
-    return parseIp(listening).value === 0n;
-  } catch {
-    return false; // a host name: its address is unknown
-  }
-}
+/** Not for a host name, whose address is unknown. */
+const accepts = (listening: string, address: string): boolean =>
+  listening === '' || listening === address || tryParseIp(listening)?.value === 0n;
 
 /**
  * Whether a host may announce this URL: TLS, and its own literal address. A URL that points elsewhere would redirect

@@ -2,9 +2,21 @@
  * Encodes and parses etcd's values, as JSON. Any client of etcd can write them, so every value is validated: a
  * malformed one is a described error, never a crash. Pure.
  */
-import { formatPrefix, formatTime, messageOf, NetyardError, networkOf, parseIp, parsePrefix } from '@netyard/core';
+import {
+  formatPrefix,
+  formatTime,
+  messageOf,
+  NetyardError,
+  networkOf,
+  parsePrefix,
+  tryParseIp,
+  tryParsePrefix,
+} from '@netyard/core';
 import { z } from 'zod';
 import { checkNetworkSize } from './networks.ts';
+
+const isIpv4 = (text: string): boolean => tryParseIp(text)?.family === 4;
+const isIpv4Prefix = (text: string): boolean => tryParsePrefix(text)?.family === 4;
 
 const addressSchema = z.string().refine(isIpv4, 'is not an IPv4 address');
 const subnetSchema = z.string().refine(isIpv4Prefix, 'is not an IPv4 subnet').transform(withoutHostBits);
@@ -130,22 +142,6 @@ function parse<T extends z.ZodType>(schema: T, text: string): z.infer<T> {
 function parseTime(text: string): bigint {
   const match = /^(.*?)(?:\.(\d{1,9})\d*)?Z$/.exec(text);
   return BigInt(Date.parse(`${match?.[1] ?? ''}Z`)) * 1_000_000n + BigInt((match?.[2] ?? '').padEnd(9, '0'));
-}
-
-function isIpv4(text: string): boolean {
-  try {
-    return parseIp(text).family === 4;
-  } catch {
-    return false;
-  }
-}
-
-function isIpv4Prefix(text: string): boolean {
-  try {
-    return parsePrefix(text).family === 4;
-  } catch {
-    return false;
-  }
 }
 
 function withoutHostBits(text: string): string {

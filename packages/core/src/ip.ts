@@ -24,9 +24,16 @@ const bitsOf = (family: IpFamily): number => (family === 4 ? 32 : 128);
 
 /** Parses `172.17.0.2` or `fd00::1`. Throws `invalid`, also for zones (`fe80::1%eth0`). */
 export function parseIp(text: string): Ip {
+  const ip = tryParseIp(text);
+  if (ip === undefined) throw new NetyardError('invalid', `invalid IP address: ${text}`);
+  return ip;
+}
+
+/** As `parseIp`; undefined for what is no address. */
+export function tryParseIp(text: string): Ip | undefined {
   if (isIPv4(text)) return { family: 4, value: text.split('.').reduce((sum, part) => sum * 256n + BigInt(part), 0n) };
   if (isIPv6(text) && !text.includes('%')) return { family: 6, value: parseIpv6Value(text) };
-  throw new NetyardError('invalid', `invalid IP address: ${text}`);
+  return undefined;
 }
 
 function parseIpv6Value(text: string): bigint {
@@ -63,18 +70,17 @@ export function formatIp(ip: Ip): string {
 
 /** Parses `192.168.11.1/24`, keeping the host bits. Throws `invalid`. */
 export function parsePrefix(text: string): Prefix {
+  const prefix = tryParsePrefix(text);
+  if (prefix === undefined) throw new NetyardError('invalid', `invalid CIDR address: ${text}`);
+  return prefix;
+}
+
+/** As `parsePrefix`; undefined for what is no prefix. */
+export function tryParsePrefix(text: string): Prefix | undefined {
   const match = /^([^/]+)\/(\d{1,3})$/.exec(text);
-  const invalid = (): NetyardError => new NetyardError('invalid', `invalid CIDR address: ${text}`);
-  if (match?.[1] === undefined || match[2] === undefined) throw invalid();
-  let ip: Ip;
-  try {
-    ip = parseIp(match[1]);
-  } catch {
-    throw invalid();
-  }
-  const length = Number(match[2]);
-  if (length > bitsOf(ip.family)) throw invalid();
-  return { ...ip, length };
+  const ip = match?.[1] === undefined ? undefined : tryParseIp(match[1]);
+  const length = Number(match?.[2]);
+  return ip === undefined || length > bitsOf(ip.family) ? undefined : { ...ip, length };
 }
 
 export function formatPrefix(prefix: Prefix): string {

@@ -1,5 +1,5 @@
 /** A container's name as other hosts resolve it. Pure. */
-import { isIdPrefix, isName, parseIp } from '@netyard/core';
+import { isIdPrefix, isName, tryParseIp } from '@netyard/core';
 
 /** A container as other hosts know it. */
 export interface RemoteName {
@@ -19,10 +19,4 @@ export function isValidRemoteName({ host, name, containerId, address }: RemoteNa
   return isName(host) && isName(name) && isIdPrefix(containerId) && isIpv4(address);
 }
 
-function isIpv4(text: string): boolean {
-  try {
-    return parseIp(text).family === 4;
-  } catch {
-    return false;
-  }
-}
+const isIpv4 = (text: string): boolean => tryParseIp(text)?.family === 4;

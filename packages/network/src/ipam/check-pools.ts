@@ -1,14 +1,13 @@
 /** Checks the subnets that a new network requests, with Docker's messages (moby daemon/network.go, ValidateIPAM). Pure. */
 import {
   formatPrefix,
-  type Ip,
   NetyardError,
   networkOf,
   type Prefix,
-  parseIp,
-  parsePrefix,
   prefixContains,
   prefixesOverlap,
+  tryParseIp,
+  tryParsePrefix,
 } from '@netyard/core';
 import type { IpamPool } from '../contract.ts';
 
@@ -28,7 +27,7 @@ export const isAutomatic = (pool: IpamPool): boolean =>
 
 function findPoolProblems(pool: IpamPool): string[] {
   if (isAutomatic(pool)) return [];
-  const subnet = tryParse(parsePrefix, pool.subnet);
+  const subnet = tryParsePrefix(pool.subnet);
   if (!subnet) return [`invalid subnet ${pool.subnet}: invalid CIDR block notation`];
   const network = networkOf(subnet);
   const isMasked = network.value === subnet.value;
@@ -46,7 +45,7 @@ function findPoolProblems(pool: IpamPool): string[] {
 }
 
 function findRangeProblems(text: string, subnet: Prefix): string[] {
-  const range = tryParse(parsePrefix, text);
+  const range = tryParsePrefix(text);
   if (!range) return [`invalid ip-range ${text}: invalid CIDR block notation`];
   const parent = formatPrefix(subnet);
   if (range.family !== subnet.family)
@@ -62,18 +61,10 @@ function findRangeProblems(text: string, subnet: Prefix): string[] {
 
 function findAddressProblem(text: string | undefined, subnet: Prefix): string | undefined {
   if (text === undefined || text === '') return undefined;
-  const address = tryParse(parseIp, text);
+  const address = tryParseIp(text);
   if (!address) return 'invalid address';
   if (address.family !== subnet.family) return `parent subnet is an IPv${subnet.family} block`;
   return prefixContains(subnet, address)
     ? undefined
     : `parent subnet ${formatPrefix(subnet)} doesn't contain this address`;
-}
-
-function tryParse<T extends Ip>(parse: (text: string) => T, text: string): T | undefined {
-  try {
-    return parse(text);
-  } catch {
-    return undefined;
-  }
 }

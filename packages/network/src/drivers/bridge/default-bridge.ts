@@ -10,6 +10,7 @@ import {
   parseIp,
   parsePrefix,
   prefixContains,
+  tryParsePrefix,
 } from '@netyard/core';
 import type { DefaultBridgeIpv6, IpamPool, NetworkSettings } from '../../contract.ts';
 import type { Family } from '../../family.ts';
@@ -84,20 +85,13 @@ function parseBip(family: Family, text: string): { subnet: string; gateway: stri
 }
 
 function parseFixedCidr6(text: string): string {
-  const [problem] = isIpv6Prefix(text) ? checkIpv6Subnet(text) : [invalid(`'${text}' is not a valid IPv6 subnet`)];
+  const [problem] =
+    tryParsePrefix(text)?.family === 6 ? checkIpv6Subnet(text) : [invalid(`'${text}' is not a valid IPv6 subnet`)];
   if (problem) throw invalid(`invalid fixed-cidr-v6: ${messageOf(problem)}`);
   const subnet = networkOf(parsePrefix(text));
   if (subnet.length > names.v6.longest)
     throw invalid(`invalid fixed-cidr-v6: no room for containers; give a prefix of ${names.v6.longest} bits or less`);
   return formatPrefix(subnet);
-}
-
-function isIpv6Prefix(text: string): boolean {
-  try {
-    return parsePrefix(text).family === 6;
-  } catch {
-    return false;
-  }
 }
 
 /** The part of the subnet from which addresses are allocated. */

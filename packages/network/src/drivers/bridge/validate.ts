@@ -10,10 +10,10 @@ import {
   NetyardError,
   networkOf,
   parseGoBoolean,
-  parseIp,
   parsePrefix,
   prefixContains,
   prefixesOverlap,
+  tryParseIp,
 } from '@netyard/core';
 import type { IpamPool } from '../../contract.ts';
 import { families, valuesOf } from '../../family.ts';
@@ -134,13 +134,7 @@ function checkIpv6Pool({ subnet: text, gateway }: IpamPool): NetyardError[] {
 
 const isAddress = (text: string): boolean => familyOf(text) !== undefined;
 
-function familyOf(text: string): Ip['family'] | undefined {
-  try {
-    return parseIp(text).family;
-  } catch {
-    return undefined;
-  }
-}
+const familyOf = (text: string): Ip['family'] | undefined => tryParseIp(text)?.family;
 
 /** Options of Docker whose value has no effect here yet. */
 const unsupported: Readonly<Record<string, (value: string) => boolean>> = {

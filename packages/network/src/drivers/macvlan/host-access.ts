@@ -5,7 +5,6 @@
  */
 import {
   formatIp,
-  type Ip,
   ipToBytes,
   lastOf,
   macFromIpv4,
@@ -14,6 +13,7 @@ import {
   parsePrefix,
   prefixContains,
   shortId,
+  tryParseIp,
 } from '@netyard/core';
 import type { KernelObject, MacvlanObject, RouteObject } from '@netyard/kernel';
 import type { NetworkRecord } from '../../contract.ts';
@@ -28,7 +28,7 @@ export const hostAccessOption = 'netyard.host_access';
 /** One address per family, separated by a comma; invalid ones as given. Undefined without the option. */
 const addressesOf = ({ options }: Pick<NetworkRecord, 'options'>): string[] | undefined =>
   options[hostAccessOption]?.split(',').map((text) => {
-    const address = tryParse(text);
+    const address = tryParseIp(text);
     return address === undefined ? text : formatIp(address);
   });
 
@@ -126,7 +126,7 @@ export function validateHostAccess(network: NetworkSpec, mode: string): NetyardE
 }
 
 function findAddressProblem(text: string, { ipam }: NetworkSpec): string | undefined {
-  const address = tryParse(text);
+  const address = tryParseIp(text);
   if (address === undefined) return `invalid IP address ${JSON.stringify(text)}`;
   const subnets = valuesOf(ipam)
     .flat()
@@ -135,12 +135,4 @@ function findAddressProblem(text: string, { ipam }: NetworkSpec): string | undef
   if (subnet === undefined) return `no configured subnet contains ${text}`;
   const isHost = address.value !== subnet.value && (address.family === 6 || address.value !== lastOf(subnet).value);
   return isHost ? undefined : `${text} is not the address of a host`;
-}
-
-function tryParse(text: string): Ip | undefined {
-  try {
-    return parseIp(text);
-  } catch {
-    return undefined;
-  }
 }
