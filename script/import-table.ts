@@ -22,7 +22,12 @@ export const allowedImports: Readonly<Record<string, AllowedImports>> = {
   'api-types': { packages: ['core'] },
   'docker-api': { packages: ['core', 'api-types', 'network', 'sandbox', 'engine'], types: ['peers'] },
   client: { packages: ['core', 'api-types'] },
-  cli: { packages: ['core', 'api-types', 'client'], lazy: ['kernel', 'network', 'sandbox', 'lab', 'daemon'] },
+  topology: { packages: ['core', 'kernel', 'api-types', 'client'] },
+  trace: { packages: ['core', 'kernel', 'topology'] },
+  cli: {
+    packages: ['core', 'api-types', 'client'],
+    lazy: ['kernel', 'network', 'sandbox', 'topology', 'trace', 'lab', 'daemon'],
+  },
   runtime: { packages: ['core', 'kernel'], types: ['engine'] },
   store: { packages: ['core'], types: ['peers', 'network', 'sandbox', 'engine'] },
   cluster: { packages: ['core'] },
@@ -42,6 +47,8 @@ export const allowedImports: Readonly<Record<string, AllowedImports>> = {
       'store',
       'cluster',
       'client',
+      'topology',
+      'trace',
     ],
   },
 };

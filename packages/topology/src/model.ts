@@ -1,0 +1,194 @@
+/**
+ * What is on one host, as observed: container engines and their containers, network namespaces, and what each namespace
+ * has of links, addresses, routes, neighbours and listening sockets. Plain data, that `trace`, `diagnose` and the topology
+ * page read. Nothing here is desired state, and nothing says who created an object beyond what the object itself shows.
+ *
+ * Addresses and prefixes are canonical text (`10.1.0.2`, `10.1.0.0/24`), MTU is in bytes, ids of namespaces are inode
+ * numbers (`4026531840`, namespaces(7)).
+ */
+
+export type EngineKind = 'netyard' | 'docker' | 'podman' | 'containerd';
+
+/** An engine on this host, reached or not. */
+export interface HostEngine {
+  kind: EngineKind;
+  /** Path of the socket, or of the state folder that was read. */
+  source: string;
+  version?: string;
+  /** Why its containers are missing or incomplete, such as `permission denied`. */
+  problem?: string;
+}
+
+export type ContainerState =
+  | 'created'
+  | 'running'
+  | 'paused'
+  | 'restarting'
+  | 'exited'
+  | 'dead'
+  | 'removing'
+  | 'unknown';
+
+/** A port published by an engine for a container. */
+export interface PublishedPort {
+  protocol: 'tcp' | 'udp' | 'sctp';
+  /** `0.0.0.0` and `::` are all addresses of a family. */
+  hostAddress: string;
+  hostPort: number;
+  containerPort: number;
+}
+
+/** An attachment of a container to an engine's network, as the engine reports it. */
+export interface ContainerAttachment {
+  /** Name of the network in its engine. */
+  network: string;
+  /** Prefixes; stopped containers may have none. */
+  addresses: string[];
+  gateway?: string;
+  gateway6?: string;
+  mac?: string;
+  /** Further names under which other members of the network find the container. */
+  aliases: string[];
+}
+
+/** A container of an engine, or a namespace that no engine claims (kind `namespace`, such as `ip netns add` makes). */
+export interface HostContainer {
+  engine: EngineKind | 'namespace';
+  /** Full id of the engine; for a bare namespace its id. */
+  id: string;
+  name: string;
+  image?: string;
+  state: ContainerState;
+  /** Of an exited container. */
+  exitCode?: number;
+  /** RFC 3339: when an exited container ended. */
+  finishedAt?: string;
+  /** Its first process, while it runs. */
+  pid?: number;
+  /** Key of `HostTopology.namespaces`; undefined when it does not run or cannot be seen (rootless, other mount namespace). */
+  namespaceId?: string;
+  /** `host`, `none`, `container:NAME`, or the name of a network. */
+  networkMode?: string;
+  attachments: ContainerAttachment[];
+  ports: PublishedPort[];
+  /** Ports that the image or the user declares, such as `80/tcp`. */
+  exposed: string[];
+  /** Containers that it is linked to, by alias (`--link`). */
+  links: { target: string; alias: string }[];
+  /** Process ids in its cgroup or namespace are frozen: it answers nothing, although the kernel accepts connections. */
+  paused: boolean;
+  /** Path, on the host, of its `/etc/hosts` and `/etc/resolv.conf`, if the engine names them. */
+  hostsPath?: string;
+  resolvConfPath?: string;
+}
+
+/** A network of an engine. */
+export interface HostNetwork {
+  engine: EngineKind;
+  id: string;
+  name: string;
+  driver: string;
+  /** Its bridge or parent on the host, if there is one. */
+  link?: string;
+  subnets: { subnet: string; gateway?: string }[];
+  internal: boolean;
+  /** False: members do not reach each other except by links and published ports. */
+  icc: boolean;
+  mtu?: number;
+  options: Record<string, string>;
+}
+
+/** A link as rtnetlink(7) reports it, with its place in the topology. */
+export interface NamespaceLink {
+  index: number;
+  name: string;
+  /** IFLA_INFO_KIND: `veth`, `bridge`, `vxlan`, `macvlan`, …; undefined for physical and loopback links. */
+  kind?: string;
+  mac?: string;
+  mtu: number;
+  /** IFF_UP. */
+  up: boolean;
+  /** Operational: carrier and not dormant (IFF_RUNNING). */
+  running: boolean;
+  /** Index of its bridge. */
+  masterIndex?: number;
+  /** The other end of a veth pair: namespace (undefined when it cannot be seen) and index there. */
+  peer?: { namespaceId?: string; index: number };
+  /** IFLA_IFALIAS. */
+  owner?: string;
+  /** Prefixes with length, both families. */
+  addresses: string[];
+  /** Larger of `all` and its own (ip-sysctl: conf/LINK/rp_filter): 0 off, 1 strict, 2 loose. */
+  rpFilter: number;
+}
+
+export interface NamespaceRoute {
+  family: 4 | 6;
+  /** `default` or a prefix. */
+  to: string;
+  via?: string;
+  link?: string;
+  source?: string;
+  metric?: number;
+  /** 254 is main, 255 local. */
+  table: number;
+  /** `unicast`, `local`, `blackhole`, `prohibit`, `unreachable`, … (rtnetlink(7), RTN_). */
+  type: string;
+}
+
+/** An entry of the neighbour table. */
+export interface NamespaceNeighbour {
+  link: string;
+  address: string;
+  mac?: string;
+  /** `reachable`, `stale`, `failed`, `incomplete`, `permanent`, … (ip-neighbour(8)). */
+  state: string;
+}
+
+/** A socket that accepts connections or datagrams (sock_diag(7)). */
+export interface ListeningSocket {
+  protocol: 'tcp' | 'udp';
+  /** `0.0.0.0` and `::` are all addresses. */
+  address: string;
+  port: number;
+  /** Of a socket of family IPv6: takes no IPv4. */
+  v6only: boolean;
+  /** TCP: connections that wait for accept, and their limit. */
+  waiting: number;
+  backlog: number;
+  /** Name and id of a process that has it open, if it can be seen. */
+  process?: { pid: number; name: string };
+}
+
+export interface HostNamespace {
+  /** Inode number. */
+  id: string;
+  /** A path that opens it from this process: `/proc/PID/ns/net`, `/run/netns/NAME`, or the mount of an engine. */
+  path: string;
+  /** `host`, the names of its containers, the name of `ip netns`, or `net:[ID]`. */
+  name: string;
+  isHost: boolean;
+  processes: { pid: number; name: string }[];
+  links: NamespaceLink[];
+  routes: NamespaceRoute[];
+  neighbours: NamespaceNeighbour[];
+  sockets: ListeningSocket[];
+  /** net.ipv4.ip_forward, net.ipv6.conf.all.forwarding. */
+  forwarding: { v4: boolean; v6: boolean };
+  /** net.bridge.bridge-nf-call-iptables; undefined without br_netfilter. */
+  bridgeNetfilter?: boolean;
+  /** Tables of iptables-legacy, whose rules nft does not show (/proc/net/ip_tables_names). */
+  legacyTables: string[];
+}
+
+export interface HostTopology {
+  hostName: string;
+  /** RFC 3339. */
+  observedAt: string;
+  engines: HostEngine[];
+  networks: HostNetwork[];
+  containers: HostContainer[];
+  namespaces: HostNamespace[];
+  /** What could not be observed, a sentence each. */
+  problems: string[];
+}
