@@ -2,26 +2,15 @@
 import type { MacvlanObject } from '../../desired.ts';
 import * as links from '../../netlink/rtnl/link.ts';
 import type { Session } from '../../netlink/session.ts';
-import { absent, type ObjectHandler, observed, type Undo } from './handler.ts';
-import {
-  canonicalMac,
-  change,
-  checkSettings,
-  differences,
-  find,
-  findRenamed,
-  refuseOtherKind,
-  removeOurs,
-  rename,
-  required,
-  undoCreate,
-} from './link.ts';
-import { explainCreation, hasOtherParent } from './parent-link.ts';
+import { canonicalMac, findRenamed } from './link.ts';
+import { linkHandler } from './link-handler.ts';
+import { createAttached, parentDifferences } from './parent-link.ts';
 
-const linkSettings = ({ mac, mtu, owner, up }: MacvlanObject): links.LinkSettings => ({
-  up,
+const macSetting = ({ mac }: MacvlanObject): links.LinkSettings =>
+  mac === undefined ? {} : { mac: canonicalMac(mac) };
+
+const otherSettings = ({ mtu, owner }: MacvlanObject): links.LinkSettings => ({
   ...(owner === undefined ? {} : { alias: owner }),
-  ...(mac === undefined ? {} : { mac: canonicalMac(mac) }),
   ...(mtu === undefined ? {} : { mtu }),
 });
 
@@ -31,77 +20,32 @@ function findByMac(session: Session, { ns, mac }: MacvlanObject): links.Link | u
   return findRenamed(session, ns, (link) => link.kind === 'macvlan' && link.mac === canonicalMac(mac));
 }
 
-function restoreName(session: Session, macvlan: MacvlanObject): Undo {
-  const renamed = find(session, macvlan) ? undefined : findByMac(session, macvlan);
-  return renamed ? rename(session, macvlan.ns, renamed, macvlan.name) : () => undefined;
-}
-
-/** The kernel changes the mode of an existing link, except to and from passthru (macvlan_changelink). */
-function changeMode(session: Session, { ns, name, mode }: MacvlanObject): Undo {
-  const former = required(session, ns === undefined ? { name } : { ns, name }).macvlanMode;
-  if (former === mode) return () => undefined;
-  links.changeMacvlan(session.route(ns), name, mode);
-  return () => {
-    if (former !== undefined) links.changeMacvlan(session.route(ns), name, former);
-  };
-}
-
-export const macvlanHandler: ObjectHandler<MacvlanObject> = {
-  check(macvlan) {
-    checkSettings(macvlan);
-    links.checkLinkName(macvlan.parent);
+export const macvlanHandler = linkHandler<MacvlanObject>({
+  kind: 'macvlan',
+  check: ({ parent }) => links.checkLinkName(parent),
+  settings: (macvlan) => ({ up: macvlan.up, ...macSetting(macvlan), ...otherSettings(macvlan) }),
+  findRenamed: findByMac,
+  fixedDifferences: (session, { parent }, found) => parentDifferences(session, { name: parent }, found),
+  attributes: {
+    differences: ({ mode }, { macvlanMode: found }) => (found === mode ? [] : [`mode ${found ?? 'unknown'}`]),
+    /** The kernel changes the mode of an existing link, except to and from passthru (macvlan_changelink). */
+    change(session, { ns, name, mode }, { macvlanMode: former }) {
+      if (former === mode) return () => undefined;
+      links.changeMacvlan(session.route(ns), name, mode);
+      return () => {
+        if (former !== undefined) links.changeMacvlan(session.route(ns), name, former);
+      };
+    },
   },
-  observe(session, macvlan) {
-    const link = find(session, macvlan);
-    if (!link) {
-      const renamed = findByMac(session, macvlan);
-      return renamed ? observed([`named ${renamed.name}`]) : absent;
-    }
-    if (link.kind !== 'macvlan') return observed([`a ${link.kind ?? 'device'}`]);
-    return observed([
-      hasOtherParent(session, macvlan, link) && 'another parent',
-      link.macvlanMode !== macvlan.mode && `mode ${link.macvlanMode ?? 'unknown'}`,
-      ...differences(link, linkSettings(macvlan)),
-    ]);
-  },
+  /**
+   * Without `up`, which fails when the parent has another link with this MAC (EADDRINUSE). A passthru link takes the MAC of
+   * its parent at creation; setting another one later changes the parent's, too.
+   */
   create(session, macvlan) {
-    const { ns, name, mode } = macvlan;
-    const parentIndex = links.linkIndex(session.route(undefined), macvlan.parent);
-    const { up, mac, alias, ...settings } = linkSettings(macvlan);
-    // A passthru link takes the MAC of its parent at creation; setting another one later changes the parent's, too.
-    const described = alias === undefined ? {} : { alias };
-    const atCreation = {
-      ...settings,
-      ...described,
-      ...(mac === undefined || mode === 'passthru' ? {} : { mac }),
-      name,
-    };
-    const elsewhere = ns === undefined ? {} : { netnsFd: session.netnsFd(ns) };
-    explainCreation(macvlan, () =>
-      links.createMacvlan(session.route(undefined), { ...atCreation, ...elsewhere }, { parentIndex, mode }),
+    const { mode } = macvlan;
+    const settings = { ...otherSettings(macvlan), ...(mode === 'passthru' ? {} : macSetting(macvlan)) };
+    createAttached(session, macvlan, (socket, location, parentIndex) =>
+      links.createMacvlan(socket, { ...settings, ...location }, { parentIndex, mode }),
     );
-    try {
-      // A separate step: setting it up fails when the parent has another link with this MAC (EADDRINUSE).
-      const others = { ...(up === undefined ? {} : { up }), ...(mac === undefined ? {} : { mac }) };
-      change(session, macvlan, { ...others, ...described });
-    } catch (error) {
-      links.deleteLink(session.route(ns), name);
-      throw error;
-    }
-    return undoCreate(session, macvlan);
   },
-  change(session, macvlan) {
-    const undoName = restoreName(session, macvlan);
-    refuseOtherKind(session, macvlan, 'macvlan');
-    if (hasOtherParent(session, macvlan, required(session, macvlan))) {
-      links.deleteLink(session.route(macvlan.ns), macvlan.name);
-      return macvlanHandler.create(session, macvlan);
-    }
-    const undoMode = changeMode(session, macvlan);
-    const undoSettings = change(session, macvlan, linkSettings(macvlan));
-    return async () => {
-      for (const undo of [undoSettings, undoMode, undoName]) await undo();
-    };
-  },
-  delete: (session, macvlan) => removeOurs(session, macvlan, 'macvlan'),
-};
+});
