@@ -1,5 +1,5 @@
 /** Makes the handler of a kind of links from what distinguishes it from the other kinds. */
-import type { DummyObject, IpvlanObject, MacvlanObject, VlanObject } from '../../desired.ts';
+import type { DummyObject, IpvlanObject, MacvlanObject, VlanObject, VxlanObject } from '../../desired.ts';
 import * as links from '../../netlink/rtnl/link.ts';
 import type { Session } from '../../netlink/session.ts';
 import { absent, type ObjectHandler, observed, type Undo } from './handler.ts';
@@ -15,15 +15,15 @@ import {
   undoCreate,
 } from './link.ts';
 
-type LinkObject = MacvlanObject | IpvlanObject | VlanObject | DummyObject;
+type LinkObject = MacvlanObject | IpvlanObject | VlanObject | VxlanObject | DummyObject;
 
 export interface LinkKind<O extends LinkObject> {
   kind: O['kind'];
   /** Checks more than the name and the MAC. Throws `invalid`. Pure. */
   check?(object: O): void;
   settings(object: O): links.LinkSettings;
-  /** The link under another name. */
-  findRenamed(session: Session, object: O): links.Link | undefined;
+  /** The link under another name. Without this, a renamed link counts as absent. */
+  findRenamed?(session: Session, object: O): links.Link | undefined;
   /** Differences in attributes that can only be set at creation: the link is created again. */
   fixedDifferences?(session: Session, object: O, found: links.Link): string[];
   /** Attributes of the kind that can be changed. */
@@ -37,7 +37,7 @@ export interface LinkKind<O extends LinkObject> {
 }
 
 export function linkHandler<O extends LinkObject>(of: LinkKind<O>): ObjectHandler<O> {
-  const { kind, settings, findRenamed, fixedDifferences = () => [], attributes } = of;
+  const { kind, settings, findRenamed = () => undefined, fixedDifferences = () => [], attributes } = of;
   const handler: ObjectHandler<O> = {
     check(object) {
       checkSettings(object);
