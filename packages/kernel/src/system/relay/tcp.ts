@@ -36,10 +36,8 @@ interface End {
   registration: Registration;
   /** What the other end sent and this one has not accepted yet. */
   pending: Uint8Array | undefined;
-  /** It has sent all: end of file was read. */
+  /** It has sent all: end of file was read and passed on. */
   ended: boolean;
-  /** End of file was passed on to it. */
-  shut: boolean;
 }
 
 export class TcpConnection {
@@ -58,7 +56,7 @@ export class TcpConnection {
     const endOf = (fd: number, own: () => End, other: () => End): End => ({
       fd,
       registration: poller.add(fd, 0, (events) => this.#handle(own(), other(), events)),
-      ...{ pending: undefined, ended: false, shut: false },
+      ...{ pending: undefined, ended: false },
     });
     this.#client = endOf(
       client,
@@ -102,10 +100,10 @@ export class TcpConnection {
       return;
     }
     if (isConnected) this.#connecting = false;
-    if ((events & EPOLLOUT) !== 0) this.#flush(own, other);
-    if ((events & (EPOLLIN | EPOLLHUP)) !== 0 && canRead(own, other)) this.#read(own, other);
+    if ((events & EPOLLOUT) !== 0) this.#flush(own);
+    if (!this.#closed && (events & (EPOLLIN | EPOLLHUP)) !== 0 && canRead(own, other)) this.#read(own, other);
     if (this.#closed) return;
-    if (this.#client.shut && this.#server.shut) {
+    if (this.#client.ended && this.#server.ended) {
       this.#close(closeFile);
       return;
     }
@@ -121,22 +119,17 @@ export class TcpConnection {
       if (!isTemporary()) this.abort();
     } else if (count === 0) {
       from.ended = true;
-      this.#flush(to, from);
+      libc().shutdown(to.fd, SHUT_WR); // nothing is pending for it: see canRead
     } else {
       this.#send(to, chunk.subarray(0, count));
     }
   }
 
-  /** Writes what is pending for `to`, then end of file if `from` has sent all. */
-  #flush(to: End, from: End): void {
-    if (to.pending !== undefined) {
-      const { pending } = to;
-      to.pending = undefined;
-      this.#send(to, pending);
-    }
-    if (this.#closed || to.pending !== undefined || !from.ended || to.shut) return;
-    libc().shutdown(to.fd, SHUT_WR);
-    to.shut = true;
+  /** Writes what is pending for `to`. */
+  #flush(to: End): void {
+    const { pending } = to;
+    to.pending = undefined;
+    if (pending !== undefined) this.#send(to, pending);
   }
 
   #send(to: End, bytes: Uint8Array): void {
