@@ -6,15 +6,11 @@ import type { RelayTarget } from '../../contract.ts';
 import { closeFile } from '../calls.ts';
 import { errnoOf } from '../ffi/errno.ts';
 import { libc } from '../ffi/libc.ts';
-import { encodeSocketAddress } from '../sockets.ts';
 import { chunkBytes } from './limits.ts';
 import { setInteger } from './options.ts';
 import { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, type Poller, type Registration } from './poller.ts';
+import { connectTo, SOCK_FLAGS, SOCK_STREAM } from './target-socket.ts';
 
-const AF_INET = 2;
-const AF_INET6 = 10;
-const SOCK_STREAM = 1;
-const SOCK_FLAGS = 0o2000000 | 0o4000; // SOCK_CLOEXEC | SOCK_NONBLOCK
 const SOL_SOCKET = 1;
 const SO_ERROR = 4;
 const SO_KEEPALIVE = 9;
@@ -78,7 +74,7 @@ export class TcpConnection {
     target: RelayTarget,
     onClose: (connection: TcpConnection) => void,
   ): TcpConnection | undefined {
-    const server = connectTo(target);
+    const server = connectTo(target, SOCK_STREAM);
     if (server < 0) {
       reset(fd);
       return undefined;
@@ -165,16 +161,6 @@ export class TcpConnection {
 }
 
 const canRead = (own: End, other: End): boolean => !own.ended && other.pending === undefined;
-
-/** A socket that connects, or -1. */
-function connectTo({ address, port }: RelayTarget): number {
-  const bytes = encodeSocketAddress(address, port);
-  const fd = libc().socket(bytes.length === 16 ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_FLAGS, 0);
-  if (fd < 0) return fd;
-  if (libc().connect(fd, bytes, bytes.length) === 0 || libc().errno() === errnoOf('EINPROGRESS')) return fd;
-  closeFile(fd);
-  return -1;
-}
 
 /** struct sockaddr_in6. */
 const clientAddress = new Uint8Array(28);

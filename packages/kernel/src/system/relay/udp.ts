@@ -3,16 +3,12 @@ import type { RelayTarget } from '../../contract.ts';
 import { closeFile } from '../calls.ts';
 import { errnoOf } from '../ffi/errno.ts';
 import { libc } from '../ffi/libc.ts';
-import { encodeSocketAddress } from '../sockets.ts';
 import type { ClientFilter } from './client-filter.ts';
 import { type DatagramBuffer, type Flow, flowKey } from './datagram.ts';
 import { type RelayLimits, sessionIdleMs } from './limits.ts';
 import { EPOLLIN, type Poller, type Registration } from './poller.ts';
+import { connectTo, SOCK_DGRAM } from './target-socket.ts';
 
-const AF_INET = 2;
-const AF_INET6 = 10;
-const SOCK_DGRAM = 2;
-const SOCK_FLAGS = 0o2000000 | 0o4000; // SOCK_CLOEXEC | SOCK_NONBLOCK
 const MSG_DONTWAIT = 0x40;
 const MSG_NOSIGNAL = 0x4000;
 /** Datagrams of one socket before others have their turn. */
@@ -49,10 +45,6 @@ export class UdpSessions {
     this.#limits = limits;
   }
 
-  get count(): number {
-    return this.#sessions.size;
-  }
-
   /** Passes on what has arrived at a port. */
   forward(port: UdpPort, now: number): void {
     for (let count = 0; count < datagramsPerTurn; count += 1) {
@@ -87,7 +79,7 @@ export class UdpSessions {
 
   #open(key: string, port: UdpPort, flow: Flow): Session | undefined {
     this.#makeRoom(port);
-    const fd = connectTo(port.target);
+    const fd = connectTo(port.target, SOCK_DGRAM);
     if (fd < 0) return undefined;
     const session: Session = {
       ...{ port, flow, fd, usedAt: 0 },
@@ -138,13 +130,4 @@ export class UdpSessions {
     registration.remove();
     closeFile(fd);
   }
-}
-
-/** A connected socket, or -1. */
-function connectTo({ address, port }: RelayTarget): number {
-  const bytes = encodeSocketAddress(address, port);
-  const fd = libc().socket(bytes.length === 16 ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_FLAGS, 0);
-  if (fd < 0 || libc().connect(fd, bytes, bytes.length) === 0) return fd;
-  closeFile(fd);
-  return -1;
 }
