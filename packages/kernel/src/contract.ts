@@ -241,6 +241,8 @@ export interface Kernel {
   /** Entries of a VXLAN link; empty when the link does not exist. */
   listFdb(link: string, ns?: string): Promise<ObservedFdbEntry[]>;
   linkStatistics(link: string, ns?: string): Promise<LinkStatistics>;
+  /** Counters of all links of this process's namespace by index, in one request. */
+  listLinkStatistics(): Promise<Map<number, LinkStatistics>>;
   /** Whether the kernel has links of this kind, such as `ipvlan`; loads the kind's module if there is one. */
   supportsLinkKind(kind: string): Promise<boolean>;
   readSysctl(key: string, ns?: string): Promise<string>;

@@ -32,6 +32,7 @@ import type { NftChainName } from './netlink/nft/rule.ts';
 import { listAddresses } from './netlink/rtnl/address.ts';
 import { listFdb } from './netlink/rtnl/fdb.ts';
 import { isUnfinished, type Link, linkStatistics, listLinks, supportsKind } from './netlink/rtnl/link.ts';
+import { listLinkStatistics } from './netlink/rtnl/link-statistics.ts';
 import { listNeighbourProxies, listNeighbours } from './netlink/rtnl/neighbour.ts';
 import { listRoutes } from './netlink/rtnl/route.ts';
 import { OwnHandles, Session } from './netlink/session.ts';
@@ -146,6 +147,10 @@ class LinuxKernel implements Kernel {
 
   async linkStatistics(link: string, ns?: string): Promise<LinkStatistics> {
     return await this.#inSession((session) => linkStatistics(session.route(ns), link));
+  }
+
+  async listLinkStatistics(): Promise<Map<number, LinkStatistics>> {
+    return await this.#inSession((session) => listLinkStatistics(session.route(undefined)));
   }
 
   async supportsLinkKind(kind: string): Promise<boolean> {

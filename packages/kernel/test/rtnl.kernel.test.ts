@@ -6,6 +6,7 @@ import { createNetns, deleteNetns, hasErrno, openInNetns } from '@netyard/kernel
 import { inFreshHost } from '@netyard/testkit';
 import * as addresses from '../src/netlink/rtnl/address.ts';
 import * as links from '../src/netlink/rtnl/link.ts';
+import { listLinkStatistics } from '../src/netlink/rtnl/link-statistics.ts';
 import * as neighbours from '../src/netlink/rtnl/neighbour.ts';
 import * as routes from '../src/netlink/rtnl/route.ts';
 import { NETLINK_ROUTE, NetlinkSocket } from '../src/netlink/socket.ts';
@@ -167,6 +168,7 @@ test('a dump of 300 links and its statistics is complete', host, () => {
     assert.equal(names.length, 301);
     assert.equal(new Set(names).size, 301);
     assert.equal(links.linkStatistics(there, 'a7').rxBytes, 0n);
+    assert.equal(listLinkStatistics(there).size, 301);
   });
 });
 
@@ -179,6 +181,8 @@ test('link statistics count traffic', host, () => {
     sh('ping -c 1 -w 60 10.1.1.2');
     assert.ok(links.linkStatistics(here, 'a').txPackets >= 1n);
     assert.ok(links.linkStatistics(there, 'b').rxBytes >= 84n);
+    const all = listLinkStatistics(there).get(links.linkIndex(there, 'b'));
+    assert.ok(all && all.rxBytes >= 84n && all.rxPackets >= 1n);
   });
 });
 

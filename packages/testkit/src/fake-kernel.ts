@@ -208,6 +208,10 @@ export class FakeKernel implements Kernel {
     return noTraffic;
   }
 
+  async listLinkStatistics(): Promise<Map<number, LinkStatistics>> {
+    return new Map((await this.listLinks()).map(({ index }) => [index, noTraffic]));
+  }
+
   async supportsLinkKind(kind: string): Promise<boolean> {
     return !this.unsupportedKinds.has(kind);
   }

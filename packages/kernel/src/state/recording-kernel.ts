@@ -50,6 +50,7 @@ const readsOf = (kernel: Kernel): Reads => ({
   listNeighbourProxies: () => kernel.listNeighbourProxies(),
   listFdb: (link, ns) => kernel.listFdb(link, ns),
   linkStatistics: (link, ns) => kernel.linkStatistics(link, ns),
+  listLinkStatistics: () => kernel.listLinkStatistics(),
   supportsLinkKind: (kind) => kernel.supportsLinkKind(kind),
   readSysctl: (key, ns) => kernel.readSysctl(key, ns),
   listNftElements: (table) => kernel.listNftElements(table),

@@ -19,6 +19,7 @@ import {
   encodeVeth,
   encodeVlanLink,
 } from './link.ts';
+import { decodeStatisticsMessage, encodeStatisticsQuery } from './link-statistics.ts';
 import { encodeNeighbour, encodeNeighbourProxy } from './neighbour.ts';
 import { decodeRoute, encodeRoute } from './route.ts';
 
@@ -300,6 +301,18 @@ test('links, addresses and routes of the kernel are decoded', () => {
     ...{ rxPackets: 1n, txPackets: 2n, rxBytes: 2n ** 63n, txBytes: 4n },
     ...{ rxErrors: 5n, txErrors: 6n, rxDropped: 7n, txDropped: 8n },
   });
+});
+
+test('statistics of a dump are decoded by link; messages without counters are skipped', () => {
+  assert.equal(Buffer.from(encodeStatisticsQuery()).toString('hex'), '00000000'.repeat(2) + '01000000');
+  const counters = new Uint8Array(8 * 8);
+  new DataView(counters.buffer).setBigUint64(16, 5n, true);
+  const head = goldenBytes([['00 00 0000 07000000 01000000', 'if_stats_msg of link 7, IFLA_STATS_LINK_64']]);
+  const message = Buffer.concat([head, encodeAttributes([{ type: 1, value: counters }])]);
+  const [index, statistics] = decodeStatisticsMessage(message) ?? [];
+  assert.deepEqual([index, statistics?.rxBytes, statistics?.txBytes], [7, 5n, 0n]);
+  for (const short of [head, message.subarray(0, 40), message.subarray(0, 5)])
+    assert.equal(decodeStatisticsMessage(short), undefined);
 });
 
 test('a table’s comment is found in its user data', () => {
