@@ -73,7 +73,10 @@ export interface Layers {
 }
 
 export const packageLayers: Readonly<Record<string, Layers>> = {
-  kernel: { layers: ['system', 'netlink', 'state'], shared: ['contract.ts', 'desired.ts', 'packet-capture.ts'] },
+  kernel: {
+    layers: ['system', 'netlink', 'state'],
+    shared: ['contract.ts', 'desired.ts', 'packet-capture.ts', 'packet-trace.ts'],
+  },
 };
 
 /** Modules that a package must not import. */

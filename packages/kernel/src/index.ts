@@ -6,6 +6,7 @@ export { moveLink, renameLink } from './netlink/link-changes.ts';
 export { parseChains } from './netlink/nft/chain.ts';
 export { moduleOfKind } from './netlink/rtnl/link-message.ts';
 export * from './packet-capture.ts';
+export type * from './packet-trace.ts';
 export { independentObjects } from './state/dependencies.ts';
 export { diff, diffRemoval } from './state/diff.ts';
 export { listElementsIfAny } from './state/list-elements.ts';
