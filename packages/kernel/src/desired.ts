@@ -64,7 +64,10 @@ export interface VxlanObject {
   id: number;
   /** UDP port; IANA assigned 4789. */
   port: number;
-  /** IPv4 source address of the tunnel's packets. Default: the address that the route selects. */
+  /**
+   * Source address of the tunnel's packets; the remote hosts of its `fdb` entries have the same family. Default: the
+   * IPv4 address that the route selects.
+   */
   local?: string;
   /** Learn forwarding entries from received packets. Default: false. */
   learning?: boolean;

@@ -116,3 +116,92 @@ test('a failing step rolls the tunnel back, and remove leaves nothing behind', h
     isNetyardError(error, 'invalid'),
   );
 });
+
+/** As `tunnel`, between IPv6 addresses. Routes of both families have a link-local gateway, which no packet contains. */
+function tunnel6(ns: string | undefined, number: number): KernelObject[] {
+  const where = ns === undefined ? {} : { ns };
+  return [
+    {
+      kind: 'vxlan',
+      ...where,
+      ...{
+        name: 'ny-vxlan6',
+        id: 28281,
+        port: 4789,
+        local: `2001:db8::${number}`,
+        mac: mac(number),
+        mtu: 1430,
+        up: true,
+      },
+    },
+    { kind: 'sysctl', ...where, key: 'net.ipv6.conf.ny-vxlan6.addr_gen_mode', value: '1' },
+  ];
+}
+
+function towards6(ns: string | undefined, number: number): KernelObject[] {
+  const where = { ...(ns === undefined ? {} : { ns }), link: 'ny-vxlan6' };
+  const via = `fe80::${number}`;
+  return [
+    { kind: 'fdb', ...where, mac: mac(number), remote: `2001:db8::${number}` },
+    { kind: 'neighbour', ...where, address: via, mac: mac(number) },
+    { kind: 'route', ...where, to: `10.0.${number}.0/24`, via, protocol: 78 },
+    { kind: 'route', ...where, to: `fd00:${number}::/64`, via, protocol: 78 },
+  ];
+}
+const here6 = [...tunnel6(undefined, 1), ...towards6(undefined, 2)];
+const plan6 = { owner: 'tunnel', objects: [...here6, ...tunnel6(there, 2), ...towards6(there, 1)] };
+const pings6 = (options = '-w 60'): boolean =>
+  sh(`ping -c 1 ${options} -I fd00:1::1 fd00:2::1 >/dev/null 2>&1 && echo yes || echo no`) === 'yes\n';
+
+test('a tunnel between IPv6 addresses carries both families up to its MTU, beside one of IPv4', host, async () => {
+  sh(`ip address add 2001:db8::1/64 dev up0 nodad; ip -n there address add 2001:db8::2/64 dev up0 nodad
+    ip address add fd00:1::1/128 dev lo nodad; ip -n there address add fd00:2::1/128 dev lo nodad`);
+  await kernel.apply({ owner: 'other', objects: [tunnel(undefined, 1)] });
+  assert.equal((await kernel.apply(plan6)).operations.length, plan6.objects.length);
+  assert.ok(pings() && pings6());
+  assert.ok(pings('-w 60 -M do -s 1402') && pings6('-w 60 -M do -s 1382'));
+  assert.ok(!pings('-W 1 -M do -s 1403') && !pings6('-W 1 -M do -s 1383'));
+  assert.deepEqual((await kernel.apply(plan6)).operations, []);
+  assert.match(
+    sh('ip -d link show ny-vxlan6'),
+    /vxlan id 28281 local 2001:db8::1 .* noudp6zerocsumtx noudp6zerocsumrx/,
+  );
+});
+
+test('each change of a tunnel between IPv6 addresses is detected and repaired', host, async () => {
+  const breakages: [string, string][] = [
+    ['ip neighbour delete fe80::2 dev ny-vxlan6', 'create neighbour'],
+    [`bridge fdb delete ${mac(2)} dev ny-vxlan6`, 'create fdb'],
+    [`bridge fdb replace ${mac(2)} dev ny-vxlan6 dst 2001:db8::9`, 'change fdb'],
+    ['ip route delete 10.0.2.0/24', 'create route'],
+    ['ip -6 route delete fd00:2::/64', 'create route'],
+    ['ip link set ny-vxlan6 type vxlan local 2001:db8::7', 'change vxlan'],
+  ];
+  for (const [command, expected] of breakages) {
+    sh(command);
+    const { operations } = await kernel.apply(plan6);
+    assert.deepEqual(
+      operations.map(({ action, object }) => `${action} ${object.kind}`),
+      [expected],
+      command,
+    );
+    assert.ok(pings() && pings6(), command);
+  }
+  const replacements = ['local 192.0.2.1', 'local 2001:db8::1 udp6zerocsumrx'];
+  for (const options of replacements) {
+    sh(`ip link delete ny-vxlan6; ip link delete ny-vxlan 2>/dev/null
+      ip link add ny-vxlan6 type vxlan id 28281 ${options} dstport 4789 nolearning`);
+    await kernel.apply(plan6);
+    await kernel.apply(plan6); // what the kernel deleted with the link
+    assert.ok(pings() && pings6(), options);
+    assert.match(sh('ip -d link show ny-vxlan6'), /local 2001:db8::1 .* noudp6zerocsumrx/, options);
+  }
+});
+
+test('removing a tunnel between IPv6 addresses leaves nothing behind', host, async () => {
+  await kernel.remove(plan6);
+  assert.equal(
+    sh('ip -o link show type vxlan; bridge fdb | grep dst || true; ip route show proto 78; ip -6 route show proto 78'),
+    '',
+  );
+});

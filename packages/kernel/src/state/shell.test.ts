@@ -28,6 +28,7 @@ const vlan: KernelObject = {
   ...{ kind: 'vlan', name: 'eth0.10', parent: 'eth0', id: 10, owner: 'netyard: VLAN 10 of eth0', up: true },
 };
 const dummy: KernelObject = { kind: 'dummy', name: 'dm-1', owner: 'netyard: parent', up: true };
+const vxlan6: KernelObject = { ...vxlan, name: 'ny-vxlan6', local: '2001:db8::1', mac: '06:01:02:03:04:05', mtu: 1430 };
 const fdb: KernelObject = { kind: 'fdb', link: 'ny-vxlan', mac: '02:6e:0a:00:00:02', remote: '10.0.0.2' };
 
 const cases: [KernelOperation['action'], KernelObject, string][] = [
@@ -117,6 +118,19 @@ const cases: [KernelOperation['action'], KernelObject, string][] = [
   ['delete', vlan, 'ip link delete eth0.10'],
   ['create', dummy, "ip link add name dm-1 type dummy && ip link set dev dm-1 alias 'netyard: parent' up"],
   ['delete', { ...dummy, ns }, 'ip -n r1 link delete dm-1'],
+  [
+    'create',
+    vxlan6,
+    [
+      'ip link add name ny-vxlan6 address 06:01:02:03:04:05 mtu 1430 type vxlan id 28281 local 2001:db8::1 dstport 4789 nolearning',
+      'ip link set dev ny-vxlan6 up',
+    ].join(' && '),
+  ],
+  [
+    'create',
+    { ...fdb, link: 'ny-vxlan6', remote: '2001:db8::2' },
+    'bridge fdb add 02:6e:0a:00:00:02 dev ny-vxlan6 dst 2001:db8::2',
+  ],
   ['create', fdb, 'bridge fdb add 02:6e:0a:00:00:02 dev ny-vxlan dst 10.0.0.2'],
   ['change', fdb, 'bridge fdb replace 02:6e:0a:00:00:02 dev ny-vxlan dst 10.0.0.2'],
   ['delete', { ...fdb, ns }, 'bridge -n r1 fdb delete 02:6e:0a:00:00:02 dev ny-vxlan'],

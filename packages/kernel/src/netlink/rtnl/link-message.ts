@@ -20,7 +20,7 @@ import {
 import { decodeIpvlan, encodeIpvlan, type IpvlanSettings } from './ipvlan-message.ts';
 import { decodeMacvlanMode, encodeMacvlan, type MacvlanMode, type MacvlanSettings } from './macvlan-message.ts';
 import { decodeVlanId, encodeVlan } from './vlan-message.ts';
-import { decodeVxlan, encodeLocal, encodeVxlan, type VxlanSettings } from './vxlan-message.ts';
+import { type DecodedVxlan, decodeVxlan, encodeLocal, encodeVxlan, type VxlanSettings } from './vxlan-message.ts';
 
 export const RTM_NEWLINK = 16;
 export const RTM_DELLINK = 17;
@@ -279,7 +279,7 @@ export interface Link {
   group?: number;
   hairpin?: boolean;
   isolated?: boolean;
-  vxlan?: VxlanSettings;
+  vxlan?: DecodedVxlan;
   macvlanMode?: MacvlanMode;
   ipvlan?: IpvlanSettings;
   vlanId?: number;

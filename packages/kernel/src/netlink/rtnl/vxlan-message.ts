@@ -2,12 +2,17 @@
 import { formatIp, ipFromBytes, ipToBytes, NetyardError, parseIp } from '@netyard/core';
 import { type Attribute, type Attributes, be16, bytes, u8, u32 } from '../attribute.ts';
 
-const IFLA_VXLAN = { ID: 1, LOCAL: 4, LEARNING: 7, PORT: 15 } as const;
+const IFLA_VXLAN = {
+  ...{ ID: 1, LOCAL: 4, LEARNING: 7, PORT: 15, LOCAL6: 17, UDP_ZERO_CSUM6_TX: 19, UDP_ZERO_CSUM6_RX: 20 },
+} as const;
 
 export interface VxlanSettings {
   /** VXLAN network identifier, 24 bits. */
   id: number;
-  /** IPv4 source address of the tunnel. Default: the address that the route selects. */
+  /**
+   * Source address of the tunnel, whose family is that of all remote hosts. Default: the IPv4 address that the route
+   * selects.
+   */
   local?: string;
   /** UDP port of all participating hosts. */
   port: number;
@@ -15,12 +20,19 @@ export interface VxlanSettings {
   learning: boolean;
 }
 
+export interface DecodedVxlan extends VxlanSettings {
+  /**
+   * UDP over IPv6 without checksums is sent or accepted (RFC 6935). Off by default, and never set here: the IPv6 header
+   * has no checksum of its own.
+   */
+  zeroChecksums: boolean;
+}
+
 /** Throws `invalid` for numbers out of range. */
 export function checkVxlan({ id, local, port }: Omit<VxlanSettings, 'learning'>): void {
   if (!Number.isInteger(id) || id < 0 || id >= 1 << 24) throw new NetyardError('invalid', `invalid VXLAN id ${id}`);
   if (!Number.isInteger(port) || port < 1 || port > 65535) throw new NetyardError('invalid', `invalid port ${port}`);
-  if (local !== undefined && parseIp(local).family !== 4)
-    throw new NetyardError('invalid', `invalid local address ${local} of a VXLAN link: not IPv4`);
+  if (local !== undefined) parseIp(local);
 }
 
 /** IFLA_INFO_DATA of a new VXLAN link. */
@@ -34,15 +46,19 @@ export function encodeVxlan(vxlan: VxlanSettings): Attribute[] {
 }
 
 /** The local address: besides learning, the only VXLAN attribute that an existing link can change. */
-export const encodeLocal = (local: string | undefined): Attribute[] =>
-  local === undefined ? [] : [bytes(IFLA_VXLAN.LOCAL, ipToBytes(parseIp(local)))];
+export function encodeLocal(local: string | undefined): Attribute[] {
+  if (local === undefined) return [];
+  const ip = parseIp(local);
+  return [bytes(ip.family === 4 ? IFLA_VXLAN.LOCAL : IFLA_VXLAN.LOCAL6, ipToBytes(ip))];
+}
 
-export function decodeVxlan(data: Attributes): VxlanSettings {
-  const local = data.bytes(IFLA_VXLAN.LOCAL);
+export function decodeVxlan(data: Attributes): DecodedVxlan {
+  const local = data.bytes(IFLA_VXLAN.LOCAL) ?? data.bytes(IFLA_VXLAN.LOCAL6);
   return {
     id: data.u32(IFLA_VXLAN.ID) ?? 0,
     port: data.be16(IFLA_VXLAN.PORT) ?? 0,
     learning: data.u8(IFLA_VXLAN.LEARNING) === 1,
+    zeroChecksums: [IFLA_VXLAN.UDP_ZERO_CSUM6_TX, IFLA_VXLAN.UDP_ZERO_CSUM6_RX].some((type) => data.u8(type) === 1),
     ...(local === undefined || local.every((byte) => byte === 0) ? {} : { local: formatIp(ipFromBytes(local)) }),
   };
 }

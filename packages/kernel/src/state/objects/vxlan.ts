@@ -2,7 +2,7 @@
 import { formatIp, parseIp } from '@netyard/core';
 import type { VxlanObject } from '../../desired.ts';
 import * as links from '../../netlink/rtnl/link.ts';
-import { checkVxlan, type VxlanSettings } from '../../netlink/rtnl/vxlan-message.ts';
+import { checkVxlan, type DecodedVxlan, type VxlanSettings } from '../../netlink/rtnl/vxlan-message.ts';
 import { canonicalMac } from './link.ts';
 import { linkHandler } from './link-handler.ts';
 
@@ -23,14 +23,22 @@ function vxlanSettings(object: VxlanObject): VxlanSettings {
   return { id, port, learning, ...(local === undefined ? {} : { local }) };
 }
 
+const isIpv6 = (address: string | undefined): boolean => address?.includes(':') === true;
+
+const familyDifferences = (local: string | undefined, found: DecodedVxlan | undefined): string[] => [
+  ...(isIpv6(found?.local) === isIpv6(local) ? [] : ['of the other address family']),
+  ...(found?.zeroChecksums && isIpv6(local) ? ['UDP without checksums'] : []),
+];
+
 export const vxlanHandler = linkHandler<VxlanObject>({
   kind: 'vxlan',
   check: checkVxlan,
   settings: (vxlan) => ({ up: vxlan.up, ...otherSettings(vxlan) }),
-  fixedDifferences: (_session, { id, port, learning = false }, { vxlan: found }) => [
+  fixedDifferences: (_session, { id, port, local, learning = false }, { vxlan: found }) => [
     ...(found?.id === id ? [] : [`id ${found?.id}`]),
     ...(found?.port === port ? [] : [`dstport ${found?.port}`]),
     ...(found?.learning === learning ? [] : ['learning differs']),
+    ...familyDifferences(local, found),
   ],
   attributes: {
     differences: (vxlan, { vxlan: found }) => (hasOtherLocal(vxlan, found) ? [`local ${found?.local ?? 'any'}`] : []),
