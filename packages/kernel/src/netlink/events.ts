@@ -7,12 +7,8 @@ import { decodeAddress, RTM_DELADDR, RTM_NEWADDR } from './rtnl/address.ts';
 import { AF_BRIDGE, decodeFdb } from './rtnl/fdb.ts';
 import { decodeLink, RTM_DELLINK, RTM_NEWLINK } from './rtnl/link.ts';
 import { decodeNeighbour, RTM_DELNEIGH, RTM_NEWNEIGH } from './rtnl/neighbour.ts';
+import { decodeNetconf, RTM_NEWNETCONF } from './rtnl/netconf.ts';
 import { decodeRoute, RTM_DELROUTE, RTM_NEWROUTE } from './rtnl/route.ts';
-
-/** linux/rtnetlink.h, linux/netconf.h. */
-const RTM_NEWNETCONF = 80;
-const NETCONFA = { IFINDEX: 1, FORWARDING: 2 } as const;
-const AF_INET = 2;
 
 const deletions: ReadonlySet<number> = new Set([RTM_DELLINK, RTM_DELADDR, RTM_DELROUTE, RTM_DELNEIGH]);
 
@@ -53,16 +49,11 @@ export function decodeRouteEvent(message: NetlinkMessage): KernelEvent | undefin
   }
 }
 
-/**
- * struct netconfmsg is one byte, padded to four. Undefined when no link index is given: a setting of the whole
- * namespace.
- */
+/** Changes of IPv4 settings only. */
 function netconfEvent(payload: Uint8Array): KernelEvent | undefined {
-  const attributes = new Attributes(payload.subarray(4));
-  const linkIndex = attributes.s32(NETCONFA.IFINDEX);
-  if (payload[0] !== AF_INET || linkIndex === undefined) return undefined;
-  const forwarding = attributes.s32(NETCONFA.FORWARDING);
-  return { type: 'netconf', linkIndex, ...(forwarding === undefined ? {} : { forwarding: forwarding !== 0 }) };
+  const { family, linkIndex, forwarding } = decodeNetconf(payload) ?? {};
+  if (family !== 4 || linkIndex === undefined) return undefined;
+  return { type: 'netconf', linkIndex, ...(forwarding === undefined ? {} : { forwarding }) };
 }
 
 /** Ignores entries of bridges, which have no remote host. */

@@ -195,15 +195,21 @@ export function matchRoute(socket: NetlinkSocket, address: string): DecodedRoute
 
 /** Unicast routes of one table (default: main); table 0 selects all. Equivalent to: `ip route show table TABLE`. */
 export function listRoutes(socket: NetlinkSocket, family: 4 | 6, table: number = mainTable): DecodedRoute[] {
+  return dumpRoutes(socket, family, table)
+    .map(decodeRoute)
+    .filter((route) => route !== undefined)
+    .filter((route) => route.type === RTN_UNICAST && (table === 0 || route.table === table));
+}
+
+/** Payloads of RTM_NEWROUTE, of routes of all types; table 0 selects all. */
+export function dumpRoutes(socket: NetlinkSocket, family: 4 | 6, table: number): Uint8Array[] {
   const none = { length: 0, table: 0, protocol: 0, scope: 0, type: 0, flags: 0 };
   const filter = table === 0 ? [] : [u32(RTA.TABLE, table)];
   const payload = concatBytes([encodeHead({ ...none, family: familyNumber(family) }), encodeAttributes(filter)]);
   const request = { type: RTM_GETROUTE, payload, operation: 'ip route show', object: `table ${table}` };
   return dumpOrEmpty(socket, request)
     .filter((message) => message.type === RTM_NEWROUTE)
-    .map((message) => decodeRoute(message.payload))
-    .filter((route) => route !== undefined)
-    .filter((route) => route.type === RTN_UNICAST && (table === 0 || route.table === table));
+    .map((message) => message.payload);
 }
 
 /** A table that never had a route does not exist, and dumping it by number is an error (ENOENT). */
