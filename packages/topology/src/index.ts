@@ -1,1 +1,4 @@
 export type * from './model.ts';
+export { type ObserveOptions, observeHost, observeNamespaces, type SurveyOptions, surveyHost } from './observe.ts';
+export type { HostSurvey, NamespaceEntry } from './survey.ts';
+export { findTarget, findTargets, qualifiedName, type SearchedHost, type Target } from './targets.ts';

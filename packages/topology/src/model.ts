@@ -6,6 +6,7 @@
  * Addresses and prefixes are canonical text (`10.1.0.2`, `10.1.0.0/24`), MTU is in bytes, ids of namespaces are inode
  * numbers (`4026531840`, namespaces(7)).
  */
+import type { NeighbourState, ObservedNamespaceLink, ObservedRule, RouteType } from '@netyard/kernel';
 
 export type EngineKind = 'netyard' | 'docker' | 'podman' | 'containerd';
 
@@ -98,6 +99,13 @@ export interface HostNetwork {
   options: Record<string, string>;
 }
 
+/** A link of any namespace. */
+export interface LinkReference {
+  /** Undefined when the namespace cannot be seen. */
+  namespaceId?: string;
+  index: number;
+}
+
 /** A link as rtnetlink(7) reports it, with its place in the topology. */
 export interface NamespaceLink {
   index: number;
@@ -113,15 +121,26 @@ export interface NamespaceLink {
   /** Index of its bridge. */
   masterIndex?: number;
   /** The other end of a veth pair: namespace (undefined when it cannot be seen) and index there. */
-  peer?: { namespaceId?: string; index: number };
+  peer?: LinkReference;
+  /** What a macvlan, ipvlan or VLAN link is attached to. */
+  parent?: LinkReference;
   /** IFLA_IFALIAS. */
   owner?: string;
   /** Prefixes with length, both families. */
   addresses: string[];
   /** Larger of `all` and its own (ip-sysctl: conf/LINK/rp_filter): 0 off, 1 strict, 2 loose. */
   rpFilter: number;
+  /** Of a bridge port (bridge(8)). */
+  hairpin?: boolean;
+  isolated?: boolean;
+  /** Of a link of that kind. */
+  vlanId?: number;
+  macvlanMode?: ObservedNamespaceLink['macvlanMode'];
+  ipvlan?: ObservedNamespaceLink['ipvlan'];
+  vxlan?: ObservedNamespaceLink['vxlan'];
 }
 
+/** A next hop of a route; a route with several of them is several entries. */
 export interface NamespaceRoute {
   family: 4 | 6;
   /** `default` or a prefix. */
@@ -132,8 +151,9 @@ export interface NamespaceRoute {
   metric?: number;
   /** 254 is main, 255 local. */
   table: number;
-  /** `unicast`, `local`, `blackhole`, `prohibit`, `unreachable`, … (rtnetlink(7), RTN_). */
-  type: string;
+  /** Who added it: 2 kernel, 3 boot, … (rtnetlink(7), RTPROT_). */
+  protocol: number;
+  type: RouteType;
 }
 
 /** An entry of the neighbour table. */
@@ -141,8 +161,7 @@ export interface NamespaceNeighbour {
   link: string;
   address: string;
   mac?: string;
-  /** `reachable`, `stale`, `failed`, `incomplete`, `permanent`, … (ip-neighbour(8)). */
-  state: string;
+  state: NeighbourState;
 }
 
 /** A socket that accepts connections or datagrams (sock_diag(7)). */
@@ -153,6 +172,8 @@ export interface ListeningSocket {
   port: number;
   /** Of a socket of family IPv6: takes no IPv4. */
   v6only: boolean;
+  /** Receives only by this link (SO_BINDTODEVICE). */
+  link?: string;
   /** TCP: connections that wait for accept, and their limit. */
   waiting: number;
   backlog: number;
@@ -171,13 +192,18 @@ export interface HostNamespace {
   processes: { pid: number; name: string }[];
   links: NamespaceLink[];
   routes: NamespaceRoute[];
+  /** Policy routing (ip-rule(8)), with the kernel's own rules. */
+  rules: ObservedRule[];
   neighbours: NamespaceNeighbour[];
   sockets: ListeningSocket[];
   /** net.ipv4.ip_forward, net.ipv6.conf.all.forwarding. */
   forwarding: { v4: boolean; v6: boolean };
   /** net.bridge.bridge-nf-call-iptables; undefined without br_netfilter. */
   bridgeNetfilter?: boolean;
-  /** Tables of iptables-legacy, whose rules nft does not show (/proc/net/ip_tables_names). */
+  /**
+   * Tables of iptables-legacy, whose rules nft does not show (/proc/net/ip_tables_names): `filter`; of ip6tables-legacy:
+   * `ip6 filter`.
+   */
   legacyTables: string[];
 }
 
