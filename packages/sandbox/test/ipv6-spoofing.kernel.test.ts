@@ -3,15 +3,14 @@
  * DHCPv6 servers send; and that it can on a network with `netyard.spoofing=allow`. As network-spoofing.kernel.test.ts.
  */
 import assert from 'node:assert/strict';
-import { execFileSync, spawn } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, type TestContext, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
-import { ipToBytes, linkLocalOfMac, parseIp } from '@netyard/core';
+import { linkLocalOfMac } from '@netyard/core';
 import { eventually, inFreshHost, pings, pingsBriefly, sh } from '@netyard/testkit';
 import * as bridges from './bridge-networks.ts';
 import { type Container, describeBridges, on } from './bridge-networks.ts';
+import { bytesOf, checksum, digitsOf, foreignMac, inside, sendFrames, sniff } from './forged-frames.ts';
 
 const host = inFreshHost(import.meta.url);
 
@@ -23,28 +22,8 @@ const networks = [
 const numbers: Record<string, number> = { checked: 30, free: 31 };
 const addressOf = (container: Container): string => bridges.addressOf(container, undefined, 'v6');
 
-/** Sends frames from eth0, each given as hexadecimal digits. */
-const sendFrames = `
-  use strict; use Socket; my @frames = @ARGV;
-  socket(my $s, 17, SOCK_RAW, 0) or die "socket: $!";
-  my $request = pack 'a16 x24', 'eth0'; ioctl($s, 0x8933, $request) or die "SIOCGIFINDEX: $!";
-  my $to = pack 'S n i S C C a8', 17, 0x0800, unpack('x16 i', $request), 1, 0, 6, "\\xff" x 6;
-  for my $frame (@frames) { defined send($s, pack('H*', $frame), 0, $to) or die "send: $!"; }`;
-
-const inside = ({ netnsPath }: Container, ...command: string[]): string =>
-  execFileSync('nsenter', [`--net=${netnsPath}`, ...command], { encoding: 'utf8' });
-
-const foreignMac = '02:00:00:00:00:66';
 const everyone = 'ff02::1';
-const ip = (address: string): Buffer => Buffer.from(ipToBytes(parseIp(address)));
-const mac = (text: string): Buffer => Buffer.from(text.replaceAll(':', ''), 'hex');
-
-function checksum(data: Buffer): number {
-  let sum = 0;
-  for (let index = 0; index + 1 < data.length; index += 2) sum += data.readUInt16BE(index);
-  while (sum > 0xffff) sum = (sum & 0xffff) + (sum >>> 16);
-  return ~sum & 0xffff;
-}
+const mac = (text: string): Buffer => Buffer.from(digitsOf(text), 'hex');
 
 interface Sender {
   mac: string;
@@ -58,14 +37,15 @@ interface Sender {
 function frame(from: Sender, to: string, text: string, { next, body, sumAt, extension = false }: Packet): string {
   const length = Buffer.alloc(4);
   length.writeUInt32BE(body.length);
-  const pseudo = Buffer.concat([ip(from.address), ip(to), length, Buffer.from([0, 0, 0, next])]);
+  const addresses = Buffer.concat([bytesOf(from.address), bytesOf(to)]);
+  const pseudo = Buffer.concat([addresses, length, Buffer.from([0, 0, 0, next])]);
   const packet = Buffer.from(body);
   packet.writeUInt16BE(checksum(Buffer.concat([pseudo, body, Buffer.alloc(body.length % 2)])), sumAt);
   // Destination options (RFC 8200) that consist of padding.
   const payload = extension ? Buffer.concat([Buffer.from([next, 0, 1, 4, 0, 0, 0, 0]), packet]) : packet;
   const header = Buffer.from([0x60, 0, 0, 0, 0, payload.length, extension ? 60 : next, 255]);
   const ethernet = Buffer.concat([mac('33:33:00:00:00:01'), mac(from.mac), Buffer.from([0x86, 0xdd])]);
-  return Buffer.concat([ethernet, header, ip(from.address), ip(to), payload, Buffer.from(text)]).toString('hex');
+  return Buffer.concat([ethernet, header, addresses, payload, Buffer.from(text)]).toString('hex');
 }
 
 interface Packet {
@@ -88,10 +68,10 @@ const udp = (from: number, to: number): Packet => {
 /** Options of RFC 4861, section 4.6.1; 14 is a nonce (RFC 3971). */
 const option = (type: 1 | 2 | 14, lladdr: string): Buffer => Buffer.concat([Buffer.from([type, 1]), mac(lladdr)]);
 const solicit = (target: string, ...options: Buffer[]): Packet =>
-  icmp(135, Buffer.concat([Buffer.alloc(4), ip(target)]), ...options);
+  icmp(135, Buffer.concat([Buffer.alloc(4), bytesOf(target)]), ...options);
 /** With the flag that overrides the neighbour's entry. */
 const advertise = (target: string, ...options: Buffer[]): Packet =>
-  icmp(136, Buffer.concat([Buffer.from([0x20, 0, 0, 0]), ip(target)]), ...options);
+  icmp(136, Buffer.concat([Buffer.from([0x20, 0, 0, 0]), bytesOf(target)]), ...options);
 
 // With br_netfilter the kernel cuts what follows a packet, later than the rules see it.
 describeBridges(host, { networks, bridgeNetfilter: ['0'] }, (testbed) => {
@@ -105,32 +85,16 @@ describeBridges(host, { networks, bridgeNetfilter: ['0'] }, (testbed) => {
         containers.set(`${network} ${role}`, await testbed.run(`${network}-${role}`, { mode: on(network) }));
   });
 
-  /** Records what arrives at an interface, until the test ends. Returns whether a text was received. */
-  async function sniff(t: TestContext, ns: string | undefined, link: string): Promise<(text: string) => boolean> {
-    const file = join(testbed.directory, `${link}-${ns === undefined ? 'host' : 'victim'}`);
-    writeFileSync(file, '');
-    const prefix = ns === undefined ? [] : ['nsenter', `--net=${ns}`];
-    const [command = '', ...rest] = [...prefix, 'tcpdump', '-p', '-i', link, '-U', '-Q', 'in', '-w', file];
-    const child = spawn(command, rest, { stdio: ['ignore', 'ignore', 'pipe'] });
-    t.after(() => child.kill());
-    let messages = '';
-    child.stderr.on('data', (chunk) => {
-      messages += chunk;
-    });
-    await eventually('tcpdump listens', () => messages.includes('listening on'));
-    return (text) => readFileSync(file, 'latin1').includes(text);
-  }
-
-  const send = (attacker: Container, ...frames: string[]): string =>
-    inside(attacker, 'perl', '-e', sendFrames, ...frames);
-
   /** Sends packets, and at last a correct one. Returns the texts that arrived at the victim and the host before that. */
   async function receivedOf(t: TestContext, network: string, packets: Forged): Promise<string[][]> {
     const [victim, attacker] = [container(`${network} victim`), container(`${network} attacker`)];
-    const received = [await sniff(t, victim.netnsPath, 'eth0'), await sniff(t, undefined, `br-${network}`)];
+    const received = [
+      await sniff(t, join(testbed.directory, `victim-${network}`), { ns: victim.netnsPath, link: 'eth0' }),
+      await sniff(t, join(testbed.directory, `host-${network}`), { link: `br-${network}` }),
+    ];
     const own = { mac: macOf(attacker), address: addressOf(attacker) };
     const frames = Object.entries(packets).map(([text, [from, packet]]) => frame(from, everyone, `${text};`, packet));
-    send(attacker, ...frames, frame(own, everyone, 'a correct packet;', udp(4000, 5000)));
+    sendFrames(attacker, ...frames, frame(own, everyone, 'a correct packet;', udp(4000, 5000)));
     for (const has of received) await eventually('the correct packet arrives', () => has('a correct packet;'));
     return received.map((has) => Object.keys(packets).filter((text) => has(`${text};`)));
   }
@@ -158,7 +122,7 @@ describeBridges(host, { networks, bridgeNetfilter: ['0'] }, (testbed) => {
       'router advertisement': [link, icmp(134, Buffer.from('4000070800000000000000000', 'hex'))],
       'router advertisement behind an option': [link, { ...icmp(134, Buffer.alloc(12)), extension: true }],
       'router solicitation': [link, icmp(133, Buffer.alloc(4), option(1, foreignMac))],
-      redirect: [link, icmp(137, Buffer.concat([Buffer.alloc(4), ip(gateway), ip('2001:db8::9')]))],
+      redirect: [link, icmp(137, Buffer.concat([Buffer.alloc(4), bytesOf(gateway), bytesOf('2001:db8::9')]))],
       'multicast query': [link, icmp(130, Buffer.alloc(20))],
       'DHCPv6 reply': [link, udp(547, 546)],
       'solicitation of a neighbour': [as(addressOf(victim)), solicit(gateway, source)],
@@ -216,7 +180,7 @@ describeBridges(host, { networks, bridgeNetfilter: ['0'] }, (testbed) => {
         const asking = [gateway, addressOf(victim)].map((address) =>
           frame(by(address), everyone, '', solicit(other(address), option(1, own.mac))),
         );
-        send(attacker, ...frames, ...asking);
+        sendFrames(attacker, ...frames, ...asking);
       },
     };
   }
@@ -249,7 +213,7 @@ describeBridges(host, { networks, bridgeNetfilter: ['0'] }, (testbed) => {
     const routes = (): string => inside(victim, 'ip', '-6', 'route') + sh('ip -6 route show dev br-free');
     const former = routes().replace(/ expires \d+sec/g, '');
     const advertisement = icmp(134, Buffer.from('400007080000000000000000', 'hex'), option(1, link.mac));
-    send(attacker, frame(link, everyone, '', advertisement));
+    sendFrames(attacker, frame(link, everyone, '', advertisement));
     assert.ok(pings(victim.netnsPath, linkLocalOfMac(macOf(attacker)), '-I', 'eth0'));
     assert.equal(routes().replace(/ expires \d+sec/g, ''), former);
   });

@@ -3,12 +3,21 @@
  * server or IPv6 router; and that it can on a network with `netyard.spoofing=allow`.
  */
 import assert from 'node:assert/strict';
-import { execFileSync, spawn } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, type TestContext, test } from 'node:test';
 import { eventually, inFreshHost, pings, pingsBriefly, sh } from '@netyard/testkit';
 import { addressOf, bridgeNetwork, type Container, describeBridges, on } from './bridge-networks.ts';
+import {
+  arpFrame,
+  broadcast,
+  bytesOf,
+  checksum,
+  digitsOf,
+  foreignMac,
+  inside,
+  sendFrames,
+  sniff,
+} from './forged-frames.ts';
 
 const host = inFreshHost(import.meta.url);
 
@@ -17,29 +26,6 @@ const networks = [
   bridgeNetwork('free', 31, { options: { 'netyard.spoofing': 'allow' } }),
   bridgeNetwork('apart', 32, { options: { enable_icc: 'false' } }),
 ];
-
-/** Sends frames from eth0, each given as hexadecimal digits. */
-const sendFrames = `
-  use strict; use Socket; my @frames = @ARGV;
-  socket(my $s, 17, SOCK_RAW, 0) or die "socket: $!";
-  my $request = pack 'a16 x24', 'eth0'; ioctl($s, 0x8933, $request) or die "SIOCGIFINDEX: $!";
-  my $to = pack 'S n i S C C a8', 17, 0x0800, unpack('x16 i', $request), 1, 0, 6, "\\xff" x 6;
-  for my $frame (@frames) { defined send($s, pack('H*', $frame), 0, $to) or die "send: $!"; }`;
-
-const inside = ({ netnsPath }: Container, ...command: string[]): string =>
-  execFileSync('nsenter', [`--net=${netnsPath}`, ...command], { encoding: 'utf8' });
-
-const digitsOf = (mac: string): string => mac.replaceAll(':', '');
-const ip = (address: string): Buffer => Buffer.from(address.split('.').map(Number));
-const broadcast = 'ffffffffffff';
-const foreignMac = '02:00:00:00:00:66';
-
-function checksum(data: Buffer): number {
-  let sum = 0;
-  for (let index = 0; index < data.length; index += 2) sum += data.readUInt16BE(index);
-  while (sum > 0xffff) sum = (sum & 0xffff) + (sum >>> 16);
-  return ~sum & 0xffff;
-}
 
 /** An Ethernet frame (hexadecimal) with a UDP packet that contains `text`; its UDP checksum is 0, not computed. */
 function udpFrame(
@@ -53,16 +39,10 @@ function udpFrame(
   udp.writeUInt16BE(from.port ?? 4000, 0);
   udp.writeUInt16BE(port, 2);
   udp.writeUInt16BE(8 + payload.length, 4);
-  const header = Buffer.from([0x45, 0, 0, 0, 0, 1, 0, 0, 64, 17, 0, 0, ...ip(from.address), ...ip(to)]);
+  const header = Buffer.from([0x45, 0, 0, 0, 0, 1, 0, 0, 64, 17, 0, 0, ...bytesOf(from.address), ...bytesOf(to)]);
   header.writeUInt16BE(28 + payload.length, 2);
   header.writeUInt16BE(checksum(header), 10);
   return `${broadcast}${digitsOf(from.mac)}0800${Buffer.concat([header, udp, payload]).toString('hex')}`;
-}
-
-/** An ARP request or reply (RFC 826) by which `sender` claims `address`. */
-function arpFrame(source: string, sender: string, address: string, target: string, operation: 1 | 2 = 2): string {
-  const start = `${broadcast}${digitsOf(source)}08060001080006040${operation}`.replace(/(0604)0(.)$/, '$1000$2');
-  return `${start}${digitsOf(sender)}${ip(address).toString('hex')}000000000000${ip(target).toString('hex')}`;
 }
 
 /** An IPv6 packet to all nodes; `next` and `body` are hexadecimal. Its checksum is not valid, which a sniffer ignores. */
@@ -112,40 +92,19 @@ describeBridges(host, { networks }, (testbed) => {
         containers.set(`${network} ${role}`, await testbed.run(`${network}-${role}`, { mode: on(network) }));
   });
 
-  /** Records what arrives at an interface, until the test ends. Returns whether a text was received. */
-  async function sniff(
-    t: TestContext,
-    ns: string | undefined,
-    link: string,
-    name: string,
-  ): Promise<(text: string) => boolean> {
-    const file = join(testbed.directory, name);
-    writeFileSync(file, '');
-    const prefix = ns === undefined ? [] : ['nsenter', `--net=${ns}`];
-    const [command = '', ...rest] = [...prefix, 'tcpdump', '-p', '-i', link, '-U', '-Q', 'in', '-w', file];
-    const child = spawn(command, rest, { stdio: ['ignore', 'ignore', 'pipe'] });
-    t.after(() => child.kill());
-    let messages = '';
-    child.stderr.on('data', (chunk) => {
-      messages += chunk;
-    });
-    await eventually('tcpdump listens', () => messages.includes('listening on'));
-    return (text) => readFileSync(file, 'latin1').includes(text);
-  }
-
-  const send = (attacker: Container, ...frames: string[]): string =>
-    inside(attacker, 'perl', '-e', sendFrames, ...frames);
-
   /**
    * Sends frames, each with a text of its own, and at last a correct one. Returns the texts that arrived at the victim
    * and at the host before that.
    */
   async function receivedOf(t: TestContext, network: string, frames: Record<string, string>): Promise<string[][]> {
     const [victim, attacker] = [container(`${network} victim`), container(`${network} attacker`)];
-    const byVictim = await sniff(t, victim.netnsPath, 'eth0', `victim-${network}`);
-    const byHost = await sniff(t, undefined, `br-${network}`, `host-${network}`);
+    const byVictim = await sniff(t, join(testbed.directory, `victim-${network}`), {
+      ns: victim.netnsPath,
+      link: 'eth0',
+    });
+    const byHost = await sniff(t, join(testbed.directory, `host-${network}`), { link: `br-${network}` });
     const own = { mac: macOf(attacker), address: addressOf(attacker) };
-    send(attacker, ...Object.values(frames), udpFrame(own, '255.255.255.255', 5000, 'a correct frame'));
+    sendFrames(attacker, ...Object.values(frames), udpFrame(own, '255.255.255.255', 5000, 'a correct frame'));
     await eventually('the host receives the correct frame', () => byHost('a correct frame'));
     if (network !== 'apart') await eventually('the victim receives it, too', () => byVictim('a correct frame'));
     return [byVictim, byHost].map((received) => Object.keys(frames).filter((text) => received(text)));
@@ -200,7 +159,7 @@ describeBridges(host, { networks }, (testbed) => {
       gateway: () => inside(victim, 'ip', 'neighbour', 'show', gateway, 'dev', 'eth0'),
       victim: () => sh(`ip neighbour show ${address} dev br-${network}`),
       forge: () => {
-        send(
+        sendFrames(
           attacker,
           ...([1, 2] as const).flatMap((operation) => [
             arpFrame(mac, mac, gateway, address, operation),
@@ -243,7 +202,7 @@ describeBridges(host, { networks }, (testbed) => {
   test('the bridge does not learn a MAC that an attacker claims', async () => {
     const [victim, attacker] = [container('checked victim'), container('checked attacker')];
     assert.ok(pings(victim.netnsPath, '10.30.0.1'));
-    send(attacker, udpFrame({ mac: macOf(victim), address: addressOf(victim) }, '10.30.0.1', 5000, 'x'));
+    sendFrames(attacker, udpFrame({ mac: macOf(victim), address: addressOf(victim) }, '10.30.0.1', 5000, 'x'));
     const port = sh(`bridge fdb show br br-checked | grep '^${macOf(victim)} '`);
     assert.match(port, new RegExp(`dev ${victim.endpoints[0]?.hostLink} `));
   });
@@ -257,10 +216,10 @@ describeBridges(host, { networks }, (testbed) => {
     inside(victim, 'ip', 'route', 'add', '169.254.0.0/16', 'dev', 'eth0');
     assert.ok(pings(victim.netnsPath, '169.254.7.7'));
     // A probe (RFC 5227) has the sender 0.0.0.0; the address's owner replies.
-    const received = await sniff(t, more.netnsPath, 'eth0', 'probe');
+    const received = await sniff(t, join(testbed.directory, 'probe'), { ns: more.netnsPath, link: 'eth0' });
     const mac = macOf(more);
-    send(more, arpFrame(mac, mac, '0.0.0.0', addressOf(victim), 1));
-    const reply = Buffer.from(`0002${digitsOf(macOf(victim))}${ip(addressOf(victim)).toString('hex')}`, 'hex');
+    sendFrames(more, arpFrame(mac, mac, '0.0.0.0', addressOf(victim), 1));
+    const reply = Buffer.from(`0002${digitsOf(macOf(victim))}${bytesOf(addressOf(victim)).toString('hex')}`, 'hex');
     await eventually('the probe is answered', () => received(reply.toString('latin1')));
     await testbed.remove(more.containerId);
   });
