@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { beforeEach, test } from 'node:test';
 import { isNetyardError } from '@netyard/core';
 import { type KernelObject, type KernelPlan, openKernel } from '@netyard/kernel';
-import { inFreshHost } from '@netyard/testkit';
-import { cleanHost, container, dump, folder, host2, planOf, sh } from './plan-host.ts';
+import { inFreshHost, sh } from '@netyard/testkit';
+import { cleanHost, container, dump, folder, host2, planOf } from './plan-host.ts';
 
 const host = inFreshHost(import.meta.url);
 const kernel = openKernel();

@@ -1,16 +1,14 @@
 /** Captures real packets in a namespace. */
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { readdirSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { isNetyardError } from '@netyard/core';
 import { type CapturedPacket, hasErrno, openKernel, type PacketCapture } from '@netyard/kernel';
-import { inFreshHost } from '@netyard/testkit';
+import { inFreshHost, sh } from '@netyard/testkit';
 
 const host = inFreshHost(import.meta.url);
-const sh = (line: string): string => execFileSync('sh', ['-c', line], { encoding: 'utf8' });
 const ns = '/run/netns/r1';
 const ping = (count = 1): string => sh(`ping -n -c ${count} -i 0.05 -W 60 10.9.0.2`);
 const kernel = openKernel();

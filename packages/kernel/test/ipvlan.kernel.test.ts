@@ -1,33 +1,29 @@
 /** Ipvlan links created by a plan: packets in each mode, repair, rollback, equivalent commands. */
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
 import { after, before, test } from 'node:test';
 import { type IpvlanObject, type KernelObject, openKernel, printCommands } from '@netyard/kernel';
-import { inFreshHost } from '@netyard/testkit';
+import { inFreshHost, pings, pingsBriefly, sh } from '@netyard/testkit';
 
 const host = inFreshHost(import.meta.url);
-const sh = (line: string): string =>
-  execFileSync('sh', ['-c', line], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
 const kernel = openKernel();
 const hasIpvlan = host.skip === false && (await kernel.supportsLinkKind('ipvlan'));
 const withIpvlan = hasIpvlan ? host : { skip: host.skip || 'this kernel has no ipvlan' };
 
+const netns = (number: number): string => `/run/netns/c${number}`;
 type Mode = IpvlanObject['mode'];
 
 const ipvlan = (number: number, mode: Mode = 'l2', flag: IpvlanObject['flag'] = 'bridge'): IpvlanObject => ({
-  ...{ kind: 'ipvlan', ns: `/run/netns/c${number}`, name: 'eth0', parent: 'up0', mode, flag, up: true },
+  ...{ kind: 'ipvlan', ns: netns(number), name: 'eth0', parent: 'up0', mode, flag, up: true },
 });
 const endpoint = (number: number, ...settings: [Mode?, IpvlanObject['flag']?]): KernelObject[] => [
-  { kind: 'netns', path: `/run/netns/c${number}` },
+  { kind: 'netns', path: netns(number) },
   ipvlan(number, ...settings),
-  { kind: 'address', ns: `/run/netns/c${number}`, link: 'eth0', prefix: `192.0.2.${number}/24` },
+  { kind: 'address', ns: netns(number), link: 'eth0', prefix: `192.0.2.${number}/24` },
 ];
 const two = (...settings: [Mode?, IpvlanObject['flag']?]) => ({
   owner: 'two',
   objects: [...endpoint(1, ...settings), ...endpoint(2, ...settings)],
 });
-const pings = (from: number, to: string, options = '-w 60'): boolean =>
-  sh(`ip netns exec c${from} ping -c 1 ${options} ${to} >/dev/null 2>&1 && echo yes || echo no`) === 'yes\n';
 
 before(() => {
   if (host.skip) return;
@@ -62,8 +58,8 @@ test(
   withIpvlan,
   async () => {
     assert.equal((await kernel.apply(two())).operations.length, two().objects.length);
-    assert.ok(pings(1, '192.0.2.2'));
-    assert.ok(pings(1, '192.0.2.9'));
+    assert.ok(pings(netns(1), '192.0.2.2'));
+    assert.ok(pings(netns(1), '192.0.2.9'));
     assert.deepEqual((await kernel.apply(two())).operations, []);
     assert.match(sh('ip -n c1 -d link show eth0'), /ipvlan +mode l2 bridge/);
   },
@@ -81,19 +77,19 @@ test('each change by another program is detected and undone', withIpvlan, async 
     const { operations } = await kernel.apply(two());
     assert.equal(operations.find(({ object }) => object.kind === 'ipvlan')?.action, expected, command);
     await kernel.apply(two());
-    assert.ok(pings(1, '192.0.2.2'), command);
+    assert.ok(pings(netns(1), '192.0.2.2'), command);
   }
 });
 
 test('mode and flag change in place, and a failing plan restores them', withIpvlan, async () => {
   await kernel.apply(two('l3', 'private'));
   assert.match(sh('ip -n c2 -d link show eth0'), /ipvlan +mode l3 private/);
-  assert.equal(pings(1, '192.0.2.2', '-w 1'), false);
+  assert.ok(!pingsBriefly(netns(1), '192.0.2.2'));
   const failing = { kind: 'route', to: '10.0.0.0/8', via: '203.0.113.1' } as const;
   await assert.rejects(kernel.apply({ owner: 'x', objects: [...two('l3s', 'vepa').objects, failing] }));
   assert.match(sh('ip -n c2 -d link show eth0'), /ipvlan +mode l3 private/);
   await kernel.apply(two('l3'));
-  assert.ok(pings(1, '192.0.2.2'));
+  assert.ok(pings(netns(1), '192.0.2.2'));
 });
 
 test('the printed commands create the same links, and change them back', withIpvlan, async () => {

@@ -6,8 +6,8 @@ import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, test } from 'node:test';
 import { type KernelPlan, openKernel } from '@netyard/kernel';
-import { inFreshHost } from '@netyard/testkit';
-import { cleanHost, folder, sh } from './plan-host.ts';
+import { inFreshHost, sh } from '@netyard/testkit';
+import { cleanHost, folder } from './plan-host.ts';
 
 const host = inFreshHost(import.meta.url);
 const kernel = openKernel();

@@ -1,27 +1,23 @@
 /** Macvlan links created by a plan: packets, repair, rollback, equivalent commands, and a namespace deleted with its link. */
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
 import { after, before, test } from 'node:test';
 import { type KernelObject, type MacvlanObject, openKernel, printCommands } from '@netyard/kernel';
-import { inFreshHost } from '@netyard/testkit';
+import { inFreshHost, pings, sh } from '@netyard/testkit';
 
 const host = inFreshHost(import.meta.url);
-const sh = (line: string): string =>
-  execFileSync('sh', ['-c', line], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
 const kernel = openKernel();
 
+const netns = (number: number): string => `/run/netns/c${number}`;
 const macvlan = (number: number, mode: MacvlanObject['mode'] = 'bridge'): MacvlanObject => ({
-  ...{ kind: 'macvlan', ns: `/run/netns/c${number}`, name: 'eth0', parent: 'up0', mode, up: true },
+  ...{ kind: 'macvlan', ns: netns(number), name: 'eth0', parent: 'up0', mode, up: true },
   mac: `02:42:c0:00:02:0${number}`,
 });
 const endpoint = (number: number, mode?: MacvlanObject['mode']): KernelObject[] => [
-  { kind: 'netns', path: `/run/netns/c${number}` },
+  { kind: 'netns', path: netns(number) },
   macvlan(number, mode),
-  { kind: 'address', ns: `/run/netns/c${number}`, link: 'eth0', prefix: `192.0.2.${number}/24` },
+  { kind: 'address', ns: netns(number), link: 'eth0', prefix: `192.0.2.${number}/24` },
 ];
 const two = { owner: 'two', objects: [...endpoint(1), ...endpoint(2)] };
-const pings = (from: number, to: number, options = '-w 60'): boolean =>
-  sh(`ip netns exec c${from} ping -c 1 ${options} 192.0.2.${to} >/dev/null 2>&1 && echo yes || echo no`) === 'yes\n';
 
 before(() => {
   if (host.skip) return;
@@ -32,8 +28,8 @@ after(() => kernel.close());
 
 test('two links of one parent reach each other and a neighbour, and reapplying changes nothing', host, async () => {
   assert.equal((await kernel.apply(two)).operations.length, two.objects.length);
-  assert.ok(pings(1, 2));
-  assert.ok(pings(1, 9));
+  assert.ok(pings(netns(1), '192.0.2.2'));
+  assert.ok(pings(netns(1), '192.0.2.9'));
   assert.deepEqual((await kernel.apply(two)).operations, []);
   assert.match(sh('ip -n c1 -d link show eth0'), /02:42:c0:00:02:01[\s\S]* macvlan mode bridge/);
 });
@@ -51,7 +47,7 @@ test('each change by another program is detected and undone', host, async () => 
     const { operations } = await kernel.apply(two);
     assert.equal(operations.find(({ object }) => object.kind === 'macvlan')?.action, expected, command);
     await kernel.apply(two);
-    assert.ok(pings(1, 2), command);
+    assert.ok(pings(netns(1), '192.0.2.2'), command);
   }
 });
 
@@ -70,7 +66,7 @@ test('a link with the MAC of a deleted namespace can be created at once', host, 
     await kernel.remove({ owner: 'one', objects: endpoint(1) });
     await kernel.apply({ owner: 'one', objects: endpoint(1) });
   }
-  assert.ok(pings(2, 1));
+  assert.ok(pings(netns(2), '192.0.2.1'));
 });
 
 test('a link that cannot be set up is rolled back, and a missing parent is named', host, async () => {
@@ -106,7 +102,7 @@ test('a passthru link has the requested MAC, and leaves the parent as it was', h
   const plan = { owner: 'passthru', objects: endpoint(3, 'passthru') };
   await kernel.apply(plan);
   assert.deepEqual((await kernel.apply(plan)).operations, []);
-  assert.ok(pings(3, 9));
+  assert.ok(pings(netns(3), '192.0.2.9'));
   assert.match(sh('ip -n c3 -d link show eth0'), /02:42:c0:00:02:03[\s\S]* macvlan mode passthru/);
   await kernel.remove(plan);
   assert.equal(macOfParent(), before);

@@ -5,10 +5,9 @@ import { readdirSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { hasErrno, openKernel } from '@netyard/kernel';
-import { inFreshHost } from '@netyard/testkit';
+import { inFreshHost, sh } from '@netyard/testkit';
 
 const host = await inFreshHost(import.meta.url);
-const sh = (line: string): string => execFileSync('sh', ['-c', line], { encoding: 'utf8' });
 const path = '/run/netns/inside';
 
 async function until(holds: () => boolean): Promise<void> {

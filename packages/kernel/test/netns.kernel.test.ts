@@ -1,6 +1,5 @@
 /** Namespaces on a real kernel: pins compatible with ip-netns(8), and threads that always return. */
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { existsSync, readlinkSync, writeFileSync } from 'node:fs';
 import { readlink } from 'node:fs/promises';
@@ -19,10 +18,9 @@ import {
   openInNetns,
   openListenerInNetns,
 } from '@netyard/kernel';
-import { inFreshHost } from '@netyard/testkit';
+import { inFreshHost, sh } from '@netyard/testkit';
 
 const host = inFreshHost(import.meta.url);
-const sh = (line: string): string => execFileSync('sh', ['-c', line], { encoding: 'utf8' });
 const ownNamespace = (): string => readlinkSync('/proc/thread-self/ns/net');
 
 test('ip netns lists and deletes our namespaces, and we list and delete those of ip netns', host, () => {

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { beforeEach, test } from 'node:test';
 import { hasErrno, type KernelObject, type KernelPlan, openKernel } from '@netyard/kernel';
-import { inFreshHost } from '@netyard/testkit';
-import { cleanHost, dump, element, host2, planOf, sh, tableBody } from './plan-host.ts';
+import { inFreshHost, sh } from '@netyard/testkit';
+import { cleanHost, dump, element, host2, planOf, tableBody } from './plan-host.ts';
 
 const host = inFreshHost(import.meta.url);
 const kernel = openKernel();

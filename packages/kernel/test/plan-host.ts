@@ -1,12 +1,10 @@
 /** A host for plans: a bridge with a table of published ports, containers on it, and a dump of the host's state. */
-import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { KernelObject, KernelPlan } from '@netyard/kernel';
+import { sh } from '@netyard/testkit';
 
-export const sh = (line: string): string =>
-  execFileSync('sh', ['-c', line], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
 export const folder = mkdtempSync(join(tmpdir(), 'netyard-apply-'));
 process.once('exit', () => rmSync(folder, { recursive: true }));
 

@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { beforeEach, test } from 'node:test';
 import { type KernelObject, type KernelPlan, openKernel } from '@netyard/kernel';
-import { inFreshHost } from '@netyard/testkit';
-import { cleanHost, container, dump, element, folder, host2, planOf, sh } from './plan-host.ts';
+import { inFreshHost, sh } from '@netyard/testkit';
+import { cleanHost, container, dump, element, folder, host2, planOf } from './plan-host.ts';
 
 const host = inFreshHost(import.meta.url);
 const kernel = openKernel();

@@ -1,9 +1,8 @@
 /** rtnetlink on a real kernel, verified with ip(8) and bridge(8). */
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
 import { test } from 'node:test';
 import { createNetns, deleteNetns, hasErrno, openInNetns } from '@netyard/kernel';
-import { inFreshHost } from '@netyard/testkit';
+import { inFreshHost, sh } from '@netyard/testkit';
 import * as addresses from '../src/netlink/rtnl/address.ts';
 import * as links from '../src/netlink/rtnl/link.ts';
 import { listLinkStatistics } from '../src/netlink/rtnl/link-statistics.ts';
@@ -13,8 +12,6 @@ import { NETLINK_ROUTE, NetlinkSocket } from '../src/netlink/socket.ts';
 import { closeFile, openFile } from '../src/system/calls.ts';
 
 const host = inFreshHost(import.meta.url);
-const sh = (line: string): string =>
-  execFileSync('sh', ['-c', line], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
 
 function withSockets(work: (here: NetlinkSocket, there: NetlinkSocket, netnsFd: number) => void): void {
   createNetns('/run/netns/there');

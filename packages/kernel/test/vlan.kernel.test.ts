@@ -1,13 +1,10 @@
 /** VLAN and dummy links created by a plan: tagged packets, repair, rollback, and links of other programs that stay. */
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
 import { after, before, test } from 'node:test';
 import { type DummyObject, type KernelObject, openKernel, printCommands, type VlanObject } from '@netyard/kernel';
-import { inFreshHost } from '@netyard/testkit';
+import { inFreshHost, sh } from '@netyard/testkit';
 
 const host = inFreshHost(import.meta.url);
-const sh = (line: string): string =>
-  execFileSync('sh', ['-c', line], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
 const kernel = openKernel();
 const supports = async (kind: string): Promise<boolean> => host.skip === false && (await kernel.supportsLinkKind(kind));
 const having = async (kind: string) =>

@@ -3,15 +3,12 @@
  * link.
  */
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
 import { after, before, test } from 'node:test';
 import { isNetyardError } from '@netyard/core';
 import { type KernelObject, openKernel, type VxlanObject } from '@netyard/kernel';
-import { inFreshHost } from '@netyard/testkit';
+import { inFreshHost, sh } from '@netyard/testkit';
 
 const host = inFreshHost(import.meta.url);
-const sh = (line: string): string =>
-  execFileSync('sh', ['-c', line], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
 const kernel = openKernel();
 
 const mac = (number: number): string => `02:6e:c0:00:02:0${number}`;

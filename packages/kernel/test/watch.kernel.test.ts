@@ -5,10 +5,9 @@ import { createSocket } from 'node:dgram';
 import { connect, createServer } from 'node:net';
 import { test } from 'node:test';
 import { hasErrno, type KernelEvent, openKernel } from '@netyard/kernel';
-import { inFreshHost } from '@netyard/testkit';
+import { inFreshHost, sh } from '@netyard/testkit';
 
 const host = inFreshHost(import.meta.url);
-const sh = (line: string): string => execFileSync('sh', ['-c', line], { encoding: 'utf8' });
 
 /** Collects events until one satisfies the test. */
 async function watchUntil(work: () => void, enough: (event: KernelEvent) => boolean): Promise<KernelEvent[]> {
