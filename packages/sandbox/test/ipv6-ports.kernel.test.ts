@@ -1,16 +1,17 @@
 /** Ports published on IPv6 addresses, with real packets: translated, or relayed to containers that have only IPv4. */
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import { after, before, describe, test } from 'node:test';
-import { ipToBytes, parseIp } from '@netyard/core';
 import { openKernel } from '@netyard/kernel';
 import {
   addIpv6Neighbour,
   addIpv6Uplink,
   addNeighbour,
   addUplink,
+  ask,
+  askBriefly,
   eventually,
   inFreshHost,
+  inFull,
   serve,
   sh,
 } from '@netyard/testkit';
@@ -29,26 +30,9 @@ const tcp = (hostPort: number, address?: string): PortRequest => ({
 const udp = (hostPort: number): PortRequest => ({ protocol: 'udp', containerPort: 80, hostPort });
 const on = (ref: string): Partial<SandboxConfig> => ({ mode: { kind: 'network', ref } });
 
-/** As socat writes it. */
-const inFull = (address: string): string =>
-  Buffer.from(ipToBytes(parseIp(address)))
-    .toString('hex')
-    .match(/.{4}/g)
-    ?.join(':') ?? '';
-
-/** The answer over IPv6; '' without one within the time. socat waits for more datagrams as long. */
-function ask(
-  ns: string | undefined,
-  protocol: 'tcp' | 'udp',
-  address: string,
-  port: number,
-  seconds = protocol === 'tcp' ? 30 : 1,
-): string {
-  const to = `${protocol.toUpperCase()}6:[${address}]:${port}${protocol === 'tcp' ? `,connect-timeout=${seconds}` : ''}`;
-  const socat = ['socat', '-T', `${seconds}`, '-t', `${seconds}`, '-', to];
-  const [command = '', ...args] = ns === undefined ? socat : ['nsenter', `--net=${ns}`, ...socat];
-  return spawnSync(command, args, { encoding: 'utf8', input: 'hello\n' }).stdout.trim();
-}
+/** A client of UDP waits for more datagrams until its time is over. */
+const askOver = (protocol: 'tcp' | 'udp', ns: string | undefined, address: string, port: number): string =>
+  protocol === 'tcp' ? ask(ns, protocol, address, port) : askBriefly(ns, protocol, address, port);
 
 describe('ports on IPv6 addresses', host, () => {
   const kernel = openKernel();
@@ -98,7 +82,7 @@ describe('ports on IPv6 addresses', host, () => {
         [dual.netnsPath, addressIn(dual)],
         [dual.netnsPath, hostAddress],
       ] as const)
-        assert.equal(ask(ns, protocol, address, 8080), 'web 172.17.0.1', `${ns} ${address}`);
+        assert.equal(askOver(protocol, ns, address, 8080), 'web 172.17.0.1', `${ns} ${address}`);
     });
 
   for (const protocol of ['tcp', 'udp'] as const)
@@ -113,7 +97,7 @@ describe('ports on IPv6 addresses', host, () => {
         [other.netnsPath, hostAddress, gateway],
         [dual.netnsPath, hostAddress, gateway],
       ] as const)
-        assert.equal(ask(ns, protocol, address, 9080), `dual [${inFull(client)}]`, `${ns} ${address}`);
+        assert.equal(askOver(protocol, ns, address, 9080), `dual [${inFull(client)}]`, `${ns} ${address}`);
     });
 
   test('a client with a link-local address is relayed', () => {
@@ -124,7 +108,7 @@ describe('ports on IPv6 addresses', host, () => {
   test('an IPv6 network works as before while the daemon is away, except at [::1]', async () => {
     await testbed.networks.close();
     assert.equal(ask(neighbour, 'tcp', hostAddress, 9080), `dual [${inFull('2001:db8::9')}]`);
-    assert.equal(ask(undefined, 'tcp', '::1', 9080, 1), '');
+    assert.equal(askBriefly(undefined, 'tcp', '::1', 9080), '');
     await testbed.open().start([...testbed.containers.keys()]);
     assert.equal(ask(undefined, 'tcp', '::1', 9080), `dual [${inFull(addressIn(dual))}]`);
   });
@@ -136,19 +120,19 @@ describe('ports on IPv6 addresses', host, () => {
     assert.equal(ask(other.netnsPath, 'tcp', bridge, 7080), 'web 172.17.0.1');
     assert.equal(ask(undefined, 'tcp', bridge, 7080), 'web 172.17.0.1');
     sh('ip -n neighbour route add fd00:1::/64 via 2001:db8::1');
-    assert.equal(ask(neighbour, 'tcp', bridge, 7080, 1), '');
+    assert.equal(askBriefly(neighbour, 'tcp', bridge, 7080), '');
     await testbed.networks.removePorts(web.containerId, [port]);
   });
 
   test('a port on one address is reached at that address only', () => {
     assert.match(ask(undefined, 'tcp', '::1', 9081), /^dual /);
-    assert.equal(ask(neighbour, 'tcp', hostAddress, 9081, 1), '');
+    assert.equal(askBriefly(neighbour, 'tcp', hostAddress, 9081), '');
     assert.match(ask(neighbour, 'tcp', hostAddress, 9082), /^dual /);
-    assert.equal(ask(neighbour, 'tcp', '2001:db8::2', 9082, 1), '');
+    assert.equal(askBriefly(neighbour, 'tcp', '2001:db8::2', 9082), '');
     assert.equal(ask(undefined, 'tcp', '::1', 8081), 'web 172.17.0.1');
-    assert.equal(ask(neighbour, 'tcp', hostAddress, 8081, 1), '');
+    assert.equal(askBriefly(neighbour, 'tcp', hostAddress, 8081), '');
     assert.equal(ask(neighbour, 'tcp', hostAddress, 8082), 'web 172.17.0.1');
-    assert.equal(ask(neighbour, 'tcp', '2001:db8::2', 8082, 1), '');
+    assert.equal(askBriefly(neighbour, 'tcp', '2001:db8::2', 8082), '');
   });
 
   test('a container on an internal network reaches no relayed port at its own gateway', async () => {
@@ -157,21 +141,21 @@ describe('ports on IPv6 addresses', host, () => {
     const gateway = testbed.networks.get('back').ipam.v6?.[0]?.gateway ?? '';
     assert.ok(inner.endpoints[0]?.addresses.v6);
     sh('socat TCP6-LISTEN:9001,fork,reuseaddr SYSTEM:"echo host" >/dev/null 2>&1 &');
-    await eventually('the host answers', () => ask(netnsPath, 'tcp', gateway, 9001, 1) === 'host');
+    await eventually('the host answers', () => askBriefly(netnsPath, 'tcp', gateway, 9001) === 'host');
     for (const protocol of ['tcp', 'udp'] as const)
       for (const port of [8080, 9080])
-        assert.equal(ask(netnsPath, protocol, gateway, port, 1), '', `${protocol} ${port}`);
-    assert.equal(ask(netnsPath, 'tcp', gateway, 8082, 1), '');
+        assert.equal(askBriefly(netnsPath, protocol, gateway, port), '', `${protocol} ${port}`);
+    assert.equal(askBriefly(netnsPath, 'tcp', gateway, 8082), '');
     await testbed.remove(inner.containerId);
   });
 
   test('a restarted daemon relays again; the port of a stopped container is refused', async () => {
     await testbed.networks.close();
-    assert.equal(ask(neighbour, 'tcp', hostAddress, 8080, 1), '', 'there is no relay without a daemon');
+    assert.equal(askBriefly(neighbour, 'tcp', hostAddress, 8080), '', 'there is no relay without a daemon');
     await testbed.open().start([...testbed.containers.keys()]);
-    await eventually('relayed again', () => ask(neighbour, 'tcp', hostAddress, 8080, 1) === 'web 172.17.0.1');
+    await eventually('relayed again', () => askBriefly(neighbour, 'tcp', hostAddress, 8080) === 'web 172.17.0.1');
     await testbed.stop(web.containerId);
-    assert.equal(ask(neighbour, 'tcp', hostAddress, 8080, 1), '');
+    assert.equal(askBriefly(neighbour, 'tcp', hostAddress, 8080), '');
     kernel.reservePort('tcp', '::', 8080).close();
   });
 });

@@ -12,12 +12,14 @@ import {
   ask,
   eventually,
   inFreshHost,
+  inFull,
   pings,
   pingsBriefly,
   serve,
   sh,
 } from '@netyard/testkit';
 import type { SandboxState } from '../src/index.ts';
+import { dumpHost } from './dump-host.ts';
 import { Testbed } from './testbed.ts';
 
 const host = inFreshHost(import.meta.url);
@@ -35,19 +37,7 @@ function addHost(name: string, number: number, container: string): string {
   return ns;
 }
 
-/** As socat prints an address. */
-const inFull = (network: string, number: number): string =>
-  `[${network
-    .split(':')
-    .map((group) => group.padStart(4, '0'))
-    .join(':')}:${'0000:'.repeat(5)}000${number}]`;
-
-const objects = (): string =>
-  sh(
-    'ip route; ip -6 route; ip -o link | cut -d: -f2- | sort; bridge fdb | grep dst || true; ip neighbour show nud permanent; nft list ruleset | sed "/^table .* netyard_guard/,/^}/d"',
-  )
-    .replaceAll(/packets \d+ bytes \d+/g, '')
-    .replaceAll(/state \w+ | qlen \d+|NO-CARRIER,|,LOWER_UP| linkdown/g, ''); // the kernel settles the carrier later
+const objects = (): string => dumpHost('ip route; ip -6 route');
 
 describe('a peer with IPv6 subnets', host, () => {
   const kernel = openKernel();
@@ -104,9 +94,9 @@ describe('a peer with IPv6 subnets', host, () => {
   });
 
   test('source addresses are preserved in both directions, and from the host', () => {
-    assert.equal(ask(farNs, 'tcp', address(), 80, ',bind=[fd00:2::2]'), `web ${inFull('fd00:2', 2)}`);
-    assert.equal(ask(web.netnsPath, 'tcp', 'fd00:2::2', 81), `far ${inFull('fd00:b', 2)}`);
-    assert.equal(ask(undefined, 'tcp', 'fd00:2::2', 81), `far ${inFull('fd00:b', 1)}`);
+    assert.equal(ask(farNs, 'tcp', address(), 80, ',bind=[fd00:2::2]'), `web [${inFull('fd00:2::2')}]`);
+    assert.equal(ask(web.netnsPath, 'tcp', 'fd00:2::2', 81), `far [${inFull('fd00:b::2')}]`);
+    assert.equal(ask(undefined, 'tcp', 'fd00:2::2', 81), `far [${inFull('fd00:b::1')}]`);
   });
 
   test('packets of the full MTU of containers pass, larger ones are fragmented', () => {

@@ -9,6 +9,7 @@ import { openKernel } from '@netyard/kernel';
 import type { PeerRequest } from '@netyard/peers';
 import { ask, eventually, inFreshHost, pings, pingsBriefly, serve, sh, succeeds } from '@netyard/testkit';
 import type { SandboxState } from '../src/index.ts';
+import { dumpHost } from './dump-host.ts';
 import { Testbed } from './testbed.ts';
 
 const host = inFreshHost(import.meta.url);
@@ -50,12 +51,7 @@ const from = (ns: string, source: string, address: string, ...options: string[])
 const fromBriefly = (ns: string, source: string, address: string, ...options: string[]): boolean =>
   pingsBriefly(ns, address, '-I', source, ...options);
 
-const objects = (): string =>
-  sh(
-    'ip route; ip -o link | cut -d: -f2- | sort; bridge fdb | grep dst || true; ip neighbour show nud permanent; nft list ruleset | sed "/^table .* netyard_guard/,/^}/d"',
-  )
-    .replaceAll(/packets \d+ bytes \d+/g, '')
-    .replaceAll(/state \w+ | qlen \d+|NO-CARRIER,|,LOWER_UP| linkdown/g, ''); // the kernel settles the carrier later
+const objects = (): string => dumpHost('ip route');
 
 describe('a peer behind a router', host, () => {
   const kernel = openKernel();

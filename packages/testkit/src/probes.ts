@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { setTimeout } from 'node:timers/promises';
+import { ipToBytes, parseIp } from '@netyard/core';
 
 export const sh = (command: string): string =>
   execFileSync('sh', ['-c', command], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
@@ -55,7 +56,7 @@ function askFor(
   return spawnSync(command, rest, { encoding: 'utf8', input: 'hello\n', timeout }).stdout.trim();
 }
 
-/** Starts a server that answers `NAME ADDRESS-OF-CLIENT`, an IPv6 one in full in brackets. Resolves once it listens. */
+/** Starts a server that answers `NAME ADDRESS-OF-CLIENT`, an IPv6 one as `inFull`, in brackets. Resolves once it listens. */
 export async function serve(
   ns: string | undefined,
   protocol: 'tcp' | 'udp',
@@ -71,6 +72,13 @@ export async function serve(
   const [ss, options] = inside(ns, ['ss', '-Hln', `-${family}`, `--${protocol}`, 'sport', '=', `:${port}`]);
   await eventually(`${name} listens`, () => execFileSync(ss, options, { encoding: 'utf8' }) !== '');
 }
+
+/** An IPv6 address as socat prints it: without `::` and with leading zeros. */
+export const inFull = (address: string): string =>
+  Buffer.from(ipToBytes(parseIp(address)))
+    .toString('hex')
+    .match(/.{4}/g)
+    ?.join(':') ?? '';
 
 /** The segment of neighbouring hosts: the bridge `up0` with 192.0.2.1/24. */
 export function addUplink(): void {
