@@ -6,13 +6,15 @@ import { join } from 'node:path';
 import { api, daemonMemory, docker, type Engine, engineLab, openEngines } from '../engine.ts';
 import { inLab, output, say } from '../in-lab.ts';
 import { type Comparison, formatComparison, formatTable, type Samples, timed } from '../measure.ts';
-import { alternate, image, type PerEngine } from '../scenarios.ts';
+import { alternate, image } from '../scenarios.ts';
 
 const lab = 'bench';
 const sleeper = ['sleep', '1000000'];
 /** Names of each container on one of several networks. */
 const aliases = 10;
 const lookupRounds = 20;
+/** Connections that are not measured. */
+const warmUpRounds = 10;
 /** The last tenth may take this much longer than the first. */
 const flat = 1.2;
 
@@ -25,23 +27,15 @@ export interface NetworksOptions {
 
 const tenth = (samples: readonly unknown[]): number => Math.max(1, Math.floor(samples.length / 10));
 
-/** The last tenth of the samples compared with the first. */
-const lastToFirst = (name: string, samples: Samples): Comparison => ({
+/** The last of the samples compared with as many of the first. */
+const lastToFirst = (name: string, samples: Samples, count = tenth(samples)): Comparison => ({
   name,
-  ours: samples.slice(-tenth(samples)),
-  theirs: samples.slice(0, tenth(samples)),
+  ours: samples.slice(-count),
+  theirs: samples.slice(0, count),
   ...{ oursName: 'last', theirsName: 'first', unit: 'ms', target: flat },
 });
 
-/** The second half of the samples compared with the first. */
-const halves = (name: string, samples: Samples): Comparison => ({
-  name,
-  ours: samples.slice(samples.length / 2),
-  theirs: samples.slice(0, samples.length / 2),
-  ...{ oursName: 'last', theirsName: 'first', unit: 'ms', target: flat },
-});
-
-const compared = (name: string, ours: Samples, theirs: Samples, theirsName: string, target?: number): Comparison => ({
+const compared = (name: string, ours: Samples, theirs: Samples, theirsName: string, target: number): Comparison => ({
   ...{ name, ours, theirs, oursName: '', theirsName, unit: 'ms', target },
 });
 
@@ -63,15 +57,21 @@ const numbered = (prefix: string, count: number): string[] =>
 const createNetwork = (engine: Engine, name: string, config: object[] = []): Promise<string> =>
   api(engine, 'POST', '/networks/create', { Name: name, IPAM: { Config: config } });
 const removeNetwork = (engine: Engine, name: string): Promise<string> => api(engine, 'DELETE', `/networks/${name}`);
-const connect = (
-  engine: Engine,
-  network: string,
-  container: string,
-  aliases: readonly string[] = [],
-): Promise<string> =>
-  api(engine, 'POST', `/networks/${network}/connect`, { Container: container, EndpointConfig: { Aliases: aliases } });
+const connect = (engine: Engine, network: string, container: string): Promise<string> =>
+  api(engine, 'POST', `/networks/${network}/connect`, { Container: container });
 const disconnect = (engine: Engine, network: string, container: string): Promise<string> =>
   api(engine, 'POST', `/networks/${network}/disconnect`, { Container: container });
+
+/** `network connect` of a running container, in milliseconds; it is disconnected again. */
+async function timeConnect(engine: Engine, network: string, container: string): Promise<number> {
+  const ms = await timed(() => connect(engine, network, container));
+  await disconnect(engine, network, container);
+  return ms;
+}
+
+/** How much the daemon's memory has grown since it was `before` MiB, for each of `count` objects. */
+const growthPerObject = ({ handle }: Engine, before: number, count: number): string =>
+  `${(((daemonMemory(handle) - before) * 1024) / count).toFixed(0)} KiB`;
 
 /** Lookups from inside a container, in milliseconds. */
 async function lookUp(engine: Engine, id: string, names: readonly string[], rounds = lookupRounds): Promise<Samples> {
@@ -85,12 +85,15 @@ async function manyNetworks(engine: Engine, count: number): Promise<Report> {
   const names = numbered('bench-net', count);
   const before = daemonMemory(engine.handle);
   const created = await each(names, (name) => createNetwork(engine, name));
-  const kilobytesEach = ((daemonMemory(engine.handle) - before) * 1024) / count;
+  const growth = growthPerObject(engine, before, count);
   const ends = [...names.slice(0, tenth(names)), ...names.slice(-tenth(names))];
   const removed = await each(ends, (name) => removeNetwork(engine, name)); // the others stay for the next parts
   return {
-    rows: [lastToFirst(`network create, ${count}`, created), halves(`network rm, ${count}`, removed)],
-    notes: [`daemon's memory per network: ${kilobytesEach.toFixed(0)} KiB`],
+    rows: [
+      lastToFirst(`network create, ${count}`, created),
+      lastToFirst(`network rm, ${count}`, removed, tenth(names)),
+    ],
+    notes: [`daemon's memory per network: ${growth}`],
   };
 }
 
@@ -125,13 +128,9 @@ async function largeNetwork(engine: Engine, count: number): Promise<Report> {
   say(`${count} containers in one network …`);
   await createNetwork(engine, 'bench-large', [{ Subnet: '10.100.0.0/16' }]);
   const probe = await docker(engine, 'run', '-d', image, ...sleeper);
-  const connects = async (): Promise<number[]> => {
-    const samples: number[] = [];
-    for (let round = 0; round < 30; round += 1) {
-      samples.push(await timed(() => connect(engine, 'bench-large', probe)));
-      await disconnect(engine, 'bench-large', probe);
-    }
-    return samples.slice(10);
+  const connects = async (): Promise<Samples> => {
+    const once = (): Promise<number> => timeConnect(engine, 'bench-large', probe);
+    return (await alternate([engine], 20, once, warmUpRounds)).netyard;
   };
   const amongFew = await connects();
   const before = daemonMemory(engine.handle);
@@ -141,7 +140,7 @@ async function largeNetwork(engine: Engine, count: number): Promise<Report> {
     await api(engine, 'POST', `/containers/create?name=${name}`, body);
     await api(engine, 'POST', `/containers/${name}/start`);
   });
-  const kilobytesEach = ((daemonMemory(engine.handle) - before) * 1024) / count;
+  const growth = growthPerObject(engine, before, count);
   const amongMany = await connects();
   await connect(engine, 'bench-large', probe);
   const lookups = await lookUp(engine, probe, [names[0] ?? '', names.at(-1) ?? ''], 200);
@@ -151,7 +150,7 @@ async function largeNetwork(engine: Engine, count: number): Promise<Report> {
       compared(`network connect, ${count} others`, amongMany, amongFew, 'no others', flat),
       compared(`lookup, ${count} in a network`, lookups, [1], 'limit', 1),
     ],
-    notes: [`daemon's memory per container in a network: ${kilobytesEach.toFixed(0)} KiB`],
+    notes: [`daemon's memory per container in a network: ${growth}`],
   };
 }
 
@@ -163,17 +162,13 @@ async function besideDockerd(engines: readonly Engine[], rounds: number): Promis
     await createNetwork(engine, 'bench-connect');
     ids.set(engine, await docker(engine, 'run', '-d', image, ...sleeper));
   }
-  const once = async (engine: Engine): Promise<number> => {
-    const ms = await timed(() => connect(engine, 'bench-connect', ids.get(engine) ?? ''));
-    await disconnect(engine, 'bench-connect', ids.get(engine) ?? '');
-    return ms;
-  };
-  const samples: PerEngine = await alternate(engines, rounds, once, 10);
+  const once = (engine: Engine): Promise<number> => timeConnect(engine, 'bench-connect', ids.get(engine) ?? '');
+  const { netyard, dockerd } = await alternate(engines, rounds, once, warmUpRounds);
   for (const engine of engines) {
     await docker(engine, 'rm', '-f', ids.get(engine) ?? '');
     await removeNetwork(engine, 'bench-connect');
   }
-  return compared('network connect', samples.netyard, samples.dockerd, 'dockerd', 1 / 9);
+  return compared('network connect', netyard, dockerd, 'dockerd', 1 / 9);
 }
 
 /** Measures and prints the table. */
