@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
 import { FakeKernel } from '@netyard/testkit';
-import type { ClusterNetwork, NewClusterNetwork, SandboxConfig } from '../src/index.ts';
+import type { ClusterNetwork, NewClusterNetwork } from '../src/index.ts';
 import { FakeDirectory } from './fake-directory.ts';
 import { refuses } from './fake-testbed.ts';
-import { Testbed } from './testbed.ts';
+import { on, Testbed } from './testbed.ts';
 
 const back: ClusterNetwork = {
   ...{
@@ -21,7 +21,7 @@ const back: ClusterNetwork = {
 };
 const host = { name: 'server2', address: '172.16.2.102', subnets: ['192.168.12.0/24'] };
 const part = { name: 'server2/back', address: host.address, subnets: ['10.128.9.0/24'], network: 'back' };
-const onBack: Partial<SandboxConfig> = { mode: { kind: 'network', ref: 'back' }, endpoints: [{ network: 'back' }] };
+const onBack = on('back');
 
 let kernel: FakeKernel;
 let testbed: Testbed;

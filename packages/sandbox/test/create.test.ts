@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
 import type { SandboxConfig } from '../src/index.ts';
 import { onFront, openFakeTestbed, openFront, refuses, tcp, userDefined } from './fake-testbed.ts';
-import type { Testbed } from './testbed.ts';
+import { on, type Testbed } from './testbed.ts';
 
 let testbed: Testbed;
 
@@ -151,9 +151,8 @@ test('requested endpoints replace the network of the mode, as in Docker, and nam
     ['front'],
   );
   const { id } = testbed.networks.get('front');
-  const twice = { mode: { kind: 'network', ref: id } as const, endpoints: [{ network: id }, { network: 'front' }] };
   await assert.rejects(
-    testbed.create('twice', twice),
+    testbed.create('twice', on(id, 'front')),
     refuses('invalid', 'network "front" is specified multiple times'),
   );
 });

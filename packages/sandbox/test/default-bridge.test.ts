@@ -4,7 +4,7 @@ import { afterEach, beforeEach, test } from 'node:test';
 import type { FakeKernel } from '@netyard/testkit';
 import type { NetworkSettings } from '../src/index.ts';
 import { openFakeTestbed, refuses } from './fake-testbed.ts';
-import type { Testbed } from './testbed.ts';
+import { on, type Testbed } from './testbed.ts';
 
 let kernel: FakeKernel;
 let testbed: Testbed;
@@ -149,10 +149,7 @@ test('the auxiliary addresses DefaultGatewayIPv4 and …IPv6 are the gateways of
   };
   await testbed.networks.create(request);
   assert.equal(testbed.networks.get('front').ipam.v4?.[0]?.gateway, '10.5.0.1', "the bridge's own address");
-  const { endpoints } = await testbed.run('web', {
-    mode: { kind: 'network', ref: 'front' },
-    endpoints: [{ network: 'front' }],
-  });
+  const { endpoints } = await testbed.run('web', on('front'));
   assert.deepEqual(endpoints[0]?.addresses, {
     v4: { address: '10.5.0.2', prefixLength: 24, gateway: '10.5.0.9' },
     v6: { address: 'fd00:5::2', prefixLength: 64, gateway: 'fd00:5::9' },

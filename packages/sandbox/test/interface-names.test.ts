@@ -1,9 +1,9 @@
 /** Interface names, their order, and addresses across stop, start, connect, disconnect and a restart of the daemon. */
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
-import type { SandboxConfig, SandboxState } from '../src/index.ts';
+import type { SandboxState } from '../src/index.ts';
 import { openFakeTestbed, refuses } from './fake-testbed.ts';
-import type { Testbed } from './testbed.ts';
+import { on, type Testbed } from './testbed.ts';
 
 let testbed: Testbed;
 
@@ -24,11 +24,6 @@ beforeEach(async () => {
   await testbed.open().start([]);
 });
 afterEach(() => testbed.close());
-
-const on = (...networks: string[]): Partial<SandboxConfig> => ({
-  mode: { kind: 'network', ref: networks[0] ?? '' },
-  endpoints: networks.map((network) => ({ network })),
-});
 
 const shown = ({ endpoints }: SandboxState): string =>
   endpoints.map(({ link, networkName, addresses }) => `${link} ${networkName} ${addresses.v4?.address}`).join(', ');

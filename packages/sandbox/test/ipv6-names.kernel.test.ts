@@ -9,8 +9,7 @@ import { promisify } from 'node:util';
 import { openKernel } from '@netyard/kernel';
 import { inFreshHost, sh } from '@netyard/testkit';
 import { type Answer, decode, encode } from 'dns-packet';
-import type { SandboxConfig } from '../src/index.ts';
-import { Testbed } from './testbed.ts';
+import { on, Testbed } from './testbed.ts';
 
 const host = await inFreshHost(import.meta.url);
 const kernel = openKernel();
@@ -34,11 +33,6 @@ async function serveUpstream(type: 'udp4' | 'udp6', address: string, data: strin
   await once(socket, 'listening');
   upstreams.push(socket);
 }
-
-const on = (first: string, ...others: string[]): Partial<SandboxConfig> => ({
-  mode: { kind: 'network', ref: first },
-  endpoints: [{ network: first }, ...others.map((one) => ({ network: one }))],
-});
 
 before(async () => {
   if (host.skip) return;

@@ -2,9 +2,8 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
 import type { FakeKernel } from '@netyard/testkit';
-import type { SandboxConfig } from '../src/index.ts';
 import { openFakeTestbed, refuses } from './fake-testbed.ts';
-import type { Testbed } from './testbed.ts';
+import { on, type Testbed } from './testbed.ts';
 
 let kernel: FakeKernel;
 let testbed: Testbed;
@@ -20,10 +19,6 @@ const create = (name: string, options: Record<string, string> = {}, driver = 'ip
   const v4 = [{ subnet: `10.5.${created}.0/24` }];
   return testbed.networks.create({ name, driver, ipam: { v4 }, options: { parent: 'eth0', ...options } });
 };
-const on = (network: string): Partial<SandboxConfig> => ({
-  mode: { kind: 'network', ref: network },
-  endpoints: [{ network }],
-});
 const inContainer = (ns = '') => kernel.objects().filter((object) => 'ns' in object && object.ns === ns);
 
 test('a kernel without ipvlan is reported when a network is created, and nothing changes', async () => {

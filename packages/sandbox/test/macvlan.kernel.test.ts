@@ -5,15 +5,10 @@ import { openKernel, printCommands } from '@netyard/kernel';
 import { ask, eventually, inFreshHost, pings, pingsBriefly, serve, sh } from '@netyard/testkit';
 import type { SandboxConfig } from '../src/index.ts';
 import { advertise } from './router-advertisement.ts';
-import { Testbed } from './testbed.ts';
+import { on, Testbed } from './testbed.ts';
 
 const host = await inFreshHost(import.meta.url);
 const neighbour = '/run/netns/neighbour';
-
-const on = (...networks: string[]): Partial<SandboxConfig> => ({
-  mode: { kind: 'network', ref: networks[0] ?? '' },
-  endpoints: networks.map((network) => ({ network })),
-});
 
 /** The segment: a parent with an address of the host, and a neighbour that routes to 198.51.100.1. */
 const addSegment = (): void => {

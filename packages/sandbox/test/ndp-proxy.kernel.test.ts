@@ -7,7 +7,7 @@ import { after, before, describe, test } from 'node:test';
 import { openKernel, printShell } from '@netyard/kernel';
 import { addUplink, eventually, inFreshHost, pings, sh } from '@netyard/testkit';
 import { refuses } from './fake-testbed.ts';
-import { Testbed } from './testbed.ts';
+import { on, Testbed } from './testbed.ts';
 
 const host = await inFreshHost(import.meta.url);
 
@@ -18,8 +18,7 @@ describe('the NDP proxy', host, () => {
   const create = (name: string, options: Record<string, string>, ipam: object, internal = false) =>
     testbed.networks.create({ name, driver: 'bridge', options, ipam, internal });
   const dual = { v4: [{ subnet: '10.7.0.0/24' }], v6: [{ subnet: '2001:db8::7:0/112' }] };
-  const run = (name: string) =>
-    testbed.run(name, { mode: { kind: 'network', ref: 'front' }, endpoints: [{ network: 'front' }] });
+  const run = (name: string) => testbed.run(name, on('front'));
   const proxies = (): string[] =>
     [...sh('ip -6 neighbour show proxy').matchAll(/^(\S+) dev (\S+)/gm)]
       .map(([, address, link]) => `${address} ${link}`)

@@ -9,8 +9,8 @@ import { promisify } from 'node:util';
 import { openKernel } from '@netyard/kernel';
 import { eventually, inFreshHost, sh } from '@netyard/testkit';
 import { type Answer, decode, encode } from 'dns-packet';
-import type { NetworkRecord, SandboxConfig } from '../src/index.ts';
-import { Testbed } from './testbed.ts';
+import type { NetworkRecord } from '../src/index.ts';
+import { on, Testbed } from './testbed.ts';
 
 const host = inFreshHost(import.meta.url);
 const kernel = openKernel();
@@ -43,11 +43,6 @@ const network = (name: string, subnet: number, internal = false): Partial<Networ
   ...{ id: name.repeat(64).slice(0, 64), name, internal, predefined: false },
   ipam: { driver: 'default', v4: [{ subnet: `10.5.${subnet}.0/24`, gateway: `10.5.${subnet}.1` }] },
   options: { 'com.docker.network.bridge.name': `ny-${name}` },
-});
-
-const on = (first: string, ...others: string[]): Partial<SandboxConfig> => ({
-  mode: { kind: 'network', ref: first },
-  endpoints: [{ network: first }, ...others.map((one) => ({ network: one }))],
 });
 
 let asked: string[];

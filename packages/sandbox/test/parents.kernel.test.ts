@@ -3,8 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { openKernel } from '@netyard/kernel';
 import { eventually, inFreshHost, pings, pingsBriefly, sh } from '@netyard/testkit';
-import type { SandboxConfig } from '../src/index.ts';
-import { Testbed } from './testbed.ts';
+import { on, Testbed } from './testbed.ts';
 
 const host = await inFreshHost(import.meta.url);
 const kernel = openKernel();
@@ -28,8 +27,7 @@ const addSegment = (): void => {
 describe('parents that networks create', options, () => {
   const testbed = new Testbed({ kernel });
   const run = async (name: string, network: string) => {
-    const overrides: Partial<SandboxConfig> = { mode: { kind: 'network', ref: network }, endpoints: [{ network }] };
-    const { containerId: id, netnsPath: ns = '', endpoints } = await testbed.run(name, overrides);
+    const { containerId: id, netnsPath: ns = '', endpoints } = await testbed.run(name, on(network));
     return { id, ns, address: endpoints[0]?.addresses.v4?.address ?? '' };
   };
   const create = (name: string, driver: string, driverOptions: Record<string, string>, subnet = '192.0.2.0/24') => {

@@ -194,3 +194,9 @@ export class Testbed {
     rmSync(this.directory, { recursive: true });
   }
 }
+
+/** A container that is connected to these networks when it starts. */
+export const on = (first: string, ...others: string[]): Partial<SandboxConfig> => ({
+  mode: { kind: 'network', ref: first },
+  endpoints: [first, ...others].map((network) => ({ network })),
+});

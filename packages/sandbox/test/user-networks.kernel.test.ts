@@ -14,14 +14,9 @@ import {
   sh,
 } from '@netyard/testkit';
 import type { SandboxConfig } from '../src/index.ts';
-import { Testbed } from './testbed.ts';
+import { on, Testbed } from './testbed.ts';
 
 const host = await inFreshHost(import.meta.url);
-
-const on = (...networks: string[]): Partial<SandboxConfig> => ({
-  mode: { kind: 'network', ref: networks[0] ?? '' },
-  endpoints: networks.map((network) => ({ network })),
-});
 
 describe('user-defined networks', host, () => {
   const kernel = openKernel();
