@@ -40,7 +40,8 @@ type TunnelEvent = Extract<KernelEvent, { type: 'neighbour' | 'fdb' }>;
 function peerOfTunnelEvent(peers: PeerTable, event: TunnelEvent): string | undefined {
   const address = event.type === 'neighbour' ? addressOfGateway(event.address) : addressOfMac(event.mac);
   const peer = address === undefined ? undefined : peers.findByAddress(address);
-  if (peer?.path?.kind !== 'vxlan') return undefined;
+  if (peer?.path === undefined) return undefined;
+  if (peer.path.kind !== 'vxlan' && !peers.hasIpv6Parts(peer)) return undefined;
   return event.action === 'new' && isAsPlanned(peer, event) ? undefined : peer.record.name;
 }
 

@@ -53,12 +53,12 @@ export const mainTable = 254;
  */
 function checkSubnets(peer: PeerAddresses, host: HostView, when: 'new' | 'known'): void {
   const { bridges, foreignRoutes } = parsed(host);
-  const parted = peer.network === undefined ? undefined : partedNetwork(peer.network, peer.subnets, host);
+  const parted = peer.network === undefined ? [] : partedNetworks(peer.network, peer.subnets, host);
   for (const subnet of peer.subnets) {
     const requested = parsePrefix(subnet);
     // Of the peer's own network, only this host's part is taken.
     const own = bridges.find(({ network, prefix, whole }) =>
-      prefixesOverlap(network === parted ? prefix : whole, requested),
+      prefixesOverlap(parted.includes(network) ? prefix : whole, requested),
     )?.network;
     if (own) {
       const ours = `our own network ${own.networkName} (${own.subnet})`;
@@ -86,17 +86,19 @@ function checkSubnets(peer: PeerAddresses, host: HostView, when: 'new' | 'known'
   }
 }
 
-/** Throws `conflict` unless this host has the network, and the subnets are parts of it. */
-function partedNetwork(name: string, subnets: readonly string[], host: HostView): OwnNetwork {
-  const found = parsed(host).bridges.find(
+/** The families of the network. Throws `conflict` unless this host has it, and the subnets are parts of it. */
+function partedNetworks(name: string, subnets: readonly string[], host: HostView): OwnNetwork[] {
+  const found = parsed(host).bridges.filter(
     ({ network }) => network.networkName === name && network.wholeSubnet !== undefined,
   );
-  if (!found) throw new NetyardError('conflict', `this host has no network ${name} of the cluster`);
-  const { network, whole } = found;
-  const isPart = (prefix: Prefix): boolean => prefix.length >= whole.length && prefixContains(whole, prefix);
+  if (found.length === 0) throw new NetyardError('conflict', `this host has no network ${name} of the cluster`);
+  const isPart = (prefix: Prefix): boolean =>
+    found.some(({ whole }) => prefix.length >= whole.length && prefixContains(whole, prefix));
+  const networks = found.map(({ network }) => network);
   const foreign = subnets.find((subnet) => !isPart(parsePrefix(subnet)));
-  if (foreign === undefined) return network;
-  throw new NetyardError('conflict', `${foreign} is no part of network ${name} (${network.wholeSubnet})`);
+  if (foreign === undefined) return networks;
+  const wholes = networks.map(({ wholeSubnet }) => wholeSubnet).join(', ');
+  throw new NetyardError('conflict', `${foreign} is no part of network ${name} (${wholes})`);
 }
 
 /** Routes of the main table, without default routes, host-scope entries, Netyard's routes and its bridges' routes. */

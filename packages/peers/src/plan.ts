@@ -14,16 +14,14 @@ export const peerProtocol = 78;
 
 type PlannedPeer = Pick<PeerRecord, 'name' | 'address' | 'subnets' | 'via' | 'network'>;
 
-export function planPeer(peer: PlannedPeer, path: PeerPath): KernelObject[] {
+/** @param options.ipv6Parts the peer's host has parts of networks with IPv6, which are reached through the tunnel */
+export function planPeer(
+  peer: PlannedPeer,
+  path: PeerPath,
+  { ipv6Parts }: { ipv6Parts: boolean } = { ipv6Parts: false },
+): KernelObject[] {
   const { address, subnets } = peer;
   const comment = commentOf(peer.name);
-  const neighbours: KernelObject[] = [
-    { kind: 'fdb', link: tunnelLink, mac: tunnelMac(address), remote: address },
-    { kind: 'neighbour', link: tunnelLink, address, mac: tunnelMac(address) },
-    ...(hasIpv6(peer)
-      ? [{ kind: 'neighbour', link: tunnelLink, address: ipv6Gateway(address), mac: tunnelMac(address) } as const]
-      : []),
-  ];
   const linksOf = (subnet: string): string[] => (isIpv6(subnet) ? [tunnelLink] : linksIn(peer, path));
   const own = subnets.flatMap((subnet) => planSubnet(subnet, linksOf(subnet), path.link, comment));
   const routes = subnets.map((subnet) => planRoute(subnet, path));
@@ -32,8 +30,18 @@ export function planPeer(peer: PlannedPeer, path: PeerPath): KernelObject[] {
   return [
     ...(peer.via === 'route' ? [] : [element('tunnel_peers', address, comment)]),
     ...own,
-    ...(path.kind === 'vxlan' ? neighbours : []),
+    ...(path.kind === 'vxlan' || ipv6Parts ? planTunnelEntries(address, { ipv6: hasIpv6(peer) || ipv6Parts }) : []),
     ...routes,
+  ];
+}
+
+/** The tunnel's entries for a peer's host. */
+export function planTunnelEntries(address: string, { ipv6 }: { ipv6: boolean }): KernelObject[] {
+  const mac = tunnelMac(address);
+  const addresses = [address, ...(ipv6 ? [ipv6Gateway(address)] : [])];
+  return [
+    { kind: 'fdb', link: tunnelLink, mac, remote: address },
+    ...addresses.map((one) => ({ kind: 'neighbour', link: tunnelLink, address: one, mac }) as const),
   ];
 }
 

@@ -21,8 +21,7 @@ export const peerSetDeclarations = `	set peer_ingress { type ipv4_addr . ifname;
 	set tunnel_peers { type ipv4_addr; }`;
 
 /**
- * Those of them that `ip6 netyard` has. Its subnets of all lengths are intervals: the cluster, which has many hosts,
- * announces IPv4 subnets only.
+ * Those of them that `ip6 netyard` has. Its subnets of all lengths are intervals.
  */
 export const ipv6PeerSets = ['peer_ingress', 'peer_egress'] as const;
 

@@ -5,6 +5,7 @@
 import { formatPrefix, lastOf, NetyardError, type Prefix, PrefixIndex, parseIp, parsePrefix } from '@netyard/core';
 import type { KernelObject } from '@netyard/kernel';
 import type { KnownPeers, PeerOrigin, PeerPath, PeerRecord, PeerRequest } from './contract.ts';
+import { hasIpv6 } from './plan.ts';
 
 /** A desired peer and its current path. */
 export interface Peer {
@@ -28,6 +29,8 @@ export class PeerTable implements KnownPeers {
   readonly #byAddress = new Map<string, Peer>();
   readonly #bySubnet = new PrefixIndex<Peer>();
   readonly #claims = new Set<Peer>();
+  /** How many parts of networks with IPv6 the host with an address has. */
+  readonly #ipv6Parts = new Map<string, number>();
   /** By name: announced by the cluster, but rejected. */
   readonly refused = new Map<string, RefusedRecord>();
   /** The cluster's peers are not known yet, so no kernel object of a peer counts as orphaned. */
@@ -46,6 +49,7 @@ export class PeerTable implements KnownPeers {
       table.#byName.set(peer.record.name, copy);
       if (this.#claims.has(peer)) table.claim(copy);
     }
+    for (const [address, count] of this.#ipv6Parts) table.#ipv6Parts.set(address, count);
     for (const [name, refused] of this.refused) table.refused.set(name, refused);
     return table;
   }
@@ -76,6 +80,7 @@ export class PeerTable implements KnownPeers {
   add(peer: Peer): void {
     this.check(peer.record);
     this.#byName.set(peer.record.name, peer);
+    this.#countIpv6Part(peer, 1);
     this.claim(peer);
   }
 
@@ -84,6 +89,7 @@ export class PeerTable implements KnownPeers {
     if (peer === undefined) return undefined;
     this.releaseClaim(peer);
     this.#byName.delete(name);
+    this.#countIpv6Part(peer, -1);
     return peer;
   }
 
@@ -100,6 +106,23 @@ export class PeerTable implements KnownPeers {
     if (!this.#claims.delete(peer)) return;
     if (peer.record.network === undefined) this.#byAddress.delete(peer.record.address);
     for (const subnet of peer.record.subnets) this.#bySubnet.delete(parsePrefix(subnet));
+  }
+
+  #countIpv6Part({ record }: Peer, change: 1 | -1): void {
+    if (record.network === undefined || !hasIpv6(record)) return;
+    const count = (this.#ipv6Parts.get(record.address) ?? 0) + change;
+    if (count === 0) this.#ipv6Parts.delete(record.address);
+    else this.#ipv6Parts.set(record.address, count);
+  }
+
+  /** Whether the peer's host has parts of networks with IPv6: then it needs the tunnel, though its own subnets may not. */
+  hasIpv6Parts({ record: { address, network } }: Peer): boolean {
+    return network === undefined && this.#ipv6Parts.has(address);
+  }
+
+  /** The peers of whom that holds. */
+  withIpv6Parts(): Set<Peer> {
+    return new Set([...this.#ipv6Parts.keys()].flatMap((address) => this.findByAddress(address) ?? []));
   }
 
   findByAddress(address: string): Peer | undefined {

@@ -40,6 +40,7 @@ export async function setClusterPeers(
 ): Promise<RefusedPeer[]> {
   return context.queue.run(peersQueue, async () => {
     const { peers } = context;
+    const tunnelled = peers.withIpv6Parts();
     const isFirst = peers.awaitsCluster;
     const desired = new Map(requests.map((request) => [request.name, request]));
     const leaving = [...peers.values()].filter(
@@ -54,8 +55,9 @@ export async function setClusterPeers(
     if (isFirst) await removePeerOrphans(context);
     else await removePeerObjects(context, leaving);
     await reconcileTunnel(context, { strict: false });
-    if (isFirst) await applyPeers(context, joining);
-    else await applyNewcomers(context, joining);
+    const others = changedTunnels(context, tunnelled, joining);
+    if (isFirst) await applyPeers(context, [...joining, ...others]);
+    else await applySmallPlans(context, [...joining, ...others]);
     await flushPeerConntrack(context, isFirst ? [] : [...leaving, ...joining]);
     reportRefusals(context, former);
     return [...peers.refused.values()].map(({ record, problem }) => ({ name: record.name, problem }));
@@ -63,14 +65,25 @@ export async function setClusterPeers(
 }
 
 /**
- * New peers have no kernel objects yet. Plans are kept small because the kernel package dumps a whole set before it
- * applies a plan with many of its elements, which would happen at each join of a large cluster.
+ * Peers whose host has got its first part of a network with IPv6, or lost its last one: the tunnel's entries for them change.
+ * @param before `withIpv6Parts` before the change
  */
-async function applyNewcomers(context: ClusterPeersDependencies, joining: readonly Peer[]): Promise<void> {
+function changedTunnels({ peers }: ClusterPeersDependencies, before: Set<Peer>, joining: readonly Peer[]): Peer[] {
+  const after = peers.withIpv6Parts();
+  const both = [...new Set([...before, ...after])];
+  const isChanged = (peer: Peer): boolean => before.has(peer) !== after.has(peer);
+  return both.filter((peer) => isChanged(peer) && !joining.includes(peer) && peers.get(peer.record.name) === peer);
+}
+
+/**
+ * Plans are kept small because the kernel package dumps a whole set before it applies a plan with many of its elements,
+ * which would happen at each join of a large cluster.
+ */
+async function applySmallPlans(context: ClusterPeersDependencies, joining: readonly Peer[]): Promise<void> {
   let part: Peer[] = [];
   let size = 0;
   for (const peer of joining) {
-    const objects = planOf(peer).length;
+    const objects = planOf(context, peer).length;
     if (size > 0 && size + objects > objectsInOnePlan) {
       await applyPeers(context, part);
       [part, size] = [[], 0];
@@ -87,10 +100,12 @@ export async function admitRefused(context: ClusterPeersDependencies): Promise<K
   if (refused.size === 0) return [];
   const former = new Map(refused);
   refused.clear();
+  const tunnelled = context.peers.withIpv6Parts();
   const host = await viewHost(context, { fresh: false });
   const joining = [...former.values()].flatMap(({ record }) => admit(context, record, host) ?? []);
   const tunnel = joining.length === 0 ? [] : await reconcileTunnel(context, { strict: false });
-  const operations = [...tunnel, ...(await applyPeers(context, joining))];
+  const others = changedTunnels(context, tunnelled, joining);
+  const operations = [...tunnel, ...(await applyPeers(context, [...joining, ...others]))];
   await flushPeerConntrack(context, joining);
   reportRefusals(context, former);
   return operations;

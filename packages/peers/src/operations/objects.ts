@@ -22,11 +22,14 @@ export const peersQueue = 'peers';
 const mainTable = 254;
 
 /** One peer's objects; none while it has no path. */
-export const planOf = ({ record, path }: Peer): KernelObject[] => (path ? planPeer(record, path) : []);
+export function planOf({ peers }: Pick<PeerObjectsDependencies, 'peers'>, peer: Peer): KernelObject[] {
+  const { record, path } = peer;
+  return path ? planPeer(record, path, { ipv6Parts: peers.hasIpv6Parts(peer) }) : [];
+}
 
 /** The kernel objects of all peers that have a path. */
 export const planPeers = (context: PeerObjectsDependencies): KernelObject[] =>
-  [...context.peers.values()].flatMap(planOf);
+  [...context.peers.values()].flatMap((peer) => planOf(context, peer));
 
 /**
  * Applies the objects of these peers in one plan. If that fails, each peer is applied on its own, so that one failure
@@ -53,7 +56,7 @@ export async function applyTogether(
   context: PeerObjectsDependencies,
   peers: readonly Peer[],
 ): Promise<KernelOperation[]> {
-  const plans = peers.map((peer) => ({ peer, objects: planOf(peer) }));
+  const plans = peers.map((peer) => ({ peer, objects: planOf(context, peer) }));
   const owner = peers.length === 1 ? `peer ${peers[0]?.record.name}` : `${peers.length} peers`;
   const { operations } = await context.kernel.apply({ owner, objects: plans.flatMap(({ objects }) => objects) });
   const stale = plans.flatMap(({ peer, objects }) => {
@@ -70,7 +73,7 @@ export async function removePeerObjects(
   context: PeerObjectsDependencies,
   peers: readonly Peer[],
 ): Promise<KernelOperation[]> {
-  const objects = peers.flatMap((peer) => [...(peer.applied ?? []), ...planOf(peer)]);
+  const objects = peers.flatMap((peer) => [...(peer.applied ?? []), ...planOf(context, peer)]);
   const operations = await removeObjects(context, [...new Map(objects.map((o) => [identityOf(o), o])).values()]);
   for (const peer of peers) peer.applied = [];
   return operations;

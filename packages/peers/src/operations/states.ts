@@ -38,7 +38,7 @@ interface Snapshot {
 
 async function statesOf(context: PeerStatesDependencies, peers: readonly Peer[]): Promise<PeerState[]> {
   if (peers.length === 0) return [];
-  const plans = peers.map((peer) => ({ peer, objects: planOf(peer) }));
+  const plans = peers.map((peer) => ({ peer, objects: planOf(context, peer) }));
   const all = plans.flatMap(({ objects }) => objects);
   const observations = await context.kernel.observe(all);
   const snapshot: Snapshot = {

@@ -33,7 +33,8 @@ export function chooseTunnel(peers: Iterable<Peer>, current: Tunnel | undefined)
   let ready = Number.POSITIVE_INFINITY;
   let ipv6 = false;
   for (const { record, path } of peers) {
-    if (!path || record.via === 'route' || record.network !== undefined) continue;
+    if (!path || record.via === 'route') continue;
+    if (record.network !== undefined && !hasIpv6(record)) continue; // it has the path of its host's peer
     ipv6 ||= hasIpv6(record);
     const weight = path.kind === 'vxlan' ? 1 : 0;
     locals.set(path.local, (locals.get(path.local) ?? (path.local === current?.local ? 0.5 : 0)) + weight);
