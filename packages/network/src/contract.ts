@@ -54,14 +54,19 @@ export interface NetworkRecord {
   /** Name of the configuration-only network from which this one was created. */
   configFrom?: string;
   /** Of a network of the cluster; `ipam` has this host's part of its subnet. */
-  cluster?: ClusterSubnet;
+  cluster?: ClusterSubnets;
 }
 
-/** The subnet of a network of the cluster, of which each host has a part. */
+/** A subnet of a network of the cluster, of which each host has a part. */
 export interface ClusterSubnet {
   subnet: string;
   /** Prefix length of a part. */
   partSize: number;
+}
+
+/** The IPv4 subnet, and that of IPv6 if the network has it. */
+export interface ClusterSubnets extends ClusterSubnet {
+  ipv6?: ClusterSubnet;
 }
 
 export interface NetworkUse {

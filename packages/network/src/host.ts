@@ -167,17 +167,15 @@ function ownHost(context: () => HostContext): OwnHost {
   };
 }
 
-/** One for each family of the network. Only IPv4 subnets are parts of those of a cluster. */
+/** One for each family of the network. */
 function ownNetworkOf(bridge: BridgeSettings | undefined): OwnNetwork[] {
   if (bridge === undefined) return [];
-  const { networkName, link, wholeSubnet, v4, v6 } = bridge;
-  const of = ({ subnet, gateway }: FamilySettings): OwnNetwork => ({
-    ...{ networkName, link, subnet, ...(gateway === undefined ? {} : { gateway }) },
-  });
-  return [
-    ...(v4 === undefined ? [] : [wholeSubnet === undefined ? of(v4) : { ...of(v4), wholeSubnet }]),
-    ...(v6 === undefined ? [] : [of(v6)]),
-  ];
+  const { networkName, link } = bridge;
+  return valuesOf<FamilySettings>(bridge).map(({ subnet, gateway, wholeSubnet }) => ({
+    ...{ networkName, link, subnet },
+    ...(gateway === undefined ? {} : { gateway }),
+    ...(wholeSubnet === undefined ? {} : { wholeSubnet }),
+  }));
 }
 
 /** Whether the daemon enabled IP forwarding is read at start. */

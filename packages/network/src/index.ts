@@ -19,7 +19,7 @@ export { adoptEndpoints } from './endpoints/check.ts';
 export { type PortOwner, publishPortsOf, withdrawPortsOf } from './endpoints/port-change.ts';
 export { flushUdpConntrack, type ReservePortsDependencies, relayPorts, reservePorts } from './endpoints/ports.ts';
 export { findSettingProblems, withCanonicalAddresses } from './endpoints/validate.ts';
-export { families, familyOfAddress, perFamily, valuesOf } from './family.ts';
+export { families, familyOfAddress, ofFamily, perFamily, valuesOf } from './family.ts';
 export { describeBlock, type ForwardBlock } from './firewall/forward-blocks.ts';
 export { planLinkAllowRules } from './firewall/link-allow.ts';
 export { type Host, openHost } from './host.ts';

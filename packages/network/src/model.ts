@@ -55,6 +55,8 @@ export interface FamilySettings {
   address?: string;
   /** IPv4 only. */
   broadcast?: string;
+  /** Of a network of the cluster: the subnet of which `subnet` is this host's part. */
+  wholeSubnet?: string;
   gatewayMode: GatewayMode;
   /** Packets that leave the host get a source address of the host. */
   masquerade: boolean;
@@ -71,8 +73,6 @@ export interface BridgeSettings extends PerFamily<FamilySettings> {
   networkName: string;
   /** Name of the bridge interface on the host. */
   link: string;
-  /** Of a network of the cluster: the subnet of which this host has a part. */
-  wholeSubnet?: string;
   /** It existed before the network, and stays: see `NetworkRecord.existingBridge`. */
   existing: boolean;
   icc: boolean;

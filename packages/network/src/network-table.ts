@@ -11,7 +11,7 @@ import { type Family, valuesOf } from './family.ts';
 import { SubnetSpace } from './ipam/subnet-space.ts';
 import type { BridgeSettings, FamilySettings } from './model.ts';
 
-type Bridge = Pick<BridgeSettings, 'link' | 'wholeSubnet' | Family>;
+type Bridge = Pick<BridgeSettings, 'link' | Family>;
 /** A key of an index. */
 type IndexKey = [index: Map<string, string>, key: string];
 
@@ -177,25 +177,23 @@ export class NetworkTable extends Map<string, NetworkRecord> {
   }
 
   #bridgeKeys(bridge: Bridge): IndexKey[] {
-    const perFamily = valuesOf<FamilySettings>(bridge).map(({ subnet, address }): IndexKey[] => [
+    const perFamily = valuesOf<FamilySettings>(bridge).map(({ subnet, address, wholeSubnet }): IndexKey[] => [
       [this.#bySubnet, subnet],
       [this.#byFirst, addressOf(subnet)],
       ...(address === undefined ? [] : this.#addressKeys(address)),
+      ...(wholeSubnet === undefined ? [] : [[this.#byFirst, addressOf(wholeSubnet)] satisfies IndexKey]),
     ]);
-    const { link, wholeSubnet } = bridge;
-    const whole: [Map<string, string>, string][] =
-      wholeSubnet === undefined ? [] : [[this.#byFirst, addressOf(wholeSubnet)]];
-    return [[this.#byLink, link], ...perFamily.flat(), ...whole];
+    return [[this.#byLink, bridge.link], ...perFamily.flat()];
   }
 }
 
-/** What other networks must not overlap with: of a network of the cluster its whole subnet. */
+/** What other networks must not overlap with: of a network of the cluster its whole subnets. */
 export const subnetsOf = ({ cluster, ipam }: Pick<NetworkRecord, 'cluster' | 'ipam'>): string[] =>
   cluster === undefined
     ? valuesOf(ipam)
         .flat()
         .map(({ subnet }) => subnet)
-    : [cluster.subnet];
+    : [cluster.subnet, ...(cluster.ipv6 ? [cluster.ipv6.subnet] : [])];
 
 function proxyLinksOf(record: NetworkRecord): string[] {
   const bridge = plannerOf(record)?.bridge;

@@ -5,8 +5,10 @@ import type { NetworkService } from '@netyard/engine';
 import {
   type EndpointConfig,
   type EndpointState,
+  families,
   type IpamPool,
   type NetworkRecord,
+  ofFamily,
   perFamily,
   valuesOf,
 } from '@netyard/network';
@@ -47,9 +49,11 @@ type Uses = ReturnType<NetworkService['get']>['uses'];
 /** `uses` is set for inspect only: as in Docker, lists have no containers. */
 export function translateNetwork(record: NetworkRecord, uses: Uses = []): Network {
   const ipam = record.configuration ?? record.ipam;
-  const pools = valuesOf(ipam)
-    .flat()
-    .filter(({ subnet }) => subnet !== '');
+  const pools = families.flatMap((family) =>
+    (ipam[family] ?? [])
+      .filter(({ subnet }) => subnet !== '')
+      .map((pool) => translatePool(pool, ofFamily(record.cluster, family))),
+  );
   return {
     Name: record.name,
     Id: record.id,
@@ -61,7 +65,7 @@ export function translateNetwork(record: NetworkRecord, uses: Uses = []): Networ
     IPAM: {
       Driver: ipam.driver,
       Options: ipam.options ?? null,
-      Config: pools.length === 0 ? null : pools.map((pool) => translatePool(pool, record.cluster)),
+      Config: pools.length === 0 ? null : pools,
     },
     Internal: record.internal,
     Attachable: record.attachable,
@@ -121,10 +125,7 @@ export function translateStopped({ containerId, name, config }: Stopped[number])
 }
 
 /** Of a network of the cluster, the range is this host's part. */
-function translatePool(
-  pool: IpamPool,
-  cluster?: NetworkRecord['cluster'],
-): NonNullable<Network['IPAM']['Config']>[number] {
+function translatePool(pool: IpamPool, cluster?: { subnet: string }): NonNullable<Network['IPAM']['Config']>[number] {
   const range = cluster === undefined ? pool.range : pool.subnet;
   return {
     Subnet: cluster?.subnet ?? pool.subnet,

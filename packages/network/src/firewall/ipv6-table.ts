@@ -9,6 +9,7 @@
 import { ipv6PeerSetDeclarations, ipv6PeerSets, tunnelLink } from '@netyard/peers';
 import {
   acceptIcc,
+  clusterSets,
   ingressSets,
   interfaceSets,
   mssClampChain,
@@ -23,7 +24,7 @@ import {
 /** The sets that `ip6 netyard` has, under the names that they have in `ip netyard`; and `masqueraded_64`. */
 export const ipv6Sets = [
   ...['bridges', 'ip_forward_enabled', 'engine_bridges', 'icc_bridges', 'no_icc_bridges', 'internal_bridges'],
-  ...['peer_bridges', ...ipv6PeerSets],
+  ...['peer_bridges', 'cluster_subnets', 'cluster_bridges', ...ipv6PeerSets],
   ...['unprotected_bridges', 'routed_bridges', 'trusted_ingress', 'gateways', 'masqueraded', 'masqueraded_64'],
   ...['source_addresses', 'link_allow', 'hairpin', 'direct_ports', 'published', 'published_any'],
 ] as const;
@@ -47,7 +48,7 @@ export function planIpv6Body(
   return sets + natChains(allow) + filterChains(allow, gotoForeign) + chains;
 }
 
-const sets = `${interfaceSets}${ingressSets('ip6')}
+const sets = `${interfaceSets}${clusterSets('ip6')}${ingressSets('ip6')}
 	set masqueraded_64 { type ipv6_addr; }
 ${ipv6PeerSetDeclarations}${portSets('ip6')}`;
 
@@ -105,18 +106,28 @@ ${mssClampChain}
 	}
 
 	chain from_internal {${acceptIcc(allow)}
+		iifname . ip6 daddr @cluster_bridges jump to_parts
 		drop comment "internal"
+	}
+
+	chain to_parts {
+		ip6 daddr . oifname @peer_egress ${allow}accept comment "same network on another host"
 	}
 
 	chain to_bridge {
 		ct status dnat oifname != @internal_bridges ${allow}accept comment "published ports"${acceptIcc(allow)}
-		oifname @peer_bridges ip6 saddr . iifname @peer_ingress ${allow}accept comment "peers"
+		oifname . ip6 saddr @cluster_bridges goto from_parts
+		oifname @peer_bridges ip6 saddr != @cluster_subnets ip6 saddr . iifname @peer_ingress ${allow}accept comment "peers"
 		ip6 saddr . ip6 daddr . meta l4proto . th dport @link_allow ${allow}accept comment "links"
 		ip6 daddr . meta l4proto . th dport @direct_ports jump to_direct_port
 		iifname . oifname @no_icc_bridges drop comment "icc=false"
 		oifname @unprotected_bridges ${allow}accept comment "nat-unprotected"
 		oifname @routed_bridges icmpv6 type echo-request ${allow}accept comment "routed"
 		drop comment "neither published nor linked"
+	}
+	chain from_parts {
+		ip6 saddr . iifname @peer_ingress ${allow}accept comment "same network on another host"
+		drop comment "no part of the network"
 	}
 ${toDirectPortChain(allow)}
 	chain output {

@@ -29,9 +29,7 @@ function planFamilyElements(bridge: BridgeSettings, version: Family): NftElement
     ...when(bridge.icc, 'icc_bridges', pair),
     ...when(!bridge.icc, 'no_icc_bridges', pair),
     ...when(bridge.acceptsPeers, 'peer_bridges', link),
-    ...(version === 'v4' && bridge.wholeSubnet !== undefined
-      ? planClusterElements(link, bridge.wholeSubnet, options.comment)
-      : []),
+    ...(settings?.wholeSubnet === undefined ? [] : planClusterElements(link, settings.wholeSubnet, options)),
     ...when(settings?.gatewayMode === 'nat-unprotected' && !internal, 'unprotected_bridges', link),
     ...when(settings?.gatewayMode === 'routed' && !internal, 'routed_bridges', link),
     ...bridge.trustedInterfaces.flatMap((name) => when(!internal, 'trusted_ingress', `"${name}" . ${link}`)),
@@ -54,7 +52,7 @@ function commentOf({ networkName, networkId }: BridgeSettings): string {
 const addressOf = (prefix: string): string => prefix.replace(/\/.*$/, '');
 
 /** Of a network of the cluster: its containers on other hosts reach this bridge, and no other one. */
-const planClusterElements = (link: string, subnet: string, comment: string): NftElementObject[] => [
-  element('cluster_subnets', subnet, { comment }),
-  element('cluster_bridges', `${link} . ${subnet}`, { comment }),
+const planClusterElements = (link: string, subnet: string, options: ElementOptions): NftElementObject[] => [
+  element('cluster_subnets', subnet, options),
+  element('cluster_bridges', `${link} . ${subnet}`, options),
 ];

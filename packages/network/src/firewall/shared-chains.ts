@@ -21,6 +21,10 @@ export const interfaceSets = `
 	set routed_bridges { type ifname; }
 	set peer_bridges { type ifname; }`;
 
+export const clusterSets = (family: AddressFamily): string => `
+	set cluster_subnets { type ${addressTypes[family]}; flags interval; }
+	set cluster_bridges { type ifname . ${addressTypes[family]}; flags interval; }`;
+
 export const ingressSets = (family: AddressFamily): string => `
 	set trusted_ingress { type ifname . ifname; }
 	set gateways { type ${addressTypes[family]}; }

@@ -18,6 +18,7 @@ import { type BridgeSet, bridgeSets, planBridgeBody } from './bridge-table.ts';
 import { type Ipv6Set, type Ipv6TableOptions, ipv6Sets, planIpv6Body } from './ipv6-table.ts';
 import {
   acceptIcc,
+  clusterSets,
   ingressSets,
   interfaceSets,
   mssClampChain,
@@ -74,9 +75,13 @@ export const formerSets = {
  * would go straight over the bridge, so these are masqueraded, except with br_netfilter: then postrouting has no input
  * interface, and the rule does not match.
  */
-const planBody = ({ allow, gotoForeign }: { allow: string; gotoForeign: string }): string => `${interfaceSets}
-	set cluster_subnets { type ipv4_addr; flags interval; }
-	set cluster_bridges { type ifname . ipv4_addr; flags interval; }${ingressSets('ip')}
+const planBody = ({
+  allow,
+  gotoForeign,
+}: {
+  allow: string;
+  gotoForeign: string;
+}): string => `${interfaceSets}${clusterSets('ip')}${ingressSets('ip')}
 	set masqueraded_24 { type ipv4_addr; }
 	set peers { type ipv4_addr; flags interval; }
 ${peerSetDeclarations}${portSets('ip')}
@@ -222,14 +227,7 @@ const planIpv6Table = (ipv6: Ipv6TableOptions, options: TableOptions): NftTableO
   ...{ kind: 'nft-table', family: 'ip6', name: tableName, body: planIpv6Body(ipv6, options) },
 });
 
-export type NetyardSet =
-  | BridgeSet
-  | Ipv6Set
-  | PeerSet
-  | 'cluster_subnets'
-  | 'cluster_bridges'
-  | 'masqueraded_24'
-  | 'peers';
+export type NetyardSet = BridgeSet | Ipv6Set | PeerSet | 'masqueraded_24' | 'peers';
 
 /** Sets whose elements are created and deleted with an endpoint. */
 export const endpointSets: readonly NetyardSet[] = [

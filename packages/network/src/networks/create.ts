@@ -70,7 +70,8 @@ export async function createNetwork(
   });
 }
 
-const withoutIpv6 = (name: string): NetyardError =>
+/** The error of a network that needs IPv6, which this host has not. */
+export const withoutIpv6 = (name: string): NetyardError =>
   new NetyardError('failed', `cannot enable IPv6 on network ${name}: the kernel has no IPv6`, {
     hint: 'create the network without --ipv6, or boot without ipv6.disable=1',
   });

@@ -1,7 +1,7 @@
 /** Docker's options of bridge networks, parsed into typed settings for the plans. Pure. */
 import { formatIp, formatPrefix, lastOf, NetyardError, networkOf, parseGoBoolean, parsePrefix } from '@netyard/core';
 import type { NetworkRecord } from '../../contract.ts';
-import { type Family, families, perFamily } from '../../family.ts';
+import { type Family, families, ofFamily, perFamily } from '../../family.ts';
 import type { BridgeSettings, FamilySettings, GatewayMode } from '../../model.ts';
 
 export const optionPrefix = 'com.docker.network.';
@@ -26,7 +26,6 @@ export function bridgeSettings(record: NetworkRecord, mtuLimit?: number): Bridge
     link: option('bridge.name') || `br-${record.id.slice(0, 12)}`,
     existing: record.existingBridge !== undefined,
     ...perFamily((family) => familySettings(record, family, isOn('bridge.enable_ip_masquerade'))),
-    ...(record.cluster === undefined ? {} : { wholeSubnet: record.cluster.subnet }),
     icc: isOn('bridge.enable_icc'),
     internal: record.internal,
     trustedInterfaces: (option('bridge.trusted_host_interfaces') ?? '').split(':').filter((name) => name !== ''),
@@ -46,11 +45,13 @@ function familySettings(record: NetworkRecord, family: Family, masquerades: bool
   const subnet = networkOf(parsePrefix(pool.subnet));
   const gatewayMode = gatewayModeOf(options, family);
   const sourceAddress = options[`${optionPrefix}host_ip${family}`];
+  const whole = ofFamily(record.cluster, family);
   return {
     subnet: formatPrefix(subnet),
     prefixLength: subnet.length,
     ...hostAddress(record, family, subnet.length),
     ...(family === 'v4' ? { broadcast: formatIp(lastOf(subnet)) } : {}),
+    ...(whole === undefined ? {} : { wholeSubnet: whole.subnet }),
     gatewayMode,
     masquerade: masquerades && !internal && gatewayMode.startsWith('nat'),
     ...(sourceAddress === undefined ? {} : { sourceAddress }),

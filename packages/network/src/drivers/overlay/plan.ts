@@ -1,6 +1,7 @@
-/** Plans of a network of the cluster and its endpoints: those of a bridge network, and a route to the other hosts' parts. Pure. */
+/** Plans of a network of the cluster and its endpoints: those of a bridge network, and routes to the other hosts' parts. Pure. */
 import type { RouteObject } from '@netyard/kernel';
 import type { NetworkRecord } from '../../contract.ts';
+import { families, ofFamily } from '../../family.ts';
 import { openBridgePlanner } from '../bridge/plan.ts';
 import type { EndpointPlanInput, NetworkPlanner } from '../driver.ts';
 
@@ -8,7 +9,7 @@ export function openOverlayPlanner(record: NetworkRecord, mtuLimit?: number): Ne
   const planner = openBridgePlanner(record, mtuLimit);
   return {
     ...planner,
-    planEndpoint: (endpoint) => [...planner.planEndpoint(endpoint), ...planPartsRoute(record, endpoint)],
+    planEndpoint: (endpoint) => [...planner.planEndpoint(endpoint), ...planPartsRoutes(record, endpoint)],
   };
 }
 
@@ -16,11 +17,14 @@ export function openOverlayPlanner(record: NetworkRecord, mtuLimit?: number): Ne
  * The default route may lead through another network's gateway, and the container's address on that one would be the source
  * of the packets, which the other hosts drop.
  */
-function planPartsRoute(
+function planPartsRoutes(
   { cluster, ipam }: NetworkRecord,
   { endpoint, netnsPath: ns }: EndpointPlanInput,
 ): RouteObject[] {
-  const via = ipam.v4?.[0]?.gateway; // endpoints of an internal network have none
-  if (cluster === undefined || via === undefined) return [];
-  return [{ kind: 'route', ns, to: cluster.subnet, via, link: endpoint.link }];
+  return families.flatMap((family): RouteObject[] => {
+    const whole = ofFamily(cluster, family);
+    const via = ipam[family]?.[0]?.gateway; // endpoints of an internal network have none
+    if (endpoint.addresses[family] === undefined || whole === undefined || via === undefined) return [];
+    return [{ kind: 'route', ns, to: whole.subnet, via, link: endpoint.link }];
+  });
 }

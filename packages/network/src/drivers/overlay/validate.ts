@@ -36,18 +36,18 @@ function reject(key: string, value: string): NetyardError[] {
   return [];
 }
 
-/** Of the one subnet, each host has a part with a gateway of its own. */
+/** Of the one subnet per family, each host has a part with a gateway of its own. */
 function checkSubnets(ipam: NetworkSpec['ipam']): NetyardError[] {
   const notYet = (what: string): NetyardError[] => [
     new NetyardError('not-implemented', `${what} of overlay networks are not implemented yet`),
   ];
-  if (ipam.v6 !== undefined) return notYet('IPv6 subnets');
+  if (ipam.v4 === undefined)
+    return [new NetyardError('not-implemented', 'overlay networks without IPv4 are not implemented yet')];
+  if (valuesOf(ipam).some(({ length }) => length > 1)) return notYet('several subnets per family');
   const pools = valuesOf(ipam).flat();
-  if (pools.length > 1) return notYet('several subnets');
-  const [{ gateway, range, auxAddresses } = {}] = pools;
   return [
-    ...(gateway === undefined ? [] : notYet('requested gateways')),
-    ...(range === undefined ? [] : notYet('address ranges')),
-    ...(auxAddresses === undefined ? [] : notYet('auxiliary addresses')),
+    ...(pools.every(({ gateway }) => gateway === undefined) ? [] : notYet('requested gateways')),
+    ...(pools.every(({ range }) => range === undefined) ? [] : notYet('address ranges')),
+    ...(pools.every(({ auxAddresses }) => auxAddresses === undefined) ? [] : notYet('auxiliary addresses')),
   ];
 }
