@@ -36,16 +36,21 @@ export interface PublishedName {
   address: string;
 }
 
-/** A network that exists on every host of the cluster. */
-export interface ClusterNetwork {
+/** Divided into parts, one for each host. */
+export interface DividedSubnet {
+  subnet: string;
+  /** Prefix length of a part. */
+  partSize: number;
+}
+
+/** A network that exists on every host of the cluster, with its IPv4 subnet. */
+export interface ClusterNetwork extends DividedSubnet {
   id: string;
   name: string;
   /** Nanoseconds since the Unix epoch. */
   created: bigint;
-  /** Divided into parts, one for each host. */
-  subnet: string;
-  /** Prefix length of a part. */
-  partSize: number;
+  /** Absent in a network without IPv6. A host has the part of the same number as in the IPv4 subnet. */
+  ipv6?: DividedSubnet;
   internal: boolean;
   attachable: boolean;
   options: Record<string, string>;
@@ -55,14 +60,17 @@ export interface ClusterNetwork {
 export interface KnownNetwork extends ClusterNetwork {
   /** This host's part; absent until it is claimed. */
   part?: string;
-  /** The parts of other hosts, members or not. */
-  parts: readonly { host: string; subnet: string }[];
+  ipv6?: DividedSubnet & { part?: string };
+  /** The parts of other hosts, members or not: of the IPv4 subnet, and of the IPv6 subnet if there is one. */
+  parts: readonly { host: string; subnets: string[] }[];
 }
 
-export interface NewNetwork extends Omit<ClusterNetwork, 'subnet' | 'partSize'> {
+export interface NewNetwork extends Omit<ClusterNetwork, 'subnet' | 'partSize' | 'ipv6'> {
   /** Default: a free one. */
   subnet?: string;
   partSize?: number;
+  /** Absent for a network without IPv6. Default of `subnet`: a free one of unique local addresses. */
+  ipv6?: { subnet?: string };
   /** Whether a subnet is in use on this host. */
   isTaken: (subnet: string) => boolean;
 }
@@ -76,6 +84,8 @@ export interface ClusterEndpoint {
   name: string;
   /** IPv4, without prefix length. */
   address: string;
+  /** Absent without IPv6. */
+  ipv6Address?: string;
   /** The names that stand for it on the network. */
   names: readonly string[];
   /** Its compose project. */

@@ -17,6 +17,7 @@ import type {
 import type { Entry } from './etcd/list.ts';
 import type { KeyChange } from './etcd/watch.ts';
 import { type ClusterKey, parseKey, prefixOf } from './keys.ts';
+import { ipv6PartOf } from './networks.ts';
 import type { ClaimableNetwork } from './part-claims.ts';
 import { isOfPool } from './pool.ts';
 import { type HostValue, parseEndpoint, parseHost, parseName, parseNetwork, parsePart, parseSubnet } from './values.ts';
@@ -70,8 +71,8 @@ export class Directory {
   networks(): readonly KnownNetwork[] {
     this.#networks ??= this.#listNetworks(({ network }, parts) => {
       const own = this.#ownPart(network, parts);
-      const others = parts.filter(({ id }) => id !== this.#id).map(({ host, subnet }) => ({ host, subnet }));
-      return { ...network, ...(own === undefined ? {} : { part: own }), parts: others };
+      const others = parts.filter(({ id }) => id !== this.#id).map((part) => showPart(network, part));
+      return { ...network, ...(own === undefined ? {} : showOwnPart(network, own)), parts: others };
     });
     return this.#networks;
   }
@@ -235,6 +236,18 @@ export class Directory {
     return changes;
   }
 }
+
+/** A part that no host would claim has no counterpart in the IPv6 subnet. */
+function showPart(network: ClusterNetwork, { host, subnet }: Part): KnownNetwork['parts'][number] {
+  const { ipv6, partSize: subnetSize } = network;
+  const isPart = isOfPool({ subnet: network.subnet, subnetSize }, subnet);
+  return { host, subnets: [subnet, ...(ipv6 && isPart ? [ipv6PartOf(network, ipv6, subnet)] : [])] };
+}
+
+const showOwnPart = (network: ClusterNetwork, part: string): Pick<KnownNetwork, 'part' | 'ipv6'> => ({
+  part,
+  ...(network.ipv6 && { ipv6: { ...network.ipv6, part: ipv6PartOf(network, network.ipv6, part) } }),
+});
 
 function hostOf(name: string, { address, subnets, since, api }: HostValue): ClusterHost {
   const host = { name, address, subnets, since, self: false };

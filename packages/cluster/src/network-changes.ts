@@ -5,7 +5,14 @@ import { type Entry, listPrefix } from './etcd/list.ts';
 import type { EtcdSession } from './etcd/session.ts';
 import { hasValue, put, remove, removeAll, unchanged, unwrittenSince } from './etcd/txn.ts';
 import { encodeKey, isNetworkName, parseKey, prefixOf } from './keys.ts';
-import { checkNetworkSize, chooseNetworkSubnet, type TakenSubnet } from './networks.ts';
+import {
+  checkIpv6Size,
+  checkNetworkSize,
+  chooseIpv6Subnet,
+  chooseNetworkSubnet,
+  partBits,
+  type TakenSubnet,
+} from './networks.ts';
 import { encodeNetwork, type NetworkValue, type Pool, parseEndpoint, parseNetwork } from './values.ts';
 
 /** Each attempt fails only when another host has changed the keys that were read. */
@@ -23,7 +30,7 @@ export async function createNetwork(
   request: NewNetwork,
   surroundings: () => Surroundings,
 ): Promise<ClusterNetwork> {
-  const { isTaken, subnet: requested, partSize: requestedSize, ...rest } = request;
+  const { isTaken, subnet: requested, partSize: requestedSize, ipv6: requestedIpv6, ...rest } = request;
   const { name } = rest;
   if (!isNetworkName(name))
     throw new NetyardError('invalid', `invalid name of a cluster network: ${name}`, {
@@ -33,6 +40,7 @@ export async function createNetwork(
     ...(requested === undefined ? {} : { subnet: requested }),
     ...(requestedSize === undefined ? {} : { partSize: requestedSize }),
   });
+  const ipv6Size = requestedIpv6 && checkIpv6Size(requestedIpv6, partBits(size));
   checkReadable({ ...rest, subnet: '10.0.0.0/8', ...size });
   const folder = `${prefixOf(cluster)}networks/`;
   const key = encodeKey(cluster, { kind: 'network', name });
@@ -41,7 +49,12 @@ export async function createNetwork(
     if (entries.some((entry) => entry.key === key))
       throw new NetyardError('conflict', `network with name ${name} already exists`);
     const taken = [...networksOf(cluster, entries), ...takenBy(surroundings())];
-    const network = { ...rest, partSize: size.partSize, subnet: chooseNetworkSubnet(size.subnet, taken, isTaken) };
+    const network = {
+      ...{ ...rest, partSize: size.partSize, subnet: chooseNetworkSubnet(size.subnet, taken, isTaken) },
+      ...(ipv6Size && {
+        ipv6: { ...ipv6Size, subnet: chooseIpv6Subnet(ipv6Size.subnet, taken, isTaken, rest.id) },
+      }),
+    };
     const { succeeded } = await session.kv.txn({
       compare: [unchanged(key, 0n), unwrittenSince(folder, revision)],
       success: [put(key, encodeNetwork(network), 0n)],
@@ -67,7 +80,9 @@ function networksOf(cluster: string, entries: Entries): TakenSubnet[] {
     const key = parseKey(cluster, entry.key);
     if (key?.kind !== 'network') return [];
     try {
-      return [{ subnet: parseNetwork(entry.value).subnet, owner: `network ${key.name}` }];
+      const { subnet, ipv6 } = parseNetwork(entry.value);
+      const owner = `network ${key.name}`;
+      return [{ subnet, owner }, ...(ipv6 ? [{ subnet: ipv6.subnet, owner }] : [])];
     } catch {
       return [];
     }

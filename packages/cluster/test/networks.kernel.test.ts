@@ -48,8 +48,8 @@ test(
     }
     const [own, other] = [find(one, 'a'), find(two, 'a')];
     assert.match(own?.part ?? '', /^10\.128\.\d+\.0\/24$/);
-    assert.deepEqual(own?.parts, [{ host: 'server2', subnet: other?.part }]);
-    assert.deepEqual(other?.parts, [{ host: 'server1', subnet: own?.part }]);
+    assert.deepEqual(own?.parts, [{ host: 'server2', subnets: [other?.part] }]);
+    assert.deepEqual(other?.parts, [{ host: 'server1', subnets: [own?.part] }]);
     assert.notEqual(own?.part, other?.part);
 
     await assert.rejects(
@@ -96,20 +96,59 @@ test('a network in use on another host is not removed; afterwards nothing of it 
   await assert.rejects(one.cluster.removeNetwork(idOf('a')), isError('not-found', /not found/));
 });
 
+test(
+  'a network with IPv6 gives each host a part of both subnets, and keeps that while etcd is away',
+  host,
+  async () => {
+    await using one = await openHost(etcd, 'server1', at('e'));
+    const two = await openHost(etcd, 'server2', at('e'));
+    const made = await one.cluster.createNetwork(request('back', 'a', { ipv6: {} }));
+    assert.deepEqual(made.ipv6, { subnet: 'fdaa:aaaa:aaaa::/48', partSize: 64 });
+    for (const each of [one, two]) {
+      await until(each, 'its part', hasPart(each, 'a'));
+      await until(each, 'the other part', () => find(each, 'a')?.parts.length === 1);
+    }
+    const [own, other] = [find(one, 'a'), find(two, 'a')];
+    const number = Number(own?.part?.split('.')[2]).toString(16);
+    assert.equal(own?.ipv6?.part, number === '0' ? 'fdaa:aaaa:aaaa::/64' : `fdaa:aaaa:aaaa:${number}::/64`);
+    assert.deepEqual(own?.parts, [{ host: 'server2', subnets: [other?.part, other?.ipv6?.part] }]);
+    assert.deepEqual(other?.parts, [{ host: 'server1', subnets: [own?.part, own?.ipv6?.part] }]);
+    await assert.rejects(
+      two.cluster.createNetwork(request('b', 'b', { ipv6: { subnet: 'fdaa:aaaa:aaaa:5::/64' } })),
+      isError('forbidden', /overlaps with fdaa:aaaa:aaaa::\/48 of network back$/),
+    );
+    const same = await two.cluster.createNetwork({
+      ...request('b', 'a', { ipv6: {} }),
+      id: `${'a'.repeat(10)}${'b'.repeat(54)}`,
+    });
+    assert.equal(same.ipv6?.subnet, 'fdbb:bbbb:bbbb::/48', 'the next digits of the id, where the first ones are taken');
+    const web = {
+      ...{ networkId: idOf('a'), containerId: idOf('1'), name: 'web', address: '10.128.1.2', names: ['web'] },
+      ipv6Address: 'fdaa:aaaa:aaaa:1::2',
+    };
+    two.cluster.publishEndpoints([web]);
+    await until(one, 'the container', () => one.cluster.endpoints().length === 1);
+    assert.deepEqual(one.cluster.endpoints(), [{ ...web, host: 'server2' }]);
+    await two.cluster.close();
+    await using offline = await openHost(etcd, 'server2', at('e'));
+    assert.deepEqual(find(offline, 'a')?.ipv6, other?.ipv6, 'after a restart');
+  },
+);
+
 test('a part outlives a restart; one that another program deleted is claimed again', host, async () => {
   await using two = await openHost(etcd, 'server2', at('c'));
   const first = await openHost(etcd, 'server1', at('c'));
   await first.cluster.createNetwork(request('back', 'a'));
   await until(first, 'its part', hasPart(first, 'a'));
   const { part = '' } = find(first, 'a') ?? {};
-  await until(two, 'the part', () => find(two, 'a')?.parts.some(({ subnet }) => subnet === part) === true);
+  await until(two, 'the part', () => find(two, 'a')?.parts.some(({ subnets }) => subnets[0] === part) === true);
   await first.cluster.close();
   etcd.etcdctl('del', `/netyard/c/parts/${idOf('a')}/${part.replace('/', '-')}`);
   await until(two, 'no part', () => find(two, 'a')?.parts.length === 0);
   await using again = await openHost(etcd, 'server1', at('c'));
   await until(again, 'the same part', () => find(again, 'a')?.part === part);
   etcd.etcdctl('del', `/netyard/c/parts/${idOf('a')}/${part.replace('/', '-')}`);
-  await until(two, 'claimed again', () => find(two, 'a')?.parts.some(({ subnet }) => subnet === part) === true);
+  await until(two, 'claimed again', () => find(two, 'a')?.parts.some(({ subnets }) => subnets[0] === part) === true);
   etcd.etcdctl('put', `/netyard/c/parts/${idOf('a')}/10.128.0.0-24`, 'nonsense');
   await until(two, 'the problem', () => two.cluster.problems().length === 1);
   await until(again, 'its part', () => find(again, 'a')?.part === part);

@@ -6,7 +6,14 @@ import { Directory } from '../src/directory.ts';
 import type { EtcdSession } from '../src/etcd/session.ts';
 import { type ClusterKey, encodeKey, parseKey } from '../src/keys.ts';
 import { createNetwork } from '../src/network-changes.ts';
-import { checkNetworkSize, chooseNetworkSubnet } from '../src/networks.ts';
+import {
+  checkIpv6Size,
+  checkNetworkSize,
+  chooseIpv6Subnet,
+  chooseNetworkSubnet,
+  ipv6PartOf,
+  partBits,
+} from '../src/networks.ts';
 import {
   encodeEndpoint,
   encodeNetwork,
@@ -44,8 +51,16 @@ test('values of networks, parts and endpoints survive encoding; malformed ones a
     ...{ internal: false, attachable: true, options: { a: 'b' }, labels: {} },
   };
   assert.deepEqual(parseNetwork(encodeNetwork(network)), network);
+  const dual = { ...network, ipv6: { subnet: 'fd00:5::/48', partSize: 64 } };
+  assert.deepEqual(parseNetwork(encodeNetwork(dual)), dual);
   const endpoint = { name: 'web', address: '10.128.3.2', names: ['web', 'alias'], project: 'app' };
   assert.deepEqual(parseEndpoint(encodeEndpoint(endpoint)), endpoint);
+  const dualEndpoint = { ...endpoint, ipv6Address: 'fd00:5::2' };
+  assert.deepEqual(parseEndpoint(encodeEndpoint({ ...dualEndpoint, ipv6Address: 'FD00:5:0::2' })), dualEndpoint);
+  assert.throws(
+    () => parseEndpoint(encodeEndpoint({ ...endpoint, ipv6Address: '10.0.0.2' })),
+    isInvalid('invalid', /^ipv6Address: is not an IPv6 address$/),
+  );
   assert.deepEqual(Object.keys(parseEndpoint('{"name":"web","address":"10.0.0.2","names":[]}')), [
     'name',
     'address',
@@ -56,6 +71,14 @@ test('values of networks, parts and endpoints survive encoding; malformed ones a
   assert.throws(parse({ id: 'x' }), isInvalid('invalid', /^id: is not an id/));
   assert.throws(parse({ partSize: 15 }), isInvalid('invalid', /^partSize: does not fit 10\.128\.0\.0\/16/));
   assert.throws(parse({ partSize: 30 }), isInvalid('invalid', /^partSize/));
+  for (const [ipv6, problem] of [
+    [{ subnet: 'fd00:5::/48', partSize: 55 }, /too small for the 256 parts/],
+    [{ subnet: 'fd00:5::/48', partSize: 126 }, /too small for the 256 parts/],
+    [{ subnet: 'fe80::/48', partSize: 64 }, /overlaps with fe80::\/10/],
+    [{ subnet: '10.0.0.0/8', partSize: 64 }, /^ipv6\.subnet: is not an IPv6 subnet/],
+    [{ subnet: 'fd00:5::/48' }, /^ipv6\.partSize/],
+  ] as const)
+    assert.throws(parse({ ipv6 }), isInvalid('invalid', problem));
   assert.throws(parse({ subnet: 'fd00::/64' }), isInvalid('invalid', /^subnet: is not an IPv4 subnet/));
   for (const subnet of ['0.0.0.0/0', '127.0.0.0/16', '169.254.0.0/16', '224.0.0.0/16'])
     assert.throws(parse({ subnet }), isInvalid('invalid', /overlaps with/), subnet);
@@ -75,7 +98,50 @@ test('a network is a /16 of /24 parts by default; parts of a given subnet fit in
   for (const subnet of ['0.0.0.0/20', '127.1.0.0/16', '224.0.0.0/16'])
     assert.throws(() => checkNetworkSize({ subnet }), isInvalid('invalid', /overlaps with/));
   assert.throws(() => checkNetworkSize({ subnet: '8.0.0.0/7' }), isInvalid('invalid', /is too large/));
-  assert.throws(() => checkNetworkSize({ subnet: 'fd00::/64' }), isInvalid('not-implemented', /IPv6/));
+  assert.throws(() => checkNetworkSize({ subnet: 'fd00::/64' }), isInvalid('invalid', /fd00::\/64 is not one of IPv4/));
+});
+
+test('an IPv6 subnet has as many parts as that of IPv4, of /64 where they fit', () => {
+  const size = (subnet: string | undefined, bits: number): object =>
+    checkIpv6Size(subnet === undefined ? {} : { subnet }, bits);
+  assert.deepEqual(size(undefined, 8), { partSize: 64 });
+  assert.deepEqual(size(undefined, 21), { partSize: 69 });
+  assert.deepEqual(size('fd00:5:0::1/48', 8), { subnet: 'fd00:5::/48', partSize: 64 });
+  assert.deepEqual(size('fd00:5::/56', 8), { subnet: 'fd00:5::/56', partSize: 64 });
+  assert.deepEqual(size('fd00:5::/64', 8), { subnet: 'fd00:5::/64', partSize: 72 });
+  assert.deepEqual(size('2001:db8::/117', 8), { subnet: '2001:db8::/117', partSize: 125 });
+  assert.throws(
+    () => size('2001:db8::/118', 8),
+    isInvalid('invalid', /too small for the 256 parts of the IPv4 subnet/),
+  );
+  for (const subnet of ['fe80::/64', 'ff02::/64', '::/64', '::ffff:0:0/96'])
+    assert.throws(() => size(subnet, 8), isInvalid('invalid', /overlaps with/), subnet);
+  assert.throws(() => size('fd00::/8', 8), isInvalid('invalid', /is too large/));
+  assert.throws(() => size('10.0.0.0/8', 8), isInvalid('invalid', /is not one of IPv6/));
+  assert.equal(partBits({ subnet: '10.77.0.0/20', partSize: 26 }), 6);
+  assert.equal(partBits({ partSize: 24 }), 8);
+});
+
+test('a host has the part of IPv6 with the number of its part of IPv4', () => {
+  const v4 = { subnet: '10.128.0.0/16', partSize: 24 };
+  const part = (subnet: string, partSize: number, own: string): string => ipv6PartOf(v4, { subnet, partSize }, own);
+  assert.equal(part('fd00:5::/48', 64, '10.128.0.0/24'), 'fd00:5::/64');
+  assert.equal(part('fd00:5::/48', 64, '10.128.255.0/24'), 'fd00:5:0:ff::/64');
+  assert.equal(part('fd00:5::/64', 72, '10.128.255.0/24'), 'fd00:5:0:0:ff00::/72');
+  assert.equal(part('fd00:5::/117', 125, '10.128.1.0/24'), 'fd00:5::8/125');
+});
+
+test('an automatic IPv6 subnet is made of the id, and avoids what is in use', () => {
+  const own = `0123456789${'9876543210'.repeat(5)}abcd`;
+  const none = (): boolean => false;
+  assert.equal(chooseIpv6Subnet(undefined, [], none, own), 'fd01:2345:6789::/48');
+  const taken = [{ subnet: 'fd01:2345:6789:ff::/64', owner: 'network a' }];
+  assert.equal(chooseIpv6Subnet(undefined, taken, none, own), 'fd98:7654:3210::/48');
+  assert.throws(
+    () => chooseIpv6Subnet('fd01:2345:6789::/56', taken, none, own),
+    isInvalid('forbidden', /^subnet fd01:2345:6789::\/56 overlaps with fd01:2345:6789:ff::\/64 of network a$/),
+  );
+  assert.throws(() => chooseIpv6Subnet(undefined, [], () => true, own), isInvalid('invalid', /no free IPv6 subnet/));
 });
 
 test('an automatic subnet avoids other networks, the hosts and what this host uses; a requested one is checked', () => {

@@ -11,20 +11,30 @@ const hosts: Pick<ClusterHost, 'name' | 'address' | 'subnets' | 'self'>[] = [
 ];
 const network = (id: string, more: Partial<KnownNetwork> = {}): KnownNetwork => ({
   ...{ id, name: `net-${id}`, created: 1n, subnet: '10.128.0.0/16', partSize: 24, internal: false, attachable: false },
-  ...{ options: {}, labels: {}, part: '10.128.1.0/24', parts: [{ host: 'b', subnet: '10.128.2.0/24' }] },
+  ...{ options: {}, labels: {}, part: '10.128.1.0/24', parts: [{ host: 'b', subnets: ['10.128.2.0/24'] }] },
   ...more,
 });
 
 test('parts are peers of their hosts, for the networks that this host has and the hosts that are members', () => {
-  const own = new Set(['1']);
+  const own = new Map([['1', { cluster: { subnet: '10.128.0.0/16', partSize: 24 } }]]);
   const parts = [
-    { host: 'b', subnet: '10.128.2.0/24' },
-    { host: 'gone', subnet: '10.128.3.0/24' },
+    { host: 'b', subnets: ['10.128.2.0/24'] },
+    { host: 'gone', subnets: ['10.128.3.0/24'] },
   ];
   assert.deepEqual(planClusterPeers(hosts, [network('1', { parts }), network('2')], own), [
     { name: 'b', address: '10.0.0.2', subnets: ['192.168.2.0/24'] },
     { name: 'b/net-1', address: '10.0.0.2', subnets: ['10.128.2.0/24'], network: 'net-1' },
   ]);
+});
+
+test('a part has both families, if this host has the network with both', () => {
+  const cluster = { subnet: '10.128.0.0/16', partSize: 24 };
+  const ipv6 = { subnet: 'fd00:7::/48', partSize: 64 };
+  const parts = [{ host: 'b', subnets: ['10.128.2.0/24', 'fd00:7:0:2::/64'] }];
+  const subnetsOf = (own: typeof cluster & { ipv6?: typeof ipv6 }): string[] =>
+    planClusterPeers(hosts, [network('1', { parts, ipv6 })], new Map([['1', { cluster: own }]])).at(-1)?.subnets ?? [];
+  assert.deepEqual(subnetsOf({ ...cluster, ipv6 }), ['10.128.2.0/24', 'fd00:7:0:2::/64']);
+  assert.deepEqual(subnetsOf(cluster), ['10.128.2.0/24'], 'a network that an older version created here');
 });
 
 /** A cluster and a host in memory; `log` has the calls that change the host. */

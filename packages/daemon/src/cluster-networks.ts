@@ -2,13 +2,16 @@
  * Keeps this host as its cluster is: the other hosts are peers, and the cluster's networks exist, with the other hosts' parts
  * of them as further peers. Requests for new networks go to the cluster and wait until this host has followed.
  */
+import { isDeepStrictEqual } from 'node:util';
 import type { Cluster, ClusterHost } from '@netyard/cluster';
 import { type Logger, NetyardError, newId } from '@netyard/core';
+import { familyOfAddress, ofFamily } from '@netyard/network';
 import type { PeerRequest } from '@netyard/peers';
 import type {
   ClusterNetworkProblem,
   ClusterNetworks,
   NetworkEvent,
+  NetworkRecord,
   Networks,
   NewClusterNetwork,
 } from '@netyard/sandbox';
@@ -21,21 +24,25 @@ type FollowedCluster = Pick<Cluster, 'view' | 'hosts' | 'networks' | 'createNetw
 type OwnNetworks = Pick<Networks, 'list' | 'setClusterPeers' | 'setClusterNetworks'>;
 type Problems = ReadonlyMap<string, string>;
 
-/** The other hosts, and their parts of the networks that this host has, as peers. Pure. */
+/**
+ * The other hosts, and their parts of the networks that this host has, as peers. Pure.
+ * @param own this host's networks of the cluster by id: one that it has had since an older version may lack IPv6
+ */
 export function planClusterPeers(
   hosts: readonly Pick<ClusterHost, 'name' | 'address' | 'subnets' | 'self'>[],
   networks: ReturnType<FollowedCluster['networks']>,
-  own: ReadonlySet<string>,
+  own: ReadonlyMap<string, Pick<NetworkRecord, 'cluster'>>,
 ): PeerRequest[] {
   const others = new Map(hosts.filter(({ self }) => !self).map((host) => [host.name, host]));
-  const parts = networks
-    .filter(({ id }) => own.has(id))
-    .flatMap(({ name: network, parts: all }) =>
-      all.flatMap(({ host, subnet }): PeerRequest[] => {
-        const address = others.get(host)?.address;
-        return address === undefined ? [] : [{ name: `${host}/${network}`, address, subnets: [subnet], network }];
-      }),
-    );
+  const parts = networks.flatMap(({ id, name: network, parts: all }) => {
+    const cluster = own.get(id)?.cluster;
+    return all.flatMap(({ host, subnets }): PeerRequest[] => {
+      const address = others.get(host)?.address;
+      if (cluster === undefined || address === undefined) return [];
+      const reached = subnets.filter((subnet) => ofFamily(cluster, familyOfAddress(subnet)) !== undefined);
+      return [{ name: `${host}/${network}`, address, subnets: reached, network }];
+    });
+  });
   return [...[...others.values()].map(({ name, address, subnets }) => ({ name, address, subnets })), ...parts];
 }
 
@@ -135,15 +142,15 @@ export class ClusterSync implements ClusterNetworks {
   async #pass(networks: OwnNetworks): Promise<void> {
     const desired = this.#cluster.networks();
     const hosts = this.#cluster.hosts();
-    const ownIds = (): Set<string> =>
-      new Set(networks.list().flatMap(({ id, cluster }) => (cluster === undefined ? [] : [id])));
-    const before = ownIds();
+    const listOwn = (): Map<string, NetworkRecord> =>
+      new Map(networks.list().flatMap((record) => (record.cluster === undefined ? [] : [[record.id, record]])));
+    const before = listOwn();
     await networks.setClusterPeers(planClusterPeers(hosts, desired, before));
     // While etcd is unreachable, the known state may be older than this host's networks.
     if (this.#cluster.view().connection === 'unreachable') return;
     this.#report(await networks.setClusterNetworks(desired));
-    const after = ownIds();
-    if ([...after].some((id) => !before.has(id)))
+    const after = listOwn();
+    if ([...after].some(([id, { cluster }]) => !isDeepStrictEqual(before.get(id)?.cluster, cluster)))
       await networks.setClusterPeers(planClusterPeers(hosts, desired, after));
   }
 

@@ -41,6 +41,8 @@ export interface RemoteEndpoint {
   name: string;
   /** IPv4, without prefix length. */
   address: string;
+  /** Absent without IPv6. */
+  ipv6Address?: string;
   /** The names that stand for it on the network. */
   names: readonly string[];
   /** Its compose project. */

@@ -19,6 +19,8 @@ const back: ClusterNetwork = {
   },
   ...{ subnet: '10.128.0.0/16', partSize: 24, part: '10.128.7.0/24' },
 };
+/** The same with IPv6. */
+const dual: ClusterNetwork = { ...back, ipv6: { subnet: 'fd00:5::/48', partSize: 64, part: 'fd00:5:0:7::/64' } };
 const host = { name: 'server2', address: '172.16.2.102', subnets: ['192.168.12.0/24'] };
 const part = { name: 'server2/back', address: host.address, subnets: ['10.128.9.0/24'], network: 'back' };
 const onBack = on('back');
@@ -31,6 +33,7 @@ let requested: (NewClusterNetwork | string)[];
 beforeEach(async () => {
   kernel = new FakeKernel();
   kernel.appear({ kind: 'address', link: 'eth0', prefix: '172.16.2.101/16' });
+  kernel.appear({ kind: 'route', to: 'fd00:7::/48', via: 'fe80::1', link: 'eth0' });
   directory = new FakeDirectory('server1');
   requested = [];
   const clusterNetworks = {
@@ -89,6 +92,39 @@ test('a network of the cluster is a bridge with this host’s part, outlives a r
   assert.equal(testbed.events.at(-1)?.action, 'destroy');
 });
 
+test('a network with IPv6 has this host’s part of both subnets, whose whole subnets others avoid', async () => {
+  assert.deepEqual(await set({ ...dual, parts: [] } as ClusterNetwork), []);
+  const record = testbed.networks.get('back');
+  assert.deepEqual(record.ipam.v4, [{ subnet: '10.128.7.0/24', gateway: '10.128.7.1' }]);
+  assert.deepEqual(record.ipam.v6, [{ subnet: 'fd00:5:0:7::/64', gateway: 'fd00:5:0:7::1' }]);
+  assert.deepEqual(record.cluster, {
+    ...{ subnet: '10.128.0.0/16', partSize: 24, ipv6: { subnet: 'fd00:5::/48', partSize: 64 } },
+  });
+  assert.ok(!('parts' in record), 'those of other hosts are not stored');
+  const made = texts();
+  await testbed.networks.close();
+  await testbed.open().start([]);
+  assert.deepEqual(await set(dual), []);
+  assert.deepEqual(texts(), made);
+  await assert.rejects(
+    testbed.networks.create({ name: 'x', driver: 'bridge', ipam: { v4: [], v6: [{ subnet: 'fd00:5:0:ff::/64' }] } }),
+    refuses('forbidden', /overlaps/),
+  );
+  assert.deepEqual(await set(), []);
+  assert.ok(!texts().some((text) => /fd00:5|10\.128|br-bbb/.test(text)));
+});
+
+test('a network gets IPv6 when no container uses it any more', async () => {
+  await set(back);
+  const { containerId } = await testbed.run('web', onBack);
+  assert.deepEqual(await problems(dual), [
+    'the cluster gave this host another part (10.128.7.0/24, fd00:5:0:7::/64) while containers use it here: web',
+  ]);
+  await testbed.networks.release(containerId);
+  assert.deepEqual(await problems(dual), []);
+  assert.equal(testbed.networks.get('back').ipam.v6?.[0]?.subnet, 'fd00:5:0:7::/64');
+});
+
 test('a network in use stays until it is not, and gets another part only then', async () => {
   await set(back);
   const { containerId } = await testbed.run('web', onBack);
@@ -126,6 +162,12 @@ test('a record that no host of the cluster would have written is a problem and c
     [{ part: '10.129.7.0/24' }, /^10\.129\.7\.0\/24 is no part of its subnet 10\.128\.0\.0\/16 for a host$/],
     [{ part: '10.128.0.0/16' }, /is no part/],
     [{ part: '10.128.7.9/24' }, /is no part/],
+    [
+      { ipv6: { subnet: 'fd00:5::/48', partSize: 64, part: 'fd00:6:0:7::/64' } },
+      /^fd00:6:0:7::\/64 is no part of its subnet fd00:5::\/48/,
+    ],
+    [{ ipv6: { subnet: 'fd00:5::/48', partSize: 64, part: 'fd00:5::/48' } }, /is no part/],
+    [{ ipv6: { subnet: 'fd00:5::/48', partSize: 64 } }, /is no part/],
   ] as const) {
     assert.match((await problems({ ...back, ...more })).join(), problem);
     assert.deepEqual(texts(), before);
@@ -154,6 +196,50 @@ test('another host’s part is routed like its containers, from the network’s 
   assert.deepEqual(texts(), peerOnly);
   await testbed.networks.setClusterPeers([]);
   assert.deepEqual(texts(), before);
+});
+
+test('a part with IPv6 has the tunnel to its host, whose own subnets keep their route', async () => {
+  await set(dual);
+  const objects = (): string[] => texts().filter((text) => !text.includes('net.ipv6.conf.ny-vxlan.'));
+  const before = objects();
+  await testbed.networks.setClusterPeers([host]);
+  const peerOnly = objects();
+  const both = { ...part, subnets: ['10.128.9.0/24', 'fd00:5:0:9::/64'] };
+  assert.deepEqual(await testbed.networks.setClusterPeers([host, both]), []);
+  const made = kernel.objects().filter((object) => !peerOnly.includes(JSON.stringify(object)));
+  assert.deepEqual(
+    made.flatMap((object) => (object.kind === 'route' ? [[object.to, object.via, object.link, object.source]] : [])),
+    [
+      ['10.128.9.0/24', host.address, 'ny-vxlan', '10.128.7.1'],
+      ['fd00:5:0:9::/64', 'fe80::ac10:266', 'ny-vxlan', 'fd00:5:0:7::1'],
+    ],
+  );
+  assert.deepEqual(
+    made.flatMap((object) => (object.kind === 'neighbour' ? [object.address] : [])),
+    [host.address, 'fe80::ac10:266'],
+  );
+  assert.equal(made.filter(({ kind }) => kind === 'fdb').length, 1);
+  assert.ok(texts().some((text) => text.includes('"to":"192.168.12.0/24"') && text.includes('"link":"eth0"')));
+  const explained = testbed.networks
+    .explain('server2/back')
+    .objects.map((object) => JSON.stringify(object))
+    .join('\n');
+  for (const text of ['"kind":"fdb"', '"fe80::ac10:266"', '"fd00:5:0:9::/64"', '"kind":"vxlan"'])
+    assert.ok(explained.includes(text), text);
+
+  const other = { ...dual, id: 'c'.repeat(64), name: 'other', subnet: '10.129.0.0/16', part: '10.129.7.0/24' };
+  await set(dual, { ...other, ipv6: { subnet: 'fd00:6::/48', partSize: 64, part: 'fd00:6:0:7::/64' } });
+  const second = { ...part, name: 'server2/other', subnets: ['fd00:6:0:9::/64'], network: 'other' };
+  await testbed.networks.setClusterPeers([host, both, second]);
+  const count = (kind: string): number => kernel.objects().filter((object) => object.kind === kind).length;
+  assert.deepEqual([count('fdb'), count('neighbour')], [1, 2], 'shared by the networks');
+  await testbed.networks.setClusterPeers([host, second]);
+  assert.deepEqual([count('fdb'), count('neighbour')], [1, 2], 'until the last one is gone');
+  await set(dual);
+  await testbed.networks.setClusterPeers([host]);
+  assert.deepEqual(objects(), peerOnly);
+  await testbed.networks.setClusterPeers([]);
+  assert.deepEqual(objects(), before);
 });
 
 test('a part is refused without its network, its host, or inside the network', async () => {
@@ -192,6 +278,13 @@ test('this host publishes its containers on the network with all their names, an
   );
   await testbed.networks.release(containerId);
   assert.deepEqual(directory.publishedEndpoints, []);
+  await set();
+  await set(dual);
+  await testbed.run('six', onBack);
+  assert.deepEqual(
+    directory.publishedEndpoints.map(({ address, ipv6Address }) => [address, ipv6Address]),
+    [['10.128.7.2', 'fd00:5:0:7::2']],
+  );
 });
 
 test('create and remove go to the cluster; without one they are rejected or local', async () => {
@@ -201,6 +294,19 @@ test('create and remove go to the cluster; without one they are rejected or loca
   assert.ok(typeof request === 'object');
   assert.deepEqual([request.name, request.partSize, request.subnet], ['back', 26, undefined]);
   assert.ok(request.isTaken('172.16.0.0/16') && !request.isTaken('10.128.0.0/16'));
+  assert.equal(request.ipv6, undefined);
+  await testbed.networks.create({ ...create, enable: { v6: true } });
+  const { 1: six } = requested;
+  assert.ok(typeof six === 'object');
+  assert.deepEqual(six.ipv6, {});
+  assert.ok(six.isTaken('fd00:7:0:1::/64') && !six.isTaken('fd00:5::/48'));
+  const pools = (...subnets: string[]) => ({ v4: [], v6: subnets.map((subnet) => ({ subnet })) });
+  await testbed.networks.create({ ...create, ipam: pools('fd00:5::/48') });
+  assert.deepEqual((requested[2] as NewClusterNetwork).ipv6, { subnet: 'fd00:5::/48' });
+  await assert.rejects(
+    testbed.networks.create({ ...create, ipam: pools('fd00:7:0:1::/64') }),
+    refuses('forbidden', /^subnet fd00:7:0:1::\/64 overlaps with a route or an address of this host$/),
+  );
   const overlay = { name: 'x', driver: 'overlay' };
   await assert.rejects(
     testbed.networks.create({ ...overlay, driver: 'macvlan', scope: 'cluster' }),
@@ -217,7 +323,7 @@ test('create and remove go to the cluster; without one they are rejected or loca
   await set(back);
   await assert.rejects(testbed.networks.create({ ...overlay, name: 'back' }), refuses('conflict', /already exists/));
   await testbed.networks.remove('back');
-  assert.deepEqual(requested.slice(1), [back.id]);
+  assert.deepEqual(requested.slice(3), [back.id]);
   const { containerId } = await testbed.run('web', onBack);
   await assert.rejects(testbed.networks.remove('back'), refuses('forbidden', /has active endpoints \(name:"web"/));
   await testbed.networks.release(containerId);

@@ -9,6 +9,7 @@ const web: RemoteEndpoint = {
   ...{ networkId: 'n1', host: 'server2', containerId: 'c2', name: 'web', address: '10.128.9.2', names: ['web', 'app'] },
   project: 'p',
 };
+const dual: RemoteEndpoint = { ...web, ipv6Address: 'fd00:5:0:9::2' };
 const checks = {
   networks: new Map([
     ['n1', { name: 'back', cluster: { subnet: '10.128.0.0/16', partSize: 24 } }],
@@ -16,7 +17,7 @@ const checks = {
   ]),
   peers: {
     findBySubnet: (address: string) =>
-      (address.startsWith('10.128.9.')
+      (address.startsWith('10.128.9.') || address.startsWith('fd00:5:0:9:')
         ? { record: { name: 'server2/back', network: 'back' } }
         : address.startsWith('192.168.12.')
           ? { record: { name: 'server2' } }
@@ -56,6 +57,19 @@ test('a name has the addresses of this host and of others, or those of the asker
   refresh();
   assert.deepEqual(find('app'), []);
   assert.deepEqual(find('web'), ['10.128.7.2'], 'this host’s own name stays');
+});
+
+test('a name has both addresses of a container with IPv6, each of which has the name', () => {
+  const { index, find, refresh } = open();
+  refresh(dual);
+  assert.deepEqual(find('app'), ['10.128.9.2', 'fd00:5:0:9::2']);
+  assert.equal(findName(index, asker(), 'fd00:5:0:9::2'), 'web.back');
+  refresh({ ...dual, ipv6Address: 'fd00:5:0:9::3' });
+  assert.deepEqual(find('app'), ['10.128.9.2', 'fd00:5:0:9::3']);
+  refresh({ ...dual, ipv6Address: 'fd00:5:0:8::2' });
+  assert.deepEqual(find('app'), ['10.128.9.2'], 'not an address in the part of another host');
+  refresh({ ...dual, address: '10.128.7.2' });
+  assert.deepEqual(find('app'), ['fd00:5:0:9::2']);
 });
 
 test('names with an address outside of the host’s part, or on a network of this host alone, are ignored', () => {

@@ -14,11 +14,16 @@ type Networks = ReadonlyMap<string, Pick<NetworkRecord, 'name' | 'cluster'>>;
 
 export function clusterEndpoints({ config, state }: Sandbox, networks: Networks, project?: string): OwnEndpoint[] {
   return namedEndpoints(state).flatMap(({ networkId, addresses, dnsNames }) => {
-    const address = addresses.v4?.address;
+    const [address, ipv6Address] = [addresses.v4?.address, addresses.v6?.address];
     if (networks.get(networkId)?.cluster === undefined || address === undefined) return [];
     const { containerId, name } = config;
-    const endpoint = { networkId, containerId, name, address, names: dnsNames };
-    return [project === undefined ? endpoint : { ...endpoint, project }];
+    return [
+      {
+        ...{ networkId, containerId, name, address, names: dnsNames },
+        ...(ipv6Address === undefined ? {} : { ipv6Address }),
+        ...(project === undefined ? {} : { project }),
+      },
+    ];
   });
 }
 
@@ -28,10 +33,16 @@ export interface EndpointChecks {
   peers: Pick<KnownPeers, 'findBySubnet'>;
 }
 
+/** An endpoint, and those of its addresses that its host may publish. */
+interface ValidEndpoint {
+  endpoint: RemoteEndpoint;
+  addresses: string[];
+}
+
 export class RemoteEndpoints {
   readonly #index: EndpointIndex;
   /** As added to the index, by `HOST/CONTAINER-ID`: another host may publish the id of a container of this one. */
-  readonly #known = new Map<string, RemoteEndpoint[]>();
+  readonly #known = new Map<string, ValidEndpoint[]>();
   #isCurrent = false;
 
   constructor(index: EndpointIndex) {
@@ -45,7 +56,7 @@ export class RemoteEndpoints {
 
   /** @param key id of the container in the index */
   projectOf(key: string): string | undefined {
-    return this.#known.get(key)?.[0]?.project;
+    return this.#known.get(key)?.[0]?.endpoint.project;
   }
 
   /** Applies the differences to the index, unless nothing has changed since the last call. */
@@ -53,8 +64,8 @@ export class RemoteEndpoints {
     if (this.#isCurrent) return;
     this.#isCurrent = true;
     const valid = Map.groupBy(
-      endpoints.filter((endpoint) => isOwnPart(endpoint, checks)),
-      ({ host, containerId }) => `${host}/${containerId}`,
+      endpoints.flatMap((endpoint) => validate(endpoint, checks)),
+      ({ endpoint: { host, containerId } }) => `${host}/${containerId}`,
     );
     for (const key of this.#known.keys()) if (!valid.has(key)) this.#set(key, []);
     for (const [key, list] of valid) if (!isSame(this.#known.get(key), list)) this.#set(key, list);
@@ -65,28 +76,36 @@ export class RemoteEndpoints {
     this.#isCurrent = false;
   }
 
-  #set(key: string, endpoints: RemoteEndpoint[]): void {
+  #set(key: string, endpoints: ValidEndpoint[]): void {
     if (endpoints.length > 0) this.#known.set(key, endpoints);
     else this.#known.delete(key);
     this.#index.set(
       key,
-      endpoints.map(({ networkId, names, address }) => ({
-        containerId: key,
-        network: networkId,
-        names,
-        addresses: [address],
+      endpoints.map(({ endpoint: { networkId: network, names }, addresses }) => ({
+        ...{ containerId: key, network, names, addresses },
       })),
     );
   }
 }
 
-/** A host may publish only addresses in its own part of the network. */
-function isOwnPart({ networkId, host, address }: RemoteEndpoint, { networks, peers }: EndpointChecks): boolean {
+/** A host may publish only addresses in its own parts of the network. Empty if it has none of them. */
+function validate(endpoint: RemoteEndpoint, { networks, peers }: EndpointChecks): ValidEndpoint[] {
+  const { networkId, host, address, ipv6Address } = endpoint;
   const network = networks.get(networkId);
-  const peer = peers.findBySubnet(address)?.record;
-  return network?.cluster !== undefined && peer?.network === network.name && peer.name === `${host}/${network.name}`;
+  if (network?.cluster === undefined) return [];
+  const addresses = [address, ...(ipv6Address === undefined ? [] : [ipv6Address])].filter((one) => {
+    const peer = peers.findBySubnet(one)?.record;
+    return peer?.network === network.name && peer.name === `${host}/${network.name}`;
+  });
+  return addresses.length === 0 ? [] : [{ endpoint, addresses }];
 }
 
 /** The directory returns the same object while an endpoint has not changed. */
-const isSame = (before: readonly RemoteEndpoint[] | undefined, after: readonly RemoteEndpoint[]): boolean =>
-  before?.length === after.length && before.every((one, at) => one === after[at] || isDeepStrictEqual(one, after[at]));
+function isSame(before: readonly ValidEndpoint[] | undefined, after: readonly ValidEndpoint[]): boolean {
+  if (before?.length !== after.length) return false;
+  return before.every(({ endpoint, addresses }, at) => {
+    const other = after[at];
+    if (addresses.join() !== other?.addresses.join()) return false;
+    return endpoint === other.endpoint || isDeepStrictEqual(endpoint, other.endpoint);
+  });
+}
