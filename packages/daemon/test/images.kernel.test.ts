@@ -45,7 +45,7 @@ test('layers are unpacked over each other, including whiteouts', fresh, async ()
   const record = await host.images.get('two:1');
   const layers = record.layers.map(({ chainId }) => chainId);
   await host.rootfs.create(container('a'), layers);
-  const root = await host.rootfs.mount(container('a'), layers);
+  const root = await host.rootfs.mount(container('a'), layers, false);
   assert.deepEqual(
     execFileSync('find', ['etc', 'old'], { cwd: root, encoding: 'utf8' }).split('\n').sort().join(' ').trim(),
     'etc etc/hostname etc/hosts etc/kept etc/ln etc/mtab etc/resolv.conf old old/new',

@@ -99,6 +99,12 @@ test('a network that cannot be created rolls the start back, and --rm removes th
   assertNothingLeft();
 });
 
+test('only a container with --rm has a root file system whose files need not survive a crash', async () => {
+  const [disposable, permanent] = [await harness.run({ autoRemove: true }), await harness.run({})];
+  assert.deepEqual([...harness.rootfs.disposable], [disposable]);
+  assert.deepEqual([...harness.rootfs.mounted], [disposable, permanent]);
+});
+
 test('invalid state transitions get Docker’s messages', async () => {
   const { containers, exec } = harness.engine;
   const id = await harness.run({}, 'aa');

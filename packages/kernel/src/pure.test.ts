@@ -165,6 +165,10 @@ test('device numbers and overlay options are encoded as by makedev(3) and mount(
     overlayOptions({ lower: ['/a:b', '/c,d'], upper: '/u', work: '/w\\' }),
     'lowerdir=/a\\:b:/c\\,d,upperdir=/u,workdir=/w\\\\',
   );
+  assert.equal(
+    overlayOptions({ lower: ['/a'], upper: '/u', work: '/w', volatile: true }),
+    'lowerdir=/a,upperdir=/u,workdir=/w,volatile',
+  );
   assert.throws(
     () => overlayOptions({ lower: new Array<string>(60).fill(`/${'x'.repeat(80)}`) }),
     (error) => isNetyardError(error, 'invalid'),

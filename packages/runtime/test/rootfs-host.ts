@@ -69,7 +69,7 @@ class RootfsHost {
     const layers = [this.layer('1', files)];
     await this.rootfs.create(containerId, layers);
     try {
-      await work(await this.rootfs.mount(containerId, layers), layers);
+      await work(await this.rootfs.mount(containerId, layers, false), layers);
     } finally {
       await this.rootfs.remove(containerId);
       rmSync(join(this.#folder, 'overlay/layers', '1'.repeat(64)), { recursive: true });

@@ -1,6 +1,7 @@
 /** Root file systems of containers: mounts, layers, changes, sizes, paths and volumes of stopped containers. */
 import assert from 'node:assert/strict';
 import {
+  appendFileSync,
   chmodSync,
   existsSync,
   lstatSync,
@@ -48,7 +49,7 @@ test('directories keep the mode of the image', fresh, async () => {
   const layers = [host.layer('2', { 'etc/x': '' })];
   chmodSync(join(host.folder, 'overlay/layers', '2'.repeat(64), 'diff/etc'), 0o710);
   await host.rootfs.create(containerId, layers);
-  assert.equal(lstatSync(join(await host.rootfs.mount(containerId, layers), 'etc')).mode & 0o777, 0o710);
+  assert.equal(lstatSync(join(await host.rootfs.mount(containerId, layers, false), 'etc')).mode & 0o777, 0o710);
   await host.rootfs.remove(containerId);
 });
 
@@ -63,7 +64,7 @@ test('a hundred layers can be mounted, more than a page of mount options holds',
   }
   const chains = layers.map((hex) => `sha256:${hex}`);
   await host.rootfs.create(containerId, chains);
-  const root = await host.rootfs.mount(containerId, chains);
+  const root = await host.rootfs.mount(containerId, chains, false);
   assert.equal(readFileSync(join(root, 'top'), 'utf8'), '99');
   assert.ok(existsSync(join(root, 'file0')));
   assert.equal((await host.rootfs.size(containerId, chains)).total, 200);
@@ -101,7 +102,7 @@ test('withMounted mounts a stopped container for the duration of the call', fres
     });
   await visit(() => visit(async () => undefined));
   assert.deepEqual(readdirSync(merged), []);
-  await visit(async () => void (await host.rootfs.mount(containerId, layers))); // started meanwhile: the mount is kept
+  await visit(async () => void (await host.rootfs.mount(containerId, layers, false))); // started meanwhile: the mount is kept
   assert.notDeepEqual(readdirSync(merged), []);
   const later = openRootFilesystems({ dataRoot: host.folder }); // a restarted daemon finds the mount
   await later.withMounted(containerId, layers, async () => undefined);
@@ -109,6 +110,30 @@ test('withMounted mounts a stopped container for the duration of the call', fres
   await later.unmount(containerId);
   assert.deepEqual(readdirSync(merged), []);
   await later.remove(containerId);
+});
+
+test('a disposable root file system is mounted without flushes, and again with its files', fresh, async () => {
+  const layers = [host.layer('4', { x: 'image' })];
+  await host.rootfs.create(containerId, layers);
+  const isVolatile = (root: string): boolean => {
+    const line =
+      readFileSync('/proc/self/mounts', 'utf8')
+        .split('\n')
+        .find((text) => text.includes(` ${root} `)) ?? '';
+    assert.match(line, /^overlay /);
+    return /[,=]volatile\b/.test(line); // `fsync=volatile` in newer kernels
+  };
+  for (const isDisposable of [true, true, false, true]) {
+    const root = await host.rootfs.mount(containerId, layers, isDisposable);
+    assert.equal(isVolatile(root), isDisposable);
+    appendFileSync(join(root, 'x'), ' more');
+    await host.rootfs.unmount(containerId);
+  }
+  await host.rootfs.withMounted(containerId, layers, async (root) => {
+    assert.equal(readFileSync(join(root, 'x'), 'utf8'), 'image more more more more');
+    assert.equal(isVolatile(root), false); // files copied into it before it starts are the user's
+  });
+  await host.rootfs.remove(containerId);
 });
 
 test('a path is described with mode, size and link target', fresh, async () => {
@@ -205,7 +230,7 @@ test('a stopped container is seen with its mounts in place, and none of them is 
     assert.deepEqual(readdirSync(volume).sort(), ['inside', 'link', 'more']);
     assert.deepEqual(readdirSync(join(host.folder, 'overlay/temporary')), []);
     assert.ok(!readFileSync('/proc/self/mounts', 'utf8').includes('overlay/temporary'));
-    await host.rootfs.mount(containerId, layers);
+    await host.rootfs.mount(containerId, layers, false);
     assert.equal(readFileSync(join(root, 'real/through'), 'utf8'), 'new');
     assert.equal(readFileSync(join(root, 'etc/hosts'), 'utf8'), 'from the image');
   });

@@ -147,7 +147,8 @@ async function prepare(
 ): Promise<{ network: SandboxState; rootPath: string; stdio: TaskSpec['stdio'] }> {
   const { networks, rootfs, outputs, stdin, settings } = context;
   undo.push(() => stdin.disconnect(record.id));
-  const mounting = rootfs.mount(record.id, record.layers).then((path) => {
+  // A container with --rm is removed after a crash of the host as well.
+  const mounting = rootfs.mount(record.id, record.layers, record.config.autoRemove).then((path) => {
     undo.push(() => rootfs.unmount(record.id));
     return path;
   });

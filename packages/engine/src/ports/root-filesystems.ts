@@ -15,8 +15,11 @@ export interface RootFilesystems {
    * like.
    */
   create(containerId: string, layers: readonly string[]): Promise<void>;
-  /** Mounts it (once) and returns the path of the merged view. */
-  mount(containerId: string, layers: readonly string[]): Promise<string>;
+  /**
+   * Mounts it (once) and returns the path of the merged view.
+   * @param isDisposable its files need not survive a crash of the host, so they are not written to the disk on purpose
+   */
+  mount(containerId: string, layers: readonly string[], isDisposable: boolean): Promise<string>;
   unmount(containerId: string): Promise<void>;
   /** Removes the directories; unmounts first. */
   remove(containerId: string): Promise<void>;

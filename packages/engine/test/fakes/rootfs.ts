@@ -8,6 +8,8 @@ import { unexpected } from './unexpected.ts';
 export class FakeRootfs implements RootFilesystems {
   readonly root: string;
   readonly mounted = new Set<string>();
+  /** Containers that were last mounted as disposable. */
+  readonly disposable = new Set<string>();
   /** Files of the image, by path: `directory` or content. */
   imageDirectories: string[] = [];
 
@@ -20,8 +22,10 @@ export class FakeRootfs implements RootFilesystems {
     for (const path of this.imageDirectories) mkdirSync(join(this.root, id, path), { recursive: true });
   }
 
-  async mount(id: string): Promise<string> {
+  async mount(id: string, _layers: readonly string[], isDisposable: boolean): Promise<string> {
     this.mounted.add(id);
+    if (isDisposable) this.disposable.add(id);
+    else this.disposable.delete(id);
     return join(this.root, id);
   }
 

@@ -69,9 +69,15 @@ export interface Overlay {
   /** Both or neither: without them the overlay is read-only. */
   upper?: string;
   work?: string;
+  /**
+   * Writes no data to the disk, neither for fsync(2) nor when it is unmounted. Leaves `WORK/work/incompat/volatile`,
+   * and the directories cannot be mounted again before that is removed: after a crash of the host their files may be
+   * incomplete. Since Linux 5.10 (Documentation/filesystems/overlayfs.rst).
+   */
+  volatile?: boolean;
 }
 
-/** Equivalent to: `mount -t overlay overlay -o lowerdir=A:B,upperdir=U,workdir=W TARGET`. */
+/** Equivalent to: `mount -t overlay overlay -o lowerdir=A:B,upperdir=U,workdir=W[,volatile] TARGET`. */
 export function mountOverlay(overlay: Overlay): void {
   mount({ source: 'overlay', target: overlay.target, type: 'overlay', data: overlayOptions(overlay) });
 }
@@ -85,6 +91,7 @@ export function overlayOptions(overlay: Omit<Overlay, 'target'>): string {
   const options = [`lowerdir=${lower}`];
   if (overlay.upper !== undefined && overlay.work !== undefined) {
     options.push(`upperdir=${escapeOption(overlay.upper)}`, `workdir=${escapeOption(overlay.work)}`);
+    if (overlay.volatile) options.push('volatile');
   }
   const data = options.join(',');
   if (Buffer.byteLength(data) < 4096) return data;

@@ -18,7 +18,7 @@ import { readLayer } from './layer-stream.ts';
 import { type ViewOptions, withMountView } from './mount-view.ts';
 import { changesOf, usedBytes } from './overlay-changes.ts';
 import { isMountPoint, OverlayFolders } from './overlay-folders.ts';
-import { mountLayers } from './overlay-mount.ts';
+import { mountLayers, mountWritable } from './overlay-mount.ts';
 import { statInRoot } from './path-stat.ts';
 
 export interface RootFilesystemsOptions {
@@ -56,10 +56,10 @@ class OverlayRootFilesystems implements RootFilesystems {
     mkdirSync(merged, { mode: 0o700 });
   }
 
-  mount(containerId: string, layers: readonly string[]): Promise<string> {
+  mount(containerId: string, layers: readonly string[], isDisposable: boolean): Promise<string> {
     return this.#queue.run(containerId, () => {
       this.#visitors.delete(containerId); // a concurrent `withMounted` leaves unmounting to this one
-      return this.#ensureMounted(containerId, layers).merged;
+      return this.#ensureMounted(containerId, layers, isDisposable).merged;
     });
   }
 
@@ -112,10 +112,14 @@ class OverlayRootFilesystems implements RootFilesystems {
     await this.#ensureUnmounted(containerId);
   }
 
-  #ensureMounted(containerId: string, layers: readonly string[]): { merged: string; made: boolean } {
+  #ensureMounted(
+    containerId: string,
+    layers: readonly string[],
+    isDisposable = false,
+  ): { merged: string; made: boolean } {
     const { upper, work, merged } = this.#folders.container(containerId);
     if (this.#isMounted(containerId)) return { merged, made: false };
-    mountLayers({ target: merged, upper, work, lower: this.#lower(layers) });
+    mountWritable({ target: merged, upper, work, lower: this.#lower(layers) }, isDisposable);
     return { merged, made: true };
   }
 
