@@ -9,7 +9,8 @@ import { ChunkWriter } from './chunk-writer.ts';
 import { LineDecoder } from './decode-lines.ts';
 import { LogCursor } from './log-cursor.ts';
 import { chunksInFlight, type LogCommand, type LogReadOptions, type LogReport } from './log-protocol.ts';
-import { Pacer, shareFor } from './pace.ts';
+import { Allowance, shareFor } from './pace.ts';
+import { PacedTurns } from './paced-turns.ts';
 import { RequestActivity } from './request-activity.ts';
 import type { ThreadData } from './thread.ts';
 import { serveThread, threadError } from './thread-port.ts';
@@ -24,12 +25,15 @@ interface Reader {
   /** Chunks that may be sent. */
   credit: number;
   wake: () => void;
+  allowance: Allowance;
+  /** It follows a log that grows faster than its allowance. */
+  isFast: boolean;
   stopping: AbortController;
 }
 
 const readers = new Map<number, Reader>();
-/** For followers of fast writers. */
-const pacer = new Pacer();
+/** Of followers of fast writers. */
+const turns = new PacedTurns();
 const requests = new RequestActivity((workerData as ThreadData).requests);
 const cpus = availableParallelism();
 const port = serveThread<LogCommand, LogReport>(parentPort, handle);
@@ -49,7 +53,14 @@ function handle(command: LogCommand): void {
 }
 
 function begin(id: number, options: LogReadOptions, live: SharedArrayBuffer | undefined): void {
-  const reader: Reader = { id, credit: chunksInFlight, wake: () => undefined, stopping: new AbortController() };
+  const reader: Reader = {
+    id,
+    credit: chunksInFlight,
+    wake: () => undefined,
+    allowance: new Allowance(performance.now()),
+    isFast: false,
+    stopping: new AbortController(),
+  };
   const state = live && new CaptureState(live);
   const cursor = new LogCursor(options.path, state, options.follow ? 'growing' : (options.end ?? 'present'));
   if (options.tail !== undefined) cursor.seekTail(options.tail);
@@ -76,15 +87,18 @@ async function passOn(
   const writer = new ChunkWriter(decoder, options.framed, (stream, data) => send(reader, stream, data));
   const block = new LineBlock();
   while (!signal.aborted && !decoder.isOver) {
+    const isPaced = options.follow && reader.isFast;
+    // One block a turn, so that the others run in between.
+    await (isPaced ? turns.next() : new Promise((resolve) => setImmediate(resolve)));
+    if (signal.aborted) return;
     const ended = live === undefined || live.ended;
     const seen = live?.version ?? 0n;
-    if (block.fill(cursor)) {
-      const workedMs = await decodeBlock(reader, block, decoder, writer);
-      await new Promise((resolve) => setImmediate(resolve)); // other readers run between blocks
-      if (options.follow && block.isFull) await paced(workedMs, signal);
-      continue;
-    }
-    writer.flush();
+    const work = new Work(reader, isPaced);
+    const isFilled = block.fill(cursor);
+    if (isFilled) await decodeBlock(reader, block, decoder, { writer, work });
+    else writer.flush();
+    work.end();
+    if (isFilled) continue;
     await credit(reader);
     if (!options.follow || ended || signal.aborted) return;
     await live?.changed(seen, signal);
@@ -92,29 +106,41 @@ async function passOn(
   writer.flush();
 }
 
-/** Returns how long it worked, without the time it waited for the client. */
 async function decodeBlock(
   reader: Reader,
   block: LineBlock,
   decoder: LineDecoder,
-  writer: ChunkWriter,
-): Promise<number> {
-  let workedMs = 0;
-  let began = performance.now();
+  { writer, work }: { writer: ChunkWriter; work: Work },
+): Promise<void> {
   for (let line = block.next(); line && !decoder.isOver; line = block.next()) {
     if (!writer.add(block.bytes, line.from, line.to)) continue;
-    workedMs += performance.now() - began;
+    work.end();
     await credit(reader);
-    began = performance.now();
+    work.resume();
   }
-  return workedMs + performance.now() - began;
 }
 
-/** Delays a follower of a fast writer. */
-async function paced(workedMs: number, signal: AbortSignal): Promise<void> {
-  pacer.spend(workedMs, performance.now(), shareFor(cpus, requests.sinceMs()));
-  for (let wait = pacer.waitMs(performance.now()); wait > 0 && !signal.aborted; wait = pacer.waitMs(performance.now()))
-    await new Promise((resolve) => setTimeout(resolve, wait));
+/** Measures what a reader works, without the time it waits for its client. */
+class Work {
+  readonly #reader: Reader;
+  readonly #isPaced: boolean;
+  #began = performance.now();
+
+  constructor(reader: Reader, isPaced: boolean) {
+    this.#reader = reader;
+    this.#isPaced = isPaced;
+  }
+
+  resume(): void {
+    this.#began = performance.now();
+  }
+
+  end(): void {
+    const now = performance.now();
+    const workedMs = now - this.#began;
+    this.#reader.isFast = this.#reader.allowance.spend(workedMs, now, turns.waiting + 1);
+    if (this.#isPaced) turns.spend(workedMs, shareFor(cpus, requests.sinceMs()));
+  }
 }
 
 function send({ id }: Reader, stream: OutputStream, data: Uint8Array): void {
@@ -147,14 +173,9 @@ class LineBlock {
     return count > 0;
   }
 
-  /** There may be more to read. */
-  get isFull(): boolean {
-    return this.#end === this.bytes.length;
-  }
-
   next(): { from: number; to: number } | undefined {
-    const to = this.bytes.subarray(0, this.#end).indexOf(newline, this.#start);
-    if (to < 0) return undefined;
+    const to = this.bytes.indexOf(newline, this.#start); // may be in the unused rest
+    if (to < 0 || to >= this.#end) return undefined;
     const from = this.#start;
     this.#start = to + 1;
     return { from, to };
