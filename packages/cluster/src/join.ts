@@ -4,7 +4,7 @@
  * loser retries.
  */
 import { NetyardError, type Prefix, parseIp } from '@netyard/core';
-import { grantLease, renewLease, revokeLease } from './etcd/lease.ts';
+import { grantLease, type HeldLease, renewLease, revokeLease } from './etcd/lease.ts';
 import { type Entry, listPrefix, type Snapshot } from './etcd/list.ts';
 import type { EtcdSession } from './etcd/session.ts';
 import { put, remove, type Transaction, unchanged } from './etcd/txn.ts';
@@ -55,6 +55,17 @@ export interface Joined {
 }
 
 type Leases = NonNullable<Joined['leases']>;
+
+/** Both are renewed several times before they expire. */
+export function renewalsOf(
+  leases: Leases,
+  { leaseSeconds, reservationSeconds }: Pick<JoinRequest, 'leaseSeconds' | 'reservationSeconds'>,
+): HeldLease[] {
+  return [
+    { id: leases.host, everyMs: (leaseSeconds * 1000) / 3 },
+    { id: leases.subnet, everyMs: (reservationSeconds * 1000) / 20 },
+  ];
+}
 
 /** Each attempt fails only when another host has changed the keys that were read. */
 const ATTEMPTS = 100;

@@ -9,16 +9,23 @@ import { encodeKey, prefixOf } from './keys.ts';
 import { readRecords } from './records.ts';
 
 /** The keys of host, names and subnet are attached to the leases and are deleted with them. */
-export async function revokeLeases(session: EtcdSession, leases: NonNullable<Joined['leases']>): Promise<void> {
-  await revokeLease(session, leases.host);
-  await revokeLease(session, leases.subnet);
+export async function releaseMembership(
+  session: EtcdSession,
+  cluster: string,
+  leases: Joined['leases'],
+): Promise<void> {
+  if (leases) {
+    await revokeLease(session, leases.host);
+    await revokeLease(session, leases.subnet);
+  }
+  await deletePoolIfUnused(session, cluster);
 }
 
 /**
  * The last host to leave deletes the pool and the networks, so that the next cluster of this name can have another pool, and
  * does not begin with networks of this one.
  */
-export async function deletePoolIfUnused(session: EtcdSession, cluster: string): Promise<void> {
+async function deletePoolIfUnused(session: EtcdSession, cluster: string): Promise<void> {
   await session.kv.txn({
     compare: ['subnets/', 'hosts/'].map((folder) => empty(`${prefixOf(cluster)}${folder}`)),
     success: [

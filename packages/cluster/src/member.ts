@@ -1,11 +1,11 @@
 /**
- * This host as a member: connects to an endpoint, joins, then follows the other hosts, renews its leases and writes its
- * names until the connection ends; then tries the next endpoint. Known hosts stay known meanwhile.
+ * This host as a member: on each connection it joins, then follows the other hosts, renews its leases and writes its
+ * names until the connection ends. Known hosts stay known until the next one.
  */
 import { once } from 'node:events';
-import { formatIp, type Logger, messageOf, NetyardError } from '@netyard/core';
-import { announcedAddress, type HostAddresses, hostAddresses } from './address.ts';
-import { announcedApi } from './api.ts';
+import { isNetyardError, messageOf, NetyardError } from '@netyard/core';
+import { type HostAddresses, hostAddresses } from './address.ts';
+import { AddressWatch } from './address-watch.ts';
 import type {
   Cluster,
   ClusterChange,
@@ -22,76 +22,73 @@ import { keepLeases } from './etcd/lease.ts';
 import type { EtcdSession } from './etcd/session.ts';
 import { type ClusterUrl, type EtcdEndpoint, formatEndpoint, parseClusterUrl } from './etcd/url.ts';
 import type { KeyChange } from './etcd/watch.ts';
-import type { Joined } from './join.ts';
+import { type Joined, renewalsOf } from './join.ts';
 import { isForeign } from './key-ownership.ts';
-import { deletePoolIfUnused, releaseSubnets, revokeLeases } from './leave.ts';
+import { KnownState } from './known-state.ts';
+import { releaseMembership, releaseSubnets } from './leave.ts';
 import type { MembershipFiles, SavedMembership } from './membership-file.ts';
 import { createNetwork, removeNetwork } from './network-changes.ts';
 import type { ClusterOptions } from './options.ts';
+import { OwnMembership } from './own-membership.ts';
 import { PartClaims } from './part-claims.ts';
 import { defaultPool } from './pool.ts';
 import { Publisher } from './publisher.ts';
-import { combineErrors, delayAfter, pause, Rotation } from './retry.ts';
-import { type StartedMembership, startMembership } from './start-membership.ts';
+import { Reconnection } from './reconnection.ts';
+import {
+  hasAddressChanged,
+  type MembershipRequest,
+  type StartedMembership,
+  settledRequest,
+  startMembership,
+} from './start-membership.ts';
 
-/** After a connection that lasted at least this long, the next one is opened without delay. */
-const STABLE_MS = 5_000;
 const START_TIMEOUT_MS = 10_000;
-const START_RETRY_MS = 500;
-const SAVE_DELAY_MS = 500;
-const ADDRESS_CHECK_DELAY_MS = 100;
 
 export class Member implements Cluster {
   readonly #options: ClusterOptions;
-  readonly #logger: Logger;
   readonly #url: ClusterUrl;
-  readonly #files: MembershipFiles;
+  readonly #own: OwnMembership;
   readonly #directory: Directory;
+  readonly #known: KnownState;
   readonly #publisher: Publisher;
   readonly #claims: PartClaims;
-  readonly #rotation: Rotation<EtcdEndpoint>;
-  readonly #listeners = new Set<(change: ClusterChange) => void>();
+  readonly #reconnection: Reconnection<EtcdEndpoint, StartedMembership>;
   readonly #addresses: HostAddresses;
-  readonly #random: () => number;
-  readonly #closing = new AbortController();
+  readonly #addressWatch: AddressWatch;
+  readonly #listeners = new Set<(change: ClusterChange) => void>();
   #left = false;
   #leaving: Promise<unknown> = Promise.resolve();
-  #membership: SavedMembership | undefined;
   /** The subnet is in use and cannot be changed any more. */
   #bound = false;
-  #since: bigint;
   #entered: StartedMembership | undefined;
   #connection: ClusterView['connection'] = 'unreachable';
   #reason = '';
-  #problem = '';
   #hosts: readonly ClusterHost[] | undefined;
-  /** This host's addresses at the last check. */
-  #lastAddresses: string;
-  #waiting: AbortController | undefined;
-  #saving: NodeJS.Timeout | undefined;
-  #addressCheck: NodeJS.Timeout | undefined;
-  #running: Promise<void> = Promise.resolve();
 
   constructor(options: ClusterOptions, files: MembershipFiles) {
     const { settings, logger, clock } = options;
     this.#options = options;
-    this.#logger = logger;
-    this.#files = files;
     this.#url = parseClusterUrl(settings.url);
-    const self = { cluster: this.#url.name, id: files.member().id };
+    const { name: cluster, endpoints } = this.#url;
+    this.#own = new OwnMembership({ cluster, settings, files, logger, since: clock.now() });
+    const self = { cluster, id: this.#own.id };
     this.#directory = new Directory({ ...self, self: settings.hostName });
-    this.#publisher = new Publisher(this.#url.name, settings.hostName);
+    this.#known = new KnownState({ cluster, directory: this.#directory, files, logger });
+    this.#publisher = new Publisher(cluster, settings.hostName);
     this.#claims = new PartClaims({
       ...{ ...self, hostName: settings.hostName, networks: () => this.#directory.claimable() },
       full: ({ name, subnet, partSize }) =>
         logger.error('no part of a network is left for this host', { network: name, subnet, partSize }),
     });
     this.#addresses = options.addresses ?? hostAddresses;
-    this.#lastAddresses = this.#addresses.prefixes().map(formatIp).join();
-    this.#random = options.random ?? Math.random;
-    this.#since = clock.now();
-    const first = Math.floor(this.#random() * this.#url.endpoints.length);
-    this.#rotation = new Rotation(this.#url.endpoints, first);
+    this.#addressWatch = new AddressWatch(this.#addresses, (own) => void this.#addressesChanged(own));
+    this.#reconnection = new Reconnection({
+      ...{ endpoints, random: options.random ?? Math.random },
+      open: (endpoint) => startMembership(endpoint, this.#request(), this.#saveJoined),
+      use: (entered) => this.#stay(entered),
+      unreachable: (error) => this.#reportConnection('unreachable', messageOf(error)),
+      isOver: () => this.#left,
+    });
   }
 
   /**
@@ -99,110 +96,56 @@ export class Member implements Cluster {
    * possible.
    */
   async start(usable: SavedMembership | undefined): Promise<void> {
-    this.#membership = usable;
-    const known = this.#files.known();
-    if (usable && known?.cluster === this.#url.name) this.#directory.restore(known.entries);
+    this.#own.resume(usable);
+    if (usable) this.#known.restore();
     this.#claims.changed();
-    const deadline = performance.now() + START_TIMEOUT_MS;
-    for (;;) {
-      const round = await this.#rotation.tryAll((endpoint) => this.#enter(endpoint), this.#closing.signal);
-      if ('entered' in round) {
-        this.#bound = true;
-        this.#running = this.#run(round.entered);
-        return;
-      }
-      const error = combineErrors(round.errors);
-      if (error.code !== 'unavailable') throw error;
-      if (usable) return this.#startOffline(error);
-      if (performance.now() > deadline) throw error;
-      await pause(START_RETRY_MS, this.#closing.signal);
+    let first: StartedMembership | undefined;
+    try {
+      first = await this.#reconnection.openFirst(usable ? 0 : START_TIMEOUT_MS);
+    } catch (error) {
+      if (!usable || !isNetyardError(error, 'unavailable')) throw error;
+      this.#reason = messageOf(error);
+      this.#options.logger.warn('etcd is unreachable: started with the last known state', { reason: this.#reason });
     }
-  }
-
-  #startOffline(error: NetyardError): void {
     this.#bound = true;
-    this.#reason = messageOf(error);
-    this.#logger.warn('etcd is unreachable: started with the last known state', { reason: this.#reason });
-    this.#running = this.#run(undefined);
+    this.#reconnection.start(first);
   }
 
-  async #run(first: StartedMembership | undefined): Promise<void> {
-    let entered = first;
-    for (let failures = first ? 0 : 1; ; failures++) {
-      if (entered) {
-        const began = performance.now();
-        const why = await this.#stay(entered);
-        this.#logger.debug('the connection to etcd ended', { reason: why });
-        if (performance.now() - began > STABLE_MS) failures = 0;
-      }
-      if (failures > 0 && !this.#isOver()) await this.#pause(delayAfter(failures, this.#random()));
-      if (this.#isOver()) return;
-      const round = await this.#rotation.tryAll((endpoint) => this.#enter(endpoint), this.#closing.signal);
-      entered = 'entered' in round ? round.entered : undefined;
-      if ('errors' in round && !this.#isOver())
-        this.#reportConnection('unreachable', messageOf(combineErrors(round.errors)));
-    }
+  /** For the next connection. */
+  #request(): MembershipRequest {
+    const lastSubnet = this.#own.current?.subnet;
+    return {
+      ...settledRequest(this.#options.settings, this.#url),
+      addresses: this.#addresses,
+      networks: lastSubnet === undefined ? [] : this.#directory.networkEntries(),
+      ...(lastSubnet === undefined ? {} : { lastSubnet }),
+      ...{ id: this.#own.id, bound: this.#bound, now: this.#options.clock.now() },
+    };
   }
 
-  async #enter(endpoint: EtcdEndpoint): Promise<StartedMembership> {
-    const { settings, clock } = this.#options;
-    const addresses = this.#addresses;
-    const { leaseSeconds, reservationSeconds, hostName, pool, requiredSubnet, tls, api: listeners = [] } = settings;
-    const { user, name: cluster } = this.#url;
-    const lastSubnet = this.#membership?.subnet;
-    return await startMembership(
-      endpoint,
-      {
-        ...{ cluster, hostName, pool, leaseSeconds, reservationSeconds, listeners },
-        ...{ addresses, address: settings.address },
-        networks: lastSubnet === undefined ? [] : this.#directory.networkEntries(),
-        ...(requiredSubnet === undefined ? {} : { requiredSubnet }),
-        ...(lastSubnet === undefined ? {} : { lastSubnet }),
-        ...{ id: this.#files.member().id, bound: this.#bound, now: clock.now() },
-        access: { ...(user ? { user } : {}), ...(tls ? { tls } : {}) },
-      },
-      (address, joined) => this.#saveJoined(address, joined),
-    );
-  }
-
-  /** Called immediately after etcd has confirmed the membership: it is saved before it is used. */
-  #saveJoined(address: string, { pool, subnet, since, lostTo }: Joined): void {
-    const before = this.#membership;
-    if (before && before.subnet !== subnet)
-      this.#logger.warn('the subnet of this host has changed', { before: before.subnet, now: subnet });
-    this.#membership = { cluster: this.#url.name, hostName: this.#options.settings.hostName, address, subnet, pool };
-    this.#since = since;
+  #saveJoined = (address: string, joined: Joined): void => {
+    const before = this.#own.problem;
+    this.#own.save(address, joined);
     this.#hosts = undefined;
-    this.#files.putMembership(this.#membership);
-    const problem = lostTo
-      ? `${subnet} belongs to host ${lostTo.host} now: this host was disconnected for longer than its reservation. Other hosts cannot reach its containers; restart the daemon to get another subnet`
-      : '';
-    if (problem === this.#problem) return;
-    this.#problem = problem;
-    this.#emit([{ type: 'membership', problem }]);
-  }
+    const { problem } = this.#own;
+    if (problem !== before) this.#emit([{ type: 'membership', problem }]);
+  };
 
-  /** Keeps the membership up until the connection ends, and returns the reason. */
-  async #stay(entered: StartedMembership): Promise<string> {
+  /** Keeps the membership up until the connection ends. */
+  async #stay(entered: StartedMembership): Promise<void> {
     const { session, joined, watch, stop } = entered;
-    const signal = AbortSignal.any([session.ended, stop.signal, this.#closing.signal]);
+    const signal = AbortSignal.any([session.ended, stop.signal, this.#reconnection.closing]);
     this.#entered = entered;
     this.#publisher.reset(joined.snapshot);
     this.#emit(this.#directory.replace(joined.snapshot.entries));
     this.#reportConnection('connected');
     const work: Promise<unknown>[] = [this.#follow(watch.batches)];
-    if (joined.leases) {
-      const { leaseSeconds, reservationSeconds } = this.#options.settings;
-      const leases = [
-        { id: joined.leases.host, everyMs: (leaseSeconds * 1000) / 3 },
-        { id: joined.leases.subnet, everyMs: (reservationSeconds * 1000) / 20 },
-      ];
+    if (joined.leases)
       work.push(
-        keepLeases(session, leases, signal),
+        keepLeases(session, renewalsOf(joined.leases, this.#options.settings), signal),
         this.#publisher.run(session, joined.leases.host, signal),
         this.#claims.run(session, joined.leases.subnet, signal),
       );
-    }
     // Without leases only the watch runs, and it does not notice a close by this process.
     const closed = signal.aborted ? undefined : once(signal, 'abort');
     const why = await Promise.race([...work, closed]).then(
@@ -214,17 +157,11 @@ export class Member implements Cluster {
     stop.abort(new Error(why));
     session.close();
     await Promise.allSettled(work);
-    return why;
+    this.#options.logger.debug('the connection to etcd ended', { reason: why });
   }
 
   async #follow(batches: AsyncIterable<KeyChange[]>): Promise<void> {
-    const { hostName } = this.#options.settings;
-    const own = {
-      cluster: this.#url.name,
-      hostName,
-      id: this.#files.member().id,
-      subnet: this.#membership?.subnet ?? '',
-    };
+    const own = this.#own.keys();
     for await (const batch of batches) {
       this.#publisher.observe(batch);
       this.#emit(this.#directory.apply(batch));
@@ -238,7 +175,7 @@ export class Member implements Cluster {
     if (changes.length === 0) return;
     this.#hosts = undefined;
     if (changes.some(({ type }) => type === 'network')) this.#claims.changed();
-    this.#saving ??= setTimeout(() => this.#save(), SAVE_DELAY_MS).unref();
+    this.#known.changed();
     for (const change of changes) for (const listener of this.#listeners) listener(change);
   }
 
@@ -249,36 +186,23 @@ export class Member implements Cluster {
     if (changed) this.#emit([{ type: 'connection', state, ...(reason === '' ? {} : { reason }) }]);
   }
 
-  #save(): void {
-    clearTimeout(this.#saving);
-    this.#saving = undefined;
-    try {
-      this.#files.putKnown({ cluster: this.#url.name, entries: this.#directory.save() });
-    } catch (error) {
-      this.#logger.error('cannot save the known state of the cluster', { error });
-    }
-  }
-
   view(): ClusterView {
     const { settings } = this.#options;
+    const { current, problem } = this.#own;
     return {
       name: this.#url.name,
       hostName: settings.hostName,
-      subnet: this.#membership?.subnet ?? '',
-      pool: this.#membership?.pool ?? { ...defaultPool, ...settings.pool },
+      subnet: current?.subnet ?? '',
+      pool: current?.pool ?? { ...defaultPool, ...settings.pool },
       connection: this.#connection,
       reason: this.#reason,
-      problem: this.#problem,
+      problem,
       endpoints: this.#url.endpoints.map(formatEndpoint),
     };
   }
 
   hosts(): readonly ClusterHost[] {
-    const { address = '', subnet } = this.#membership ?? {};
-    const { hostName: name, api: listeners = [] } = this.#options.settings;
-    const api = address === '' ? undefined : announcedApi(listeners, address);
-    const self = { name, address, since: this.#since, self: true, ...(api === undefined ? {} : { api }) };
-    this.#hosts ??= [{ ...self, subnets: subnet === undefined ? [] : [subnet] }, ...this.#directory.hosts()];
+    this.#hosts ??= [this.#own.host(), ...this.#directory.hosts()];
     return this.#hosts;
   }
 
@@ -302,30 +226,19 @@ export class Member implements Cluster {
     return () => void this.#listeners.delete(listener);
   }
 
-  networkChanged(): void {
-    this.#addressCheck ??= setTimeout(() => void this.#checkAddresses(), ADDRESS_CHECK_DELAY_MS).unref();
-  }
+  networkChanged = (): void => this.#addressWatch.checkSoon();
 
-  async #checkAddresses(): Promise<void> {
-    this.#addressCheck = undefined;
-    const own = this.#addresses.prefixes().map(formatIp);
-    if (own.join() === this.#lastAddresses) return;
-    this.#lastAddresses = own.join();
-    this.#waiting?.abort(); // etcd may be reachable again
+  async #addressesChanged(own: readonly string[]): Promise<void> {
+    this.#reconnection.retryNow(); // etcd may be reachable again
     const entered = this.#entered;
-    if (!entered) return;
-    const local = entered.session.localAddress() ?? '';
-    const isGone = local !== '' && !local.startsWith('127.') && !own.includes(local);
-    const { address: configured } = this.#options.settings;
-    const now = await announcedAddress(entered.session, this.#addresses, this.#membership?.subnet).catch(() => '');
-    const hasMoved = configured === undefined && now !== '' && now !== entered.address;
-    if (isGone || hasMoved) entered.session.close(new Error('this host’s address has changed'));
+    if (entered && (await hasAddressChanged(entered, own, this.#request())))
+      entered.session.close(new Error('this host’s address has changed'));
   }
 
   async leave(): Promise<void> {
     const { session, joined } = this.#requireConnection();
     this.#left = true; // from now on, changes of our keys are our own
-    const work = this.#release(session, joined);
+    const work = releaseMembership(session, this.#url.name, joined.leases);
     this.#leaving = work.catch(() => undefined);
     try {
       await work;
@@ -333,17 +246,12 @@ export class Member implements Cluster {
       this.#left = false;
       throw session.explain(error);
     }
-    this.#files.putMembership(undefined);
+    this.#own.forget();
     session.close(new Error('this host has left'));
     this.#publisher.setDesired([]);
     this.#publisher.setEndpoints([]);
     this.#emit(this.#directory.replace([]));
     this.#reportConnection('left');
-  }
-
-  async #release(session: EtcdSession, { leases }: Joined): Promise<void> {
-    if (leases) await revokeLeases(session, leases);
-    await deletePoolIfUnused(session, this.#url.name);
   }
 
   release = (host: string): Promise<string[]> =>
@@ -384,18 +292,8 @@ export class Member implements Cluster {
   }
 
   async close(): Promise<void> {
-    this.#closing.abort(new Error('the cluster was closed'));
-    this.#waiting?.abort();
-    clearTimeout(this.#addressCheck);
-    await this.#running;
-    if (this.#saving) this.#save();
-  }
-
-  #isOver = (): boolean => this.#left || this.#closing.signal.aborted;
-
-  async #pause(milliseconds: number): Promise<void> {
-    this.#waiting = new AbortController();
-    await pause(milliseconds, this.#waiting.signal);
-    this.#waiting = undefined;
+    this.#addressWatch.close();
+    await this.#reconnection.close(new Error('the cluster was closed'));
+    this.#known.close();
   }
 }

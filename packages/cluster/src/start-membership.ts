@@ -3,11 +3,12 @@ import { announcedAddress, type HostAddresses } from './address.ts';
 import { type ApiListener, announcedApi } from './api.ts';
 import type { Entry } from './etcd/list.ts';
 import { type EtcdAccess, type EtcdSession, openSession } from './etcd/session.ts';
-import type { EtcdEndpoint } from './etcd/url.ts';
+import type { ClusterUrl, EtcdEndpoint } from './etcd/url.ts';
 import { openWatch, type WatchStream } from './etcd/watch.ts';
 import { type Joined, type JoinRequest, joinCluster } from './join.ts';
 import { prefixOf } from './keys.ts';
 import { restoreNetworks } from './network-changes.ts';
+import type { ClusterSettings } from './options.ts';
 
 export interface MembershipRequest extends Omit<JoinRequest, 'address' | 'api' | 'avoid'> {
   access: EtcdAccess;
@@ -30,7 +31,37 @@ export interface StartedMembership {
   stop: AbortController;
 }
 
+/** The part of a request that is the same for each connection. */
+export function settledRequest(
+  settings: ClusterSettings,
+  { name: cluster, user }: ClusterUrl,
+): Omit<MembershipRequest, 'id' | 'bound' | 'now' | 'lastSubnet' | 'addresses' | 'networks'> {
+  const { leaseSeconds, reservationSeconds, hostName, pool, requiredSubnet, address, tls } = settings;
+  return {
+    ...{ cluster, hostName, pool, leaseSeconds, reservationSeconds, address, listeners: settings.api ?? [] },
+    ...(requiredSubnet === undefined ? {} : { requiredSubnet }),
+    access: { ...(user ? { user } : {}), ...(tls ? { tls } : {}) },
+  };
+}
+
 const CONNECT_TIMEOUT_MS = 5_000;
+
+/**
+ * Whether a membership has to be started again, as this host has lost the address of the connection, or would announce
+ * another one.
+ * @param own this host's addresses
+ */
+export async function hasAddressChanged(
+  { session, address }: StartedMembership,
+  own: readonly string[],
+  request: Pick<MembershipRequest, 'address' | 'addresses' | 'lastSubnet'>,
+): Promise<boolean> {
+  const local = session.localAddress() ?? '';
+  if (local !== '' && !local.startsWith('127.') && !own.includes(local)) return true;
+  if (request.address !== undefined) return false;
+  const now = await announcedAddress(session, request.addresses, request.lastSubnet).catch(() => address);
+  return now !== address;
+}
 
 /** Rejects with NetyardError. `onJoined` is called before the watch is opened, to save the membership to a file. */
 export async function startMembership(
