@@ -111,6 +111,19 @@ test('a static address stays reserved while the container is stopped and across 
   await testbed.create('heir', onFront('10.5.0.2'));
 });
 
+test('a static address that a crash left free is reserved when the daemon starts', async () => {
+  await openFront(testbed);
+  const id = await testbed.create('static', onFront('10.5.0.2'));
+  const networkId = testbed.networks.get('front').id;
+  // As after `network create` of a network that replaces the former one, killed before the reservation.
+  testbed.store.deleteLease(networkId, '10.5.0.2');
+  await testbed.networks.close();
+  await testbed.open().start([]);
+  const leases = testbed.store.leases(networkId).map(({ address, containerId }) => [address, containerId]);
+  assert.deepEqual(leases, [['10.5.0.2', id]]);
+  assert.equal((await testbed.run('dynamic', onFront())).endpoints[0]?.addresses.v4?.address, '10.5.0.3');
+});
+
 test('several containers may request the same static address, and one of them runs', async () => {
   await openFront(testbed);
   const addressOf = async (id: string) => (await testbed.start(id)).endpoints[0]?.addresses.v4?.address;

@@ -13,12 +13,23 @@ import {
   createNetwork as createHostNetwork,
   removeNetwork as removeHostNetwork,
   setClusterNetworks as setHostNetworks,
+  valuesOf,
 } from '@netyard/network';
-import type { ClusterNetworks, CreateNetworkRequest, NetworkRecord, NetworkStore } from '../contract.ts';
+import type {
+  ClusterNetworks,
+  CreateNetworkRequest,
+  EndpointConfig,
+  NetworkRecord,
+  NetworkStore,
+} from '../contract.ts';
 import { networkOf, type Sandbox } from '../lookup.ts';
-import { reserveStatic } from './static-addresses.ts';
+import { reserveStatic, type StaticAddressDependencies } from './static-addresses.ts';
 
 /** Dependencies of the functions in this file. */
+export interface ReserveDependencies extends StaticAddressDependencies {
+  readonly store: NetworkStore;
+}
+
 export interface CreateNetworkDependencies extends ChangeNetworksDependencies {
   readonly store: NetworkStore;
   readonly sandboxes: Map<string, Sandbox>;
@@ -71,15 +82,29 @@ export async function setClusterNetworks(
   return problems;
 }
 
-function reserveForStopped(context: CreateNetworkDependencies, record: NetworkRecord): void {
+/**
+ * At the daemon's start: a daemon that was killed between the creation of a network and the reservation of its addresses
+ * left static addresses of stopped containers free.
+ */
+export function reserveUnheld(context: ReserveDependencies): void {
+  for (const record of context.networks.values()) reserveForStopped(context, record);
+}
+
+/** Writes only what was not reserved before. */
+function reserveForStopped(context: ReserveDependencies, record: NetworkRecord): void {
   for (const { config } of context.sandboxes.values()) {
-    const endpoints = config.endpoints.filter(({ network, addresses }) => network === record.name && addresses);
+    const endpoints = config.endpoints.filter(
+      ({ network, addresses }) => network === record.name && isUnheld(context, record.id, addresses),
+    );
     if (endpoints.length > 0) reserve(context, record, { ...config, endpoints });
   }
 }
 
+const isUnheld = ({ pools }: ReserveDependencies, networkId: string, addresses: EndpointConfig['addresses']): boolean =>
+  valuesOf(addresses ?? {}).some((address) => pools.get(networkId)?.holder(address) === undefined);
+
 /** An address that the new network does not have, or that another container has, is reported at the container's start. */
-function reserve(context: CreateNetworkDependencies, record: NetworkRecord, config: Sandbox['config']): void {
+function reserve(context: ReserveDependencies, record: NetworkRecord, config: Sandbox['config']): void {
   try {
     const reserved = reserveStatic(context, config);
     context.store.transaction(() => {

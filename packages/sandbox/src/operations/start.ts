@@ -8,6 +8,7 @@ import type { Sandbox } from '../lookup.ts';
 import type { NamespaceRepairs } from '../services.ts';
 import { type LinkHostsFilesDependencies, refreshParents } from './link-hosts-files.ts';
 import { dropLostAddresses, type LostAddressesDependencies } from './lost-addresses.ts';
+import { type ReserveDependencies, reserveUnheld } from './networks.ts';
 import { relayPublished } from './ports.ts';
 import { type RegisterDependencies, unregister } from './register.ts';
 import { type ReleaseDependencies, releaseSandbox } from './release.ts';
@@ -21,7 +22,8 @@ export interface StartDependencies
     LostAddressesDependencies,
     RegisterDependencies,
     ReleaseDependencies,
-    RepairSandboxDependencies {
+    RepairSandboxDependencies,
+    ReserveDependencies {
   readonly networks: NetworkTable;
   readonly store: NetworkStore;
   readonly containers: ContainerDirectory;
@@ -42,6 +44,7 @@ export async function start(
   await startHost(context, new Set([...alive, ...context.attached.keys()]));
   await dropStopped(context, alive);
   for (const sandbox of context.sandboxes.values()) await adopt(context, sandbox);
+  reserveUnheld(context);
   await adoptEndpoints(context);
   // A target may have got its address just before a crash, so parents may have stale lines.
   for (const containerId of context.sandboxes.keys()) await refreshParents(context, containerId);
