@@ -57,8 +57,8 @@ test('after lost events the kernel’s state is listed', async () => {
   const observer = new KernelObserver({
     watch: events,
     listRoutes: async () => [
-      { to: host.subnet, table: 254, protocol: 78 },
-      { to: '10.99.0.0/24', table: 254, protocol: 2 },
+      { family: 4, to: host.subnet, table: 254, protocol: 78 },
+      { family: 4, to: '10.99.0.0/24', table: 254, protocol: 2 },
     ],
     listNftElements: async () => [{ key: host.address }],
   });

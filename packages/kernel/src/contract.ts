@@ -39,9 +39,12 @@ export interface ObservedAddress {
   linkIndex: number;
   prefix: string;
   scope: number;
+  /** An IPv6 address that is temporary or deprecated, or whose uniqueness is not proven. */
+  transient?: true;
 }
 
 export interface ObservedRoute {
+  family: 4 | 6;
   to: string;
   via?: string;
   link?: string;

@@ -95,9 +95,10 @@ class LinuxKernel implements Kernel {
   async listAddresses(ns?: string): Promise<ObservedAddress[]> {
     return await this.#inSession((session) => {
       const names = linkNames(session, ns);
-      return listAddresses(session.route(ns)).map(({ linkIndex, prefix, scope }) => ({
+      return listAddresses(session.route(ns)).map(({ linkIndex, prefix, scope, transient }) => ({
         link: names.get(linkIndex) ?? `if${linkIndex}`,
         ...{ linkIndex, prefix, scope },
+        ...(transient ? { transient } : {}),
       }));
     });
   }
@@ -106,10 +107,10 @@ class LinuxKernel implements Kernel {
     return await this.#inSession((session) => {
       const names = linkNames(session, ns);
       const found = ([4, 6] as const).flatMap((family) => listRoutes(session.route(ns), family, 0));
-      return found.map(({ to, via, linkIndex, source, metric, table, protocol }) => {
+      return found.map(({ family, to, via, linkIndex, source, metric, table, protocol }) => {
         const link = linkIndex === undefined ? undefined : (names.get(linkIndex) ?? `if${linkIndex}`);
         return {
-          ...{ to, table, protocol },
+          ...{ family, to, table, protocol },
           ...(via === undefined ? {} : { via }),
           ...(link === undefined ? {} : { link }),
           ...(source === undefined ? {} : { source }),

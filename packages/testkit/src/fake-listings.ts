@@ -1,13 +1,14 @@
 /** The fake kernel's listings: objects of plans in the form in which the real kernel lists them. Pure. */
-import type {
-  KernelObject,
-  LinkStatistics,
-  NftFamily,
-  ObservedAddress,
-  ObservedFdbEntry,
-  ObservedLink,
-  ObservedNeighbour,
-  ObservedRoute,
+import {
+  type KernelObject,
+  type LinkStatistics,
+  type NftFamily,
+  type ObservedAddress,
+  type ObservedFdbEntry,
+  type ObservedLink,
+  type ObservedNeighbour,
+  type ObservedRoute,
+  routeFamily,
 } from '@netyard/kernel';
 
 export function listAddresses(
@@ -30,7 +31,8 @@ export function listRoutes(objects: readonly KernelObject[], ns: string | undefi
   return objects
     .filter((object) => object.kind === 'route')
     .filter((object) => object.ns === ns)
-    .map(({ to, via, link, source, metric, table, protocol }) => ({
+    .map(({ family, to, via, link, source, metric, table, protocol }) => ({
+      family: routeFamily({ to, ...(via === undefined ? {} : { via }), ...(family === undefined ? {} : { family }) }),
       to,
       table: table ?? 254,
       protocol: protocol ?? 3,

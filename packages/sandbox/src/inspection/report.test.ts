@@ -49,6 +49,7 @@ const bridge = {
   v4: { subnet: '172.17.0.0/16', gateway: '172.17.0.1', prefixLength: 16 },
 } as BridgeSettings;
 const route = (to: string, link: string | undefined, table = 254) => ({
+  family: 4 as const,
   to,
   ...(link === undefined ? {} : { link }),
   table,

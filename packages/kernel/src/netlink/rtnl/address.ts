@@ -18,6 +18,8 @@ export const RTM_DELADDR = 21;
 const RTM_GETADDR = 22;
 const IFA = { ADDRESS: 1, LOCAL: 2, BROADCAST: 4, FLAGS: 8 } as const;
 const IFA_F_NODAD = 0x02;
+/** Of IPv6; for IPv4, the first one means a secondary address. */
+const transientFlags = { TEMPORARY: 0x01, DADFAILED: 0x08, DEPRECATED: 0x20, TENTATIVE: 0x40 } as const;
 const RT_SCOPE_UNIVERSE = 0;
 const RT_SCOPE_LINK = 253;
 const RT_SCOPE_HOST = 254;
@@ -65,6 +67,11 @@ export interface DecodedAddress {
   prefix: string;
   scope: number;
   broadcast?: string;
+  /**
+   * An IPv6 address that is temporary (RFC 8981), deprecated (RFC 4862), or whose uniqueness is not proven: other hosts
+   * do not know it, or not for long.
+   */
+  transient?: true;
 }
 
 /** Decodes the payload of RTM_NEWADDR and RTM_DELADDR; undefined for families other than IP. */
@@ -73,11 +80,14 @@ export function decodeAddress(payload: Uint8Array): DecodedAddress | undefined {
   const local = attributes.bytes(IFA.LOCAL) ?? attributes.bytes(IFA.ADDRESS);
   if (!local || (payload[0] !== AF_INET && payload[0] !== AF_INET6)) return undefined;
   const broadcast = attributes.bytes(IFA.BROADCAST);
+  const flags = attributes.u32(IFA.FLAGS) ?? payload[2] ?? 0;
+  const isTransient = payload[0] === AF_INET6 && Object.values(transientFlags).some((flag) => (flags & flag) !== 0);
   return {
     linkIndex: viewOf(payload).getUint32(4, hostIsLittleEndian),
     prefix: `${formatIp(ipFromBytes(local))}/${payload[1] ?? 0}`,
     scope: payload[3] ?? 0,
     ...(broadcast ? { broadcast: formatIp(ipFromBytes(broadcast)) } : {}),
+    ...(isTransient ? { transient: true } : {}),
   };
 }
 

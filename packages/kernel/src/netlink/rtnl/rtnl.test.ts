@@ -303,6 +303,22 @@ test('links, addresses and routes of the kernel are decoded', () => {
   });
 });
 
+test('IPv6 addresses that other hosts cannot rely on are marked', () => {
+  const address = (family: number, attribute: number, head = 0): Uint8Array => {
+    const prefix = goldenBytes([['14000100 fd000000000000000000000000000001', 'IFA_ADDRESS']]);
+    const flags = attribute === 0 ? new Uint8Array() : encodeAttributes([u32(8, attribute)]);
+    return Buffer.concat([Uint8Array.of(family, 64, head, 0, 2, 0, 0, 0), prefix, flags]);
+  };
+  const [TEMPORARY, NODAD, DADFAILED, DEPRECATED, TENTATIVE, PERMANENT] = [0x01, 0x02, 0x08, 0x20, 0x40, 0x80];
+  for (const flag of [TEMPORARY, DADFAILED, DEPRECATED, TENTATIVE])
+    assert.equal(decodeAddress(address(10, flag))?.transient, true, `flag ${flag}`);
+  assert.equal(decodeAddress(address(10, 0, TEMPORARY))?.transient, true, 'a kernel without the attribute');
+  assert.equal(decodeAddress(address(10, NODAD | PERMANENT))?.transient, undefined);
+  const secondary = encodeAddress({ linkIndex: 2, prefix: '10.0.0.1/8' });
+  secondary[2] = TEMPORARY; // IFA_F_SECONDARY of IPv4
+  assert.equal(decodeAddress(secondary)?.transient, undefined);
+});
+
 test('statistics of a dump are decoded by link; messages without counters are skipped', () => {
   assert.equal(Buffer.from(encodeStatisticsQuery()).toString('hex'), '00000000'.repeat(2) + '01000000');
   const counters = new Uint8Array(8 * 8);
