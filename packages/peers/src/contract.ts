@@ -10,7 +10,7 @@ export type PeerVia = 'auto' | 'route' | 'vxlan';
 
 export interface PeerRequest {
   name: string;
-  /** Address of the peer's host, without prefix length. */
+  /** IPv4 or IPv6 address of the peer's host, without prefix length. */
   address: string;
   /** Subnets of its containers, without host bits. */
   subnets: string[];
@@ -139,11 +139,11 @@ export interface Peers extends KnownPeers {
   /** Throws `not-found`. */
   state(name: string): Promise<PeerState>;
 
-  /** The desired kernel objects of all peers that have a path, and of the tunnel. */
+  /** The desired kernel objects of all peers that have a path, and of the tunnels. */
   plan(): KernelObject[];
   /** The objects of a peer, with the tunnel if it may use that. Throws `not-found`, and `conflict` without a path. */
   explain(name: string): KernelPlan;
-  /** Kernel objects marked as a peer's, desired or not; the tunnel's interface aside. */
+  /** Kernel objects marked as a peer's, desired or not; the interfaces of tunnels aside. */
   findObjects(): Promise<KernelObject[]>;
   /** The cluster's peers are not known yet, so that no kernel object of a peer counts as orphaned. */
   readonly awaitsCluster: boolean;

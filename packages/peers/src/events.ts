@@ -6,7 +6,8 @@ import { mainTable } from './host-view.ts';
 import { peerProtocol } from './plan.ts';
 import { isPeerSet, peerTable } from './sets.ts';
 import type { Peer, PeerTable } from './table.ts';
-import { addressOfGateway, addressOfMac, tunnelMac } from './tunnel.ts';
+import { macOfGateway, tunnelMac } from './tunnel.ts';
+import { tunnelTable } from './tunnel-table.ts';
 
 /** Size of an interface name in a key (IFNAMSIZ): before the address, or after it in sets with prefixes. */
 const nameLength = 16;
@@ -38,8 +39,8 @@ type TunnelEvent = Extract<KernelEvent, { type: 'neighbour' | 'fdb' }>;
 
 /** Name of the peer whose tunnel entry was deleted or differs from the plan. */
 function peerOfTunnelEvent(peers: PeerTable, event: TunnelEvent): string | undefined {
-  const address = event.type === 'neighbour' ? addressOfGateway(event.address) : addressOfMac(event.mac);
-  const peer = address === undefined ? undefined : peers.findByAddress(address);
+  const mac = event.type === 'neighbour' ? macOfGateway(event.address) : event.mac;
+  const peer = mac === undefined ? undefined : peers.findByMac(mac);
   if (peer?.path === undefined) return undefined;
   if (peer.path.kind !== 'vxlan' && !peers.hasIpv6Parts(peer)) return undefined;
   return event.action === 'new' && isAsPlanned(peer, event) ? undefined : peer.record.name;
@@ -58,11 +59,11 @@ const isForeignRoute = ({ table, protocol }: RouteEvent): boolean =>
 export const changesHost = (event: KernelEvent): boolean =>
   event.type === 'link' || event.type === 'address' || (event.type === 'route' && isForeignRoute(event));
 
-/** See `Peers.affectedBy`. `tunnelIndex` is the ifindex of the tunnel's interface. */
+/** See `Peers.affectedBy`. `tunnelIndexes` are the ifindexes of the tunnels' interfaces. */
 export function scopeOf(
   peers: PeerTable,
   event: KernelEvent,
-  tunnelIndex: number | undefined,
+  tunnelIndexes: readonly number[],
 ): ReconcileScope | undefined {
   if (peers.size === 0 && peers.refused.size === 0) return undefined;
   switch (event.type) {
@@ -71,10 +72,10 @@ export function scopeOf(
     case 'route':
       return scopeOfRoute(peers, event);
     case 'nft':
-      return named(isDeletedElement(event) ? peersOfElement(peers, event) : []);
+      return scopeOfNft(peers, event);
     case 'neighbour':
     case 'fdb':
-      return named(event.linkIndex === tunnelIndex ? [peerOfTunnelEvent(peers, event)] : []);
+      return named(tunnelIndexes.includes(event.linkIndex) ? [peerOfTunnelEvent(peers, event)] : []);
     case 'netconf':
       return undefined;
     default:
@@ -92,8 +93,13 @@ function scopeOfRoute(peers: PeerTable, event: RouteEvent): ReconcileScope | und
   return named(event.action === 'del' ? [peerOfRoute(peers, event.to)] : []);
 }
 
-const isDeletedElement = ({ table, what, action, set }: NftEvent): boolean =>
-  table === peerTable.table && what === 'element' && action === 'del' && isPeerSet(set);
+/** The caller repairs the tables `netyard` itself, not that of the tunnel. */
+function scopeOfNft(peers: PeerTable, event: NftEvent): ReconcileScope | undefined {
+  const { table, what, action, set } = event;
+  if (table !== peerTable.table && table !== tunnelTable.table) return undefined;
+  if (what !== 'element') return table === tunnelTable.table ? 'all' : undefined;
+  return named(action === 'del' && isPeerSet(set) ? peersOfElement(peers, event) : []);
+}
 
 function named(names: readonly (string | undefined)[]): ReconcileScope | undefined {
   const known = names.filter((name) => name !== undefined);

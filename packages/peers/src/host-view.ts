@@ -15,10 +15,18 @@ export interface HostView {
   bridges: readonly OwnNetwork[];
 }
 
+export interface HostAddress {
+  link: string;
+  prefix: Prefix;
+  /** Not only valid on its link. */
+  isGlobal: boolean;
+  /** See `ObservedAddress`. */
+  isTransient: boolean;
+}
+
 /** What the checks of each peer need, parsed once for all peers that are checked against the same dumps. */
 interface ParsedView {
-  /** IPv4 addresses of the host. */
-  addresses: readonly { link: string; prefix: Prefix }[];
+  addresses: readonly HostAddress[];
   /** `whole`: also the parts of other hosts. */
   bridges: readonly { network: OwnNetwork; prefix: Prefix; whole: Prefix }[];
   foreignRoutes: readonly { route: ObservedRoute; prefix: Prefix }[];
@@ -31,9 +39,9 @@ function parsed(host: HostView): ParsedView {
   const known = parsedViews.get(host);
   if (known !== undefined) return known;
   const view: ParsedView = {
-    addresses: host.addresses
-      .map(({ link, prefix }) => ({ link, prefix: parsePrefix(prefix) }))
-      .filter(({ prefix }) => prefix.family === 4),
+    addresses: host.addresses.map(({ link, prefix, scope, transient }) => ({
+      ...{ link, prefix: parsePrefix(prefix), isGlobal: scope === 0, isTransient: transient === true },
+    })),
     bridges: host.bridges.map((network) => ({
       ...{ network, prefix: parsePrefix(network.subnet), whole: parsePrefix(network.wholeSubnet ?? network.subnet) },
     })),
@@ -118,7 +126,7 @@ function foreignRoutes({ routes, bridges }: HostView): ObservedRoute[] {
  */
 export function checkPlacement(peer: PeerAddresses, host: HostView, when: 'new' | 'known'): void {
   const ip = parseIp(peer.address);
-  if (ipv4Prefixes(host).some(({ prefix }) => prefix.value === ip.value))
+  if (addressesOf(host, ip.family).some(({ prefix }) => prefix.value === ip.value))
     throw new NetyardError('invalid', `${peer.address} is an address of this host`);
   const own = parsed(host).bridges.find(({ prefix }) => prefixContains(prefix, ip))?.network;
   if (own) throw new NetyardError('invalid', `${peer.address} is in our own network ${own.networkName}`);
@@ -129,4 +137,6 @@ export function checkPlacement(peer: PeerAddresses, host: HostView, when: 'new' 
   checkSubnets(peer, host, when);
 }
 
-export const ipv4Prefixes = (host: HostView): ParsedView['addresses'] => parsed(host).addresses;
+/** The host's addresses of a family. */
+export const addressesOf = (host: HostView, family: 4 | 6): HostAddress[] =>
+  parsed(host).addresses.filter(({ prefix }) => prefix.family === family);

@@ -6,4 +6,5 @@ export { type OpenPeersOptions, openPeers } from './open.ts';
 export { uniteScopes } from './operations/reconcile.ts';
 export { parsePeerText } from './parse.ts';
 export { ipv6PeerSetDeclarations, ipv6PeerSets, isPeerSet, type PeerSet, peerSetDeclarations } from './sets.ts';
-export { tunnelId, tunnelLink, tunnelPort } from './tunnel.ts';
+export { anyTunnelLink } from './tunnel.ts';
+export { tunnelId, tunnelPort, tunnelTable } from './tunnel-table.ts';

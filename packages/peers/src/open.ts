@@ -7,12 +7,12 @@ import { changesHost, scopeOf } from './events.ts';
 import type { HostView } from './host-view.ts';
 import { setClusterPeers } from './operations/cluster.ts';
 import { explainPeer } from './operations/explain.ts';
-import { findPeerObjects, planPeers } from './operations/objects.ts';
+import { findPeerObjects, findTunnelTable, planPeers } from './operations/objects.ts';
 import { reconcilePeers } from './operations/reconcile.ts';
 import { addPeer, type PeersDependencies, peerOf, removePeer } from './operations/requests.ts';
 import { listPeers, stateOf } from './operations/states.ts';
 import { type Traffic, TrafficWatch } from './operations/traffic.ts';
-import { adoptTunnel, planTunnelOf } from './operations/tunnel.ts';
+import { adoptTunnel, planTunnelsOf } from './operations/tunnel.ts';
 import { checkPeerRequest } from './parse.ts';
 import { type Peer, PeerTable } from './table.ts';
 
@@ -36,7 +36,7 @@ export function openPeers(options: OpenPeersOptions): Peers {
     ...{ kernel, store, host, logger, clock, peers },
     hostView: undefined as HostView | undefined,
     traffic: new Map<string, Traffic>(),
-    ...{ tunnel: undefined, tunnelIndex: undefined, mtuLimit: undefined },
+    ...{ tunnels: {}, tunnelIndexes: [], mtuLimit: undefined },
     queue: new KeyedQueue(),
   };
   const traffic = new TrafficWatch(context);
@@ -53,9 +53,9 @@ export function openPeers(options: OpenPeersOptions): Peers {
     setClusterPeers: (requests) => setClusterPeers(context, requests),
     states: () => listPeers(context),
     state: async (name) => stateOf(context, peerOf(context, name)),
-    plan: () => [...planTunnelOf(context), ...planPeers(context)],
+    plan: () => [...planTunnelsOf(context), ...planPeers(context)],
     explain: (name) => explainPeer(context, peerOf(context, name)),
-    findObjects: () => findPeerObjects(context),
+    findObjects: async () => [...(await findTunnelTable(context)), ...(await findPeerObjects(context))],
     get awaitsCluster() {
       return peers.awaitsCluster;
     },
@@ -66,7 +66,7 @@ export function openPeers(options: OpenPeersOptions): Peers {
     reconcile: (scope) => reconcilePeers(context, scope),
     affectedBy(event) {
       if (changesHost(event)) context.hostView = undefined;
-      return scopeOf(peers, event, context.tunnelIndex);
+      return scopeOf(peers, event, context.tunnelIndexes);
     },
     startSampling: () => traffic.start(),
     close: () => traffic.close(),

@@ -15,12 +15,14 @@ import {
 } from '@netyard/core';
 import { checkPeerApi } from './api.ts';
 import type { PeerRequest, PeerVia } from './contract.ts';
+import { outerFamilyOf } from './outer-family.ts';
 
 const vias: readonly PeerVia[] = ['auto', 'route', 'vxlan'];
 /** Not assignable to containers: this network, loopback, link-local, multicast and above (RFC 6890). */
 const reserved = ['0.0.0.0/8', '127.0.0.0/8', '169.254.0.0/16', '224.0.0.0/3', '::/8', 'fe80::/10', 'ff00::/8'].map(
   parsePrefix,
 );
+const linkLocal = parsePrefix('fe80::/10');
 /** A guard against mistyped prefixes that would cover large parts of the address space. */
 const shortestSubnets = { 4: 8, 6: 16 } as const;
 
@@ -42,10 +44,10 @@ export function checkPeerRequest(request: PeerRequest): CheckedPeer {
   if (request.subnets.length === 0) throw invalid(`peer ${request.name} has no subnet`, 'give --subnet CIDR');
   const subnets = request.subnets.map(checkSubnet);
   const ipv6 = subnets.find(({ family }) => family === 6);
-  if (ipv6 && via === 'route')
+  if (ipv6 && via === 'route' && outerFamilyOf(address) === 'v4')
     throw invalid(
       `subnet ${formatPrefix(ipv6)} cannot be reached by a route via the IPv4 address ${address}`,
-      'use --via auto: IPv6 subnets are reached through the tunnel',
+      'use --via auto, which reaches IPv6 subnets through the tunnel, or an IPv6 address of the peer',
     );
   subnets.forEach((subnet, index) => {
     if (prefixContains(subnet, parseIp(address)))
@@ -59,8 +61,13 @@ export function checkPeerRequest(request: PeerRequest): CheckedPeer {
 }
 
 function checkAddress(text: string): string {
-  const ip = parseIp(text);
-  if (ip.family !== 4) throw invalid(`unsupported address of a peer: ${text} is not IPv4`);
+  const ip = parseIp(text.replace(/%.*$/, ''));
+  if (prefixContains(linkLocal, ip))
+    throw invalid(
+      `${text} cannot be the address of a peer: it is link-local`,
+      'use a global or unique local address of the peer',
+    );
+  if (text.includes('%')) throw invalid(`invalid IP address: ${text}`);
   if (reserved.some((prefix) => prefixContains(prefix, ip))) throw invalid(`${text} cannot be the address of a peer`);
   return formatIp(ip);
 }

@@ -2,45 +2,27 @@
  * Determines the path to a peer: a route if the peer is on-link, otherwise the tunnel if a route leads to it. Pure: the
  * kernel's dumps are passed in.
  */
-import {
-  formatIp,
-  formatPrefix,
-  type Ip,
-  lastOf,
-  NetyardError,
-  networkOf,
-  type Prefix,
-  parseIp,
-  parsePrefix,
-  prefixContains,
-} from '@netyard/core';
-import type { ObservedRoute } from '@netyard/kernel';
+import { formatIp, formatPrefix, type Ip, lastOf, NetyardError, networkOf, type Prefix, parseIp } from '@netyard/core';
 import type { PeerPath, PeerRecord } from './contract.ts';
-import { type HostView, ipv4Prefixes, mainTable } from './host-view.ts';
-import { hasIpv6 } from './plan.ts';
-import { leastIpv6Mtu, tunnelLink, tunnelOverhead } from './tunnel.ts';
+import { addressesOf, type HostView } from './host-view.ts';
+import { outerFamilyOf } from './outer-family.ts';
+import { hasIpv6, needsIpv6Gateway, needsTunnel } from './plan.ts';
+import { leastIpv6Mtu, tunnelLinkTo, tunnelOverheads } from './tunnel.ts';
+import { findSharedLink, findUplink, type Uplink } from './uplink.ts';
 
 type PeerAddress = Pick<PeerRecord, 'address' | 'subnets' | 'via' | 'network'>;
 
-/** An interface towards the peer, and this host's address on it. */
-interface Uplink {
-  link: string;
-  local: string;
-  /** The peer is on-link, with no router between. */
-  shared: boolean;
-}
-
 /** Throws `invalid` if there can be no path, `conflict` if there is none at present. */
 export function findPath(peer: PeerAddress, host: HostView): PeerPath {
-  const on = findLink(parseIp(peer.address), host);
-  if (on) checkHostPart(peer.address, on.prefix);
-  const isUp = on !== undefined && host.links.some(({ name, up }) => name === on.link && up);
-  const shared: Uplink | undefined = isUp ? { link: on.link, local: formatIp(on.prefix), shared: true } : undefined;
-  if (shared && peer.via !== 'vxlan' && !hasIpv6(peer)) return routePath(peer, shared, host);
-  const uplink = shared ?? (peer.via === 'route' ? undefined : findUplink(parseIp(peer.address), host));
+  const ip = parseIp(peer.address);
+  const on = findSharedLink(ip, host);
+  if (on) checkHostPart(ip, on.prefix);
+  const shared: Uplink | undefined = on?.up ? { link: on.link, local: on.local, shared: true } : undefined;
+  if (shared && peer.via !== 'vxlan' && !needsTunnel(peer)) return routePath(peer, shared, host);
+  const uplink = shared ?? (peer.via === 'route' ? undefined : findUplink(ip, host));
   if (uplink) return tunnelPath(peer, uplink, host);
   if (on) throw new NetyardError('conflict', `link ${on.link}, which ${peer.address} is on, is down`);
-  throw unreachable(peer);
+  throw unreachable(peer, ip, host);
 }
 
 function routePath(peer: PeerAddress, uplink: Uplink, host: HostView): PeerPath {
@@ -49,13 +31,14 @@ function routePath(peer: PeerAddress, uplink: Uplink, host: HostView): PeerPath 
 }
 
 function tunnelPath(peer: PeerAddress, uplink: Uplink, host: HostView): PeerPath {
-  const mtu = mtuOf(uplink, host) - tunnelOverhead;
-  if (hasIpv6(peer) && mtu < leastIpv6Mtu)
+  const { address } = peer;
+  const mtu = mtuOf(uplink, host) - tunnelOverheads[outerFamilyOf(address)];
+  if (needsIpv6Gateway(peer) && mtu < leastIpv6Mtu)
     throw new NetyardError(
       'conflict',
       `the tunnel over ${uplink.link} has an MTU of ${mtu}, IPv6 needs ${leastIpv6Mtu}`,
     );
-  return { kind: 'vxlan', link: tunnelLink, gateway: peer.address, ...ends(peer, uplink, host), mtu };
+  return { kind: 'vxlan', link: tunnelLinkTo(address), gateway: address, ...ends(peer, uplink, host), mtu };
 }
 
 /** The source address is that of the peer's network, whose containers on the other host accept no other. */
@@ -73,54 +56,23 @@ function ends(peer: PeerAddress, { link, local, shared }: Uplink, { bridges }: H
 
 const mtuOf = ({ link }: Uplink, { links }: HostView): number => links.find(({ name }) => name === link)?.mtu ?? 1500;
 
-/** The interface whose subnet contains the address; the longest prefix of several. */
-function findLink(ip: Ip, host: HostView): { link: string; prefix: Prefix } | undefined {
-  return ipv4Prefixes(host)
-    .filter(({ prefix, link }) => link !== 'lo' && prefix.length < 32 && prefixContains(prefix, ip))
-    .toSorted((a, b) => b.prefix.length - a.prefix.length)[0];
+/**
+ * The first and the last address of an IPv4 subnet are no hosts. Of an IPv6 subnet, the first one is that of any router
+ * (RFC 4291, section 2.6.1).
+ */
+function checkHostPart(ip: Ip, prefix: Prefix): void {
+  const subnet = networkOf(prefix);
+  const edges = ip.family === 4 ? [subnet.value, lastOf(prefix).value] : [subnet.value];
+  if (prefix.length < (ip.family === 4 ? 31 : 127) && edges.includes(ip.value))
+    throw new NetyardError('invalid', `${formatIp(ip)} is not a host address in ${formatPrefix(subnet)}`);
 }
 
-/** The output interface of the route to an address: longest prefix of the main table, then lowest metric. */
-function findUplink(ip: Ip, host: HostView): Uplink | undefined {
-  const up = new Set(host.links.filter((link) => link.up).map(({ name }) => name));
-  for (const { link } of host.bridges) up.delete(link);
-  for (const link of ['lo', tunnelLink]) up.delete(link);
-  const [route] = host.routes
-    .flatMap((found) => {
-      const prefix = prefixOf(found);
-      return found.table === mainTable && found.link !== undefined && up.has(found.link) && prefix
-        ? { ...found, link: found.link, prefix }
-        : [];
-    })
-    .filter(({ prefix }) => prefixContains(prefix, ip))
-    .toSorted((a, b) => b.prefix.length - a.prefix.length || (a.metric ?? 0) - (b.metric ?? 0));
-  if (!route) return undefined;
-  const local = route.source ?? localAddress(route, host);
-  return local === undefined ? undefined : { link: route.link, local, shared: false };
-}
-
-function prefixOf({ to, via }: ObservedRoute): Prefix | undefined {
-  if (to === 'default') return via?.includes(':') ? undefined : { family: 4, value: 0n, length: 0 };
-  const prefix = parsePrefix(to);
-  return prefix.family === 4 ? prefix : undefined;
-}
-
-/** Source address for packets of a route: the interface's address in the router's subnet, otherwise its first one. */
-function localAddress({ link, via }: { link: string; via?: string }, host: HostView): string | undefined {
-  const prefixes = ipv4Prefixes(host).filter((address) => address.link === link);
-  const inSubnet = via === undefined ? undefined : prefixes.find(({ prefix }) => prefixContains(prefix, parseIp(via)));
-  const found = inSubnet ?? prefixes[0];
-  return found && formatIp(found.prefix);
-}
-
-function checkHostPart(address: string, prefix: Prefix): void {
-  const edges = [formatIp(networkOf(prefix)), formatIp(lastOf(prefix))];
-  if (prefix.length < 31 && edges.includes(address))
-    throw new NetyardError('invalid', `${address} is not a host address in ${formatPrefix(networkOf(prefix))}`);
-}
-
-function unreachable({ address, via }: PeerAddress): NetyardError {
+function unreachable({ address, via }: PeerAddress, { family }: Ip, host: HostView): NetyardError {
   const where = `${address} is on no link of this host`;
+  if (!addressesOf(host, family).some(({ link, isGlobal }) => isGlobal && link !== 'lo'))
+    return new NetyardError('invalid', `${address} is an IPv${family} address, but this host has none`, {
+      hint: `use an IPv${family === 4 ? 6 : 4} address of the peer, or give this host an IPv${family} address`,
+    });
   if (via === 'route')
     return new NetyardError('invalid', where, {
       hint: 'use --via auto: a route requires a peer without a router between, otherwise a tunnel is needed',

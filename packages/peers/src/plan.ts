@@ -6,8 +6,10 @@
  */
 import type { KernelObject, NftElementObject, RouteObject } from '@netyard/kernel';
 import type { PeerPath, PeerRecord } from './contract.ts';
-import { commentOf, element, ipv6PeerTable } from './sets.ts';
-import { ipv6Gateway, tunnelLink, tunnelMac } from './tunnel.ts';
+import { outerFamilyOf } from './outer-family.ts';
+import { commentOf, element, ipv6PeerTable, peerTable } from './sets.ts';
+import { ipv6Gateway, tunnelLinkTo, tunnelMac } from './tunnel.ts';
+import { tunnelTable } from './tunnel-table.ts';
 
 /** Identifies Netyard's routes (rtm_protocol); not assigned in iproute2's rt_protos. */
 export const peerProtocol = 78;
@@ -22,41 +24,58 @@ export function planPeer(
 ): KernelObject[] {
   const { address, subnets } = peer;
   const comment = commentOf(peer.name);
-  const linksOf = (subnet: string): string[] => (isIpv6(subnet) ? [tunnelLink] : linksIn(peer, path));
-  const own = subnets.flatMap((subnet) => planSubnet(subnet, linksOf(subnet), path.link, comment));
+  const own = subnets.flatMap((subnet) => planSubnet(subnet, linksIn(peer, subnet, path), path.link, comment));
   const routes = subnets.map((subnet) => planRoute(subnet, path));
   // The tunnel's entries are those of the peer without a network, which has the same address.
   if (peer.network !== undefined) return [...own, ...routes];
   return [
-    ...(peer.via === 'route' ? [] : [element('tunnel_peers', address, comment)]),
+    ...(peer.via === 'route' ? [] : [element('tunnel_peers', address, comment, outerTableOf(address))]),
     ...own,
     ...(path.kind === 'vxlan' || ipv6Parts ? planTunnelEntries(address, { ipv6: hasIpv6(peer) || ipv6Parts }) : []),
     ...routes,
   ];
 }
 
-/** The tunnel's entries for a peer's host. */
+const outerTableOf = (address: string): typeof peerTable | typeof tunnelTable =>
+  outerFamilyOf(address) === 'v4' ? peerTable : tunnelTable;
+
+/**
+ * The tunnel's entries for a peer's host: its MAC, and the gateways of its routes, which lead to the MAC.
+ * @param options.ipv6 there are routes to IPv6 subnets
+ */
 export function planTunnelEntries(address: string, { ipv6 }: { ipv6: boolean }): KernelObject[] {
-  const mac = tunnelMac(address);
-  const addresses = [address, ...(ipv6 ? [ipv6Gateway(address)] : [])];
+  const [link, mac] = [tunnelLinkTo(address), tunnelMac(address)];
+  const isOverIpv4 = outerFamilyOf(address) === 'v4';
+  const gateways = [...(isOverIpv4 ? [address] : []), ...(ipv6 || !isOverIpv4 ? [ipv6Gateway(address)] : [])];
   return [
-    { kind: 'fdb', link: tunnelLink, mac, remote: address },
-    ...addresses.map((one) => ({ kind: 'neighbour', link: tunnelLink, address: one, mac }) as const),
+    { kind: 'fdb', link, mac, remote: address },
+    ...gateways.map((gateway) => ({ kind: 'neighbour', link, address: gateway, mac }) as const),
   ];
 }
 
-/** A peer with IPv6 subnets is reached through the tunnel: its address is IPv4, which cannot be their next hop. */
+/** Routes through the tunnel have an IPv6 gateway, except those to IPv4 subnets of a peer with an IPv4 address. */
+export const needsIpv6Gateway = (peer: Pick<PeerRecord, 'address' | 'subnets'>): boolean =>
+  outerFamilyOf(peer.address) === 'v6' || hasIpv6(peer);
+
+/**
+ * A peer with an IPv4 address and IPv6 subnets is reached through the tunnel: an IPv4 address cannot be the next hop of an
+ * IPv6 route. The other direction works (RFC 8950).
+ */
+export const needsTunnel = (peer: Pick<PeerRecord, 'address' | 'subnets'>): boolean =>
+  outerFamilyOf(peer.address) === 'v4' && hasIpv6(peer);
+
 export const hasIpv6 = ({ subnets }: Pick<PeerRecord, 'subnets'>): boolean => subnets.some(isIpv6);
 
 const isIpv6 = (subnet: string): boolean => subnet.includes(':');
 
 /**
- * Input interfaces accepted for a peer's packets. Each side chooses its path from its own routes, so on a shared link both
- * paths are accepted, unless `via` is route. Packets of a peer behind routers are accepted from the tunnel only, as are
- * those of IPv6 subnets.
+ * Input interfaces accepted for packets of a peer's subnet. Each side chooses its path from its own routes, so on a shared
+ * link both paths are accepted, unless `via` is route. Packets of a peer behind routers are accepted from the tunnel only,
+ * as are those of IPv6 subnets of a peer that has an IPv4 address.
  */
-function linksIn({ via }: PlannedPeer, { shared, uplink }: PeerPath): string[] {
-  return [...(shared ? [uplink] : []), ...(via === 'route' ? [] : [tunnelLink])];
+function linksIn({ address, via }: PlannedPeer, subnet: string, { shared, uplink }: PeerPath): string[] {
+  const isRoutable = shared && (!isIpv6(subnet) || outerFamilyOf(address) === 'v6');
+  return [...(isRoutable ? [uplink] : []), ...(via === 'route' ? [] : [tunnelLinkTo(address)])];
 }
 
 /**
@@ -93,19 +112,16 @@ function planInterval(
 
 /** The source address of the host's own packets to the peer's containers is the bridge's, which the peer accepts. */
 function planRoute(subnet: string, { kind, link, gateway, source, ipv6Source }: PeerPath): RouteObject {
-  if (isIpv6(subnet))
-    return {
-      ...{ kind: 'route', to: subnet, via: ipv6Gateway(gateway), link },
-      ...(ipv6Source === undefined ? {} : { source: ipv6Source }),
-      protocol: peerProtocol,
-    };
+  const isTunnelled = kind === 'vxlan';
+  const hasOwnGateway = isTunnelled && (isIpv6(subnet) || outerFamilyOf(gateway) === 'v6');
+  const own = isIpv6(subnet) ? ipv6Source : source;
   return {
     kind: 'route',
     to: subnet,
-    via: gateway,
+    via: hasOwnGateway ? ipv6Gateway(gateway) : gateway,
     link,
-    ...(kind === 'vxlan' ? { onlink: true } : {}),
-    ...(source === undefined ? {} : { source }),
+    ...(isTunnelled && !hasOwnGateway ? { onlink: true } : {}),
+    ...(own === undefined ? {} : { source: own }),
     protocol: peerProtocol,
   };
 }

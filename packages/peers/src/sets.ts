@@ -1,9 +1,11 @@
 /**
  * The nftables sets that hold peers, in the tables `ip netyard` and `ip6 netyard`. The tables, with these sets and the
- * rules that look them up, are created by the package's user; elements are created here. Pure.
+ * rules that look them up, are created by the package's user; elements are created here. The set of peers with an IPv6
+ * address is in a table of its own, see tunnel-table.ts. Pure.
  */
 import { tableName } from '@netyard/core';
 import type { NftElementObject } from '@netyard/kernel';
+import { tunnelTable } from './tunnel-table.ts';
 
 /** Sets whose elements count packets from and to peers. */
 export const countingIn = ['peer_packets_in_24', 'peer_ingress'] as const;
@@ -36,10 +38,13 @@ export const isPeerSet = (set: string | undefined): boolean => peerSets.some((kn
 export const peerTable = { family: 'ip', table: tableName } as const;
 export const ipv6PeerTable = { family: 'ip6', table: tableName } as const;
 
+export type PeerSetTable = typeof peerTable | typeof ipv6PeerTable | typeof tunnelTable;
+
 /** Each of these sets in each table that has it. */
 export const inTables = (sets: readonly PeerSet[]) => [
   ...sets.map((set) => ({ ...peerTable, set })),
   ...sets.filter((set) => ipv6PeerSets.some((one) => one === set)).map((set) => ({ ...ipv6PeerTable, set })),
+  ...sets.filter((set) => set === 'tunnel_peers').map((set) => ({ ...tunnelTable, set })),
 ];
 
 const commentPrefix = 'peer ';
@@ -52,5 +57,5 @@ export const element = (
   set: PeerSet,
   key: string,
   comment: string,
-  table: typeof peerTable | typeof ipv6PeerTable = peerTable,
+  table: PeerSetTable = peerTable,
 ): NftElementObject => ({ kind: 'nft-element', ...table, set, key, comment });

@@ -5,7 +5,8 @@
 import { formatPrefix, lastOf, NetyardError, type Prefix, PrefixIndex, parseIp, parsePrefix } from '@netyard/core';
 import type { KernelObject } from '@netyard/kernel';
 import type { KnownPeers, PeerOrigin, PeerPath, PeerRecord, PeerRequest } from './contract.ts';
-import { hasIpv6 } from './plan.ts';
+import { needsTunnel } from './plan.ts';
+import { tunnelMac } from './tunnel.ts';
 
 /** A desired peer and its current path. */
 export interface Peer {
@@ -27,9 +28,11 @@ export interface RefusedRecord {
 export class PeerTable implements KnownPeers {
   readonly #byName = new Map<string, Peer>();
   readonly #byAddress = new Map<string, Peer>();
+  /** By the MAC of its end of the tunnel. */
+  readonly #byMac = new Map<string, Peer>();
   readonly #bySubnet = new PrefixIndex<Peer>();
   readonly #claims = new Set<Peer>();
-  /** How many parts of networks with IPv6 the host with an address has. */
+  /** How many parts of networks with IPv6 the host with an IPv4 address has, which need the tunnel. */
   readonly #ipv6Parts = new Map<string, number>();
   /** By name: announced by the cluster, but rejected. */
   readonly refused = new Map<string, RefusedRecord>();
@@ -97,25 +100,33 @@ export class PeerTable implements KnownPeers {
   claim(peer: Peer): void {
     if (this.#claims.has(peer)) return;
     this.#checkClaims(peer.record);
-    if (peer.record.network === undefined) this.#byAddress.set(peer.record.address, peer);
+    const { address, network } = peer.record;
+    if (network === undefined) {
+      this.#byAddress.set(address, peer);
+      this.#byMac.set(tunnelMac(address), peer);
+    }
     for (const subnet of peer.record.subnets) this.#bySubnet.add(parsePrefix(subnet), peer);
     this.#claims.add(peer);
   }
 
   releaseClaim(peer: Peer): void {
     if (!this.#claims.delete(peer)) return;
-    if (peer.record.network === undefined) this.#byAddress.delete(peer.record.address);
+    const { address, network } = peer.record;
+    if (network === undefined) {
+      this.#byAddress.delete(address);
+      this.#byMac.delete(tunnelMac(address));
+    }
     for (const subnet of peer.record.subnets) this.#bySubnet.delete(parsePrefix(subnet));
   }
 
   #countIpv6Part({ record }: Peer, change: 1 | -1): void {
-    if (record.network === undefined || !hasIpv6(record)) return;
+    if (record.network === undefined || !needsTunnel(record)) return;
     const count = (this.#ipv6Parts.get(record.address) ?? 0) + change;
     if (count === 0) this.#ipv6Parts.delete(record.address);
     else this.#ipv6Parts.set(record.address, count);
   }
 
-  /** Whether the peer's host has parts of networks with IPv6: then it needs the tunnel, though its own subnets may not. */
+  /** Whether the peer's host has parts that need the tunnel, though its own subnets may not. */
   hasIpv6Parts({ record: { address, network } }: Peer): boolean {
     return network === undefined && this.#ipv6Parts.has(address);
   }
@@ -127,6 +138,10 @@ export class PeerTable implements KnownPeers {
 
   findByAddress(address: string): Peer | undefined {
     return this.#byAddress.get(address);
+  }
+
+  findByMac(mac: string): Peer | undefined {
+    return this.#byMac.get(mac);
   }
 
   /** The peer whose subnet contains an address. */
@@ -143,6 +158,13 @@ export class PeerTable implements KnownPeers {
   #checkClaims({ address, subnets, network }: Pick<PeerRequest, 'address' | 'subnets' | 'network'>): void {
     const holder = network === undefined ? this.#byAddress.get(address) : undefined;
     if (holder) throw new NetyardError('conflict', `${address} is the address of peer ${holder.record.name} already`);
+    const double = network === undefined ? this.#byMac.get(tunnelMac(address)) : undefined;
+    if (double)
+      throw new NetyardError(
+        'conflict',
+        `${address} has the same MAC in the tunnel as ${double.record.address} of peer ${double.record.name}`,
+        { hint: 'use another address of the host' },
+      );
     for (const subnet of subnets) {
       const taken = this.#bySubnet.overlapping(parsePrefix(subnet));
       if (!taken) continue;

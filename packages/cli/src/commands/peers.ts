@@ -75,8 +75,8 @@ export const peerAdd: CommandSpec = {
     {
       name: 'address',
       type: 'string',
-      help: 'Address of the peer (e.g., 172.16.2.102)',
-      check: parseIp,
+      help: 'Address of the peer, IPv4 or IPv6 (e.g., 172.16.2.102)',
+      check: (text) => parseIp(text.replace(/%.*$/, '')), // the daemon explains why it rejects a zone
     },
     {
       name: 'api',

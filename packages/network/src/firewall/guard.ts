@@ -13,7 +13,7 @@
  * Pure.
  */
 import type { NftElementObject, NftTableObject } from '@netyard/kernel';
-import { tunnelId, tunnelLink, tunnelPort } from '@netyard/peers';
+import { anyTunnelLink, tunnelId, tunnelPort } from '@netyard/peers';
 import type { Family } from '../family.ts';
 import type { BridgeSettings } from '../model.ts';
 import { hostLinkPrefix } from '../object-names.ts';
@@ -114,7 +114,7 @@ const requireMark = `
 const ipv6InputBody = `
 	chain input {
 		type filter hook input priority 0; policy accept;
-		iifname "${tunnelLink}" goto require_mark
+		iifname "${anyTunnelLink}" goto require_mark
 	}
 ${requireMark}`;
 
@@ -123,7 +123,7 @@ const inputBody = `
 	chain input {
 		type filter hook input priority 0; policy accept;
 		udp dport ${tunnelPort} @th,96,24 ${tunnelId} goto require_mark
-		iifname "${tunnelLink}" goto require_mark
+		iifname "${anyTunnelLink}" goto require_mark
 		ip daddr != 127.0.0.0/8 ip saddr != 127.0.0.0/8 accept
 		ct status dnat accept comment "redirected by another rule"
 		iifname @bridges drop comment "loopback from a container"

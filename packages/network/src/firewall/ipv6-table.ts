@@ -6,7 +6,7 @@
  * Neighbour discovery is never forwarded, and ICMPv6 errors such as packet-too-big are `related` to a connection, so
  * neither needs a rule.
  */
-import { ipv6PeerSetDeclarations, ipv6PeerSets, tunnelLink } from '@netyard/peers';
+import { anyTunnelLink, ipv6PeerSetDeclarations, ipv6PeerSets } from '@netyard/peers';
 import {
   acceptIcc,
   clusterSets,
@@ -82,7 +82,7 @@ ${noNatChain(allow)}`;
 const filterChains = (allow: string, gotoForeign: string): string => `
 	chain tunnel {
 		type filter hook input priority -10; policy accept;
-		iifname "${tunnelLink}" goto tunnel_inner
+		iifname "${anyTunnelLink}" goto tunnel_inner
 	}
 
 	chain tunnel_inner {
@@ -94,7 +94,7 @@ ${mssClampChain}
 		type filter hook forward priority 0; policy accept;
 		tcp flags & (syn | rst) == syn jump mss_clamp
 		ct state established,related goto established
-		iifname "${tunnelLink}" oifname != @bridges drop comment "tunnel: to containers only"
+		iifname "${anyTunnelLink}" oifname != @bridges drop comment "tunnel: to containers only"
 		iifname @internal_bridges goto from_internal
 		oifname @bridges goto to_bridge${gotoForeign}
 	}

@@ -12,7 +12,7 @@
  */
 import { tableName } from '@netyard/core';
 import type { NftElementObject, NftTableObject } from '@netyard/kernel';
-import { type PeerSet, peerSetDeclarations, tunnelId, tunnelLink, tunnelPort } from '@netyard/peers';
+import { anyTunnelLink, type PeerSet, peerSetDeclarations, tunnelId, tunnelPort } from '@netyard/peers';
 import type { Family } from '../family.ts';
 import { type BridgeSet, bridgeSets, planBridgeBody } from './bridge-table.ts';
 import { type Ipv6Set, type Ipv6TableOptions, ipv6Sets, planIpv6Body } from './ipv6-table.ts';
@@ -125,7 +125,7 @@ ${noNatChain(allow)}
 	chain tunnel {
 		type filter hook input priority -10; policy accept;
 		udp dport ${tunnelPort} @th,96,24 ${tunnelId} goto tunnel_outer
-		iifname "${tunnelLink}" goto tunnel_inner
+		iifname "${anyTunnelLink}" goto tunnel_inner
 	}
 
 	chain tunnel_outer {
@@ -143,7 +143,7 @@ ${mssClampChain}
 		type filter hook forward priority 0; policy accept;
 		tcp flags & (syn | rst) == syn jump mss_clamp
 		ct state established,related goto established
-		iifname "${tunnelLink}" oifname != @bridges drop comment "tunnel: to containers only"
+		iifname "${anyTunnelLink}" oifname != @bridges drop comment "tunnel: to containers only"
 		iifname @internal_bridges goto from_internal
 		oifname @bridges goto to_bridge${gotoForeign}
 		ip daddr & 255.255.255.0 @peer_packets_out_24 accept comment "counted"

@@ -4,7 +4,7 @@
  */
 
 import type { Kernel, KernelEvent } from '@netyard/kernel';
-import { isPeerSet, type Peers, type ReconcileScope, uniteScopes } from '@netyard/peers';
+import { isPeerSet, type Peers, type ReconcileScope, tunnelTable, uniteScopes } from '@netyard/peers';
 import type { Attachments } from '../attachments.ts';
 import type { EndpointState, NetworkSettings } from '../contract.ts';
 import { valuesOf } from '../family.ts';
@@ -175,6 +175,10 @@ export class DriftTracker {
 
   #handleNft(event: NftEvent): void {
     if (event.table === guardName) return;
+    if (event.table === tunnelTable.table) {
+      this.#markPeers(event);
+      return;
+    }
     if (event.table !== tableName) {
       // Sets and their elements do not change which chains a packet traverses.
       if (event.what !== 'set' && event.what !== 'element') this.#schedule.foreignChains();

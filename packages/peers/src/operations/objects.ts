@@ -6,7 +6,8 @@ import type { OwnHost } from '../contract.ts';
 import { peerProtocol, planPeer } from '../plan.ts';
 import { inTables, isPeerComment, peerSets } from '../sets.ts';
 import type { Peer, PeerTable } from '../table.ts';
-import { tunnelLink } from '../tunnel.ts';
+import { tunnelLinks } from '../tunnel.ts';
+import { planTunnelTable } from '../tunnel-table.ts';
 
 /** Dependencies of the functions in this file. */
 export interface PeerObjectsDependencies {
@@ -111,6 +112,22 @@ export async function removePeerOrphans(context: PeerObjectsDependencies): Promi
   return await removeObjects(context, orphans);
 }
 
+/** The table of the tunnel over IPv6, desired or not. */
+export async function findTunnelTable({ kernel }: PeerObjectsDependencies): Promise<KernelObject[]> {
+  const table = planTunnelTable();
+  const [observation] = await kernel.observe([table]);
+  return observation === undefined || observation.state === 'absent' ? [] : [table];
+}
+
+async function findEntries({ kernel }: PeerObjectsDependencies, link: string): Promise<KernelObject[]> {
+  const entries = await kernel.listFdb(link);
+  const neighbours = await kernel.listNeighbours(link);
+  return [
+    ...entries.map((entry) => ({ kind: 'fdb', link, ...entry }) as const),
+    ...neighbours.map((neighbour) => ({ kind: 'neighbour', link, ...neighbour }) as const),
+  ];
+}
+
 /** Finds objects marked as a peer's: routes by protocol, elements by comment, all entries of the tunnel interface. */
 export async function findPeerObjects(context: PeerObjectsDependencies): Promise<KernelObject[]> {
   const routes = (await context.kernel.listRoutes()).filter(
@@ -123,12 +140,10 @@ export async function findPeerObjects(context: PeerObjectsDependencies): Promise
         .map(({ key }) => ({ kind: 'nft-element', ...set, key }) as const),
     ),
   );
-  const entries = await context.kernel.listFdb(tunnelLink);
-  const neighbours = await context.kernel.listNeighbours(tunnelLink);
+  const entries = await Promise.all(Object.values(tunnelLinks).map((link) => findEntries(context, link)));
   return [
     ...elements.flat(),
-    ...entries.map((entry) => ({ kind: 'fdb', link: tunnelLink, ...entry }) as const),
-    ...neighbours.map((neighbour) => ({ kind: 'neighbour', link: tunnelLink, ...neighbour }) as const),
+    ...entries.flat(),
     ...routes.map(({ to, via, link }) => ({
       kind: 'route' as const,
       to,

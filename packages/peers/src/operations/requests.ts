@@ -10,7 +10,7 @@ import { checkPlacement } from '../host-view.ts';
 import { checkPeerRequest } from '../parse.ts';
 import { findPath } from '../path.ts';
 import type { Peer, PeerTable } from '../table.ts';
-import type { Tunnel } from '../tunnel.ts';
+import type { Tunnels } from '../tunnel.ts';
 import { admitRefused, type ClusterPeersDependencies } from './cluster.ts';
 import {
   applyTogether,
@@ -34,7 +34,7 @@ export interface PeersDependencies
   readonly store: PeerStore;
   readonly clock: Clock;
   readonly peers: PeerTable;
-  tunnel: Tunnel | undefined;
+  tunnels: Tunnels;
   readonly queue: KeyedQueue;
 }
 

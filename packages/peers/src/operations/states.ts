@@ -1,9 +1,10 @@
 /** Reports the states of peers: desired objects compared with those found in the kernel. */
 import type { Kernel, KernelObject, Observation } from '@netyard/kernel';
 import type { PeerState } from '../contract.ts';
+import { outerFamilyOf } from '../outer-family.ts';
 import { hasIpv6 } from '../plan.ts';
 import type { Peer, PeerTable } from '../table.ts';
-import type { Tunnel } from '../tunnel.ts';
+import type { Tunnels } from '../tunnel.ts';
 import { planOf } from './objects.ts';
 import { noTraffic, type PeerTrafficDependencies, sampleTraffic, type Traffic } from './traffic.ts';
 
@@ -11,7 +12,7 @@ import { noTraffic, type PeerTrafficDependencies, sampleTraffic, type Traffic } 
 export interface PeerStatesDependencies extends PeerTrafficDependencies {
   readonly kernel: Kernel;
   readonly peers: PeerTable;
-  tunnel: Tunnel | undefined;
+  tunnels: Tunnels;
 }
 
 /** All peers, with a single observation of the kernel; rejected peers of the cluster come last. */
@@ -32,7 +33,7 @@ interface Snapshot {
   found: ReadonlyMap<KernelObject, Observation | undefined>;
   /** The settings that forward packets of each family, and are off. */
   off: { ipv4: string | undefined; ipv6: string | undefined };
-  tunnel: Tunnel | undefined;
+  tunnels: Tunnels;
   traffic: ReadonlyMap<string, Traffic>;
 }
 
@@ -49,7 +50,7 @@ async function statesOf(context: PeerStatesDependencies, peers: readonly Peer[])
         ? await ifOff(context, 'net.ipv6.conf.all.forwarding')
         : undefined,
     },
-    tunnel: context.tunnel,
+    tunnels: context.tunnels,
     traffic: await sampleTraffic(context),
   };
   return plans.map(({ peer, objects }) => compare(peer, objects, snapshot));
@@ -83,8 +84,9 @@ function compare(peer: Peer, objects: readonly KernelObject[], snapshot: Snapsho
 function problemsOf(
   { record, path, problem }: Peer,
   missing: readonly KernelObject[],
-  { off, tunnel }: Snapshot,
+  { off, tunnels }: Snapshot,
 ): string[] {
+  const tunnel = tunnels[outerFamilyOf(record.address)];
   const hasOtherSource = path?.kind === 'vxlan' && tunnel !== undefined && tunnel.local !== path.local;
   return [
     ...(problem === undefined ? [] : [problem]),

@@ -1,14 +1,24 @@
 /**
- * Reconciles the VXLAN tunnel interface: it exists while any peer is or may be reached through it, with a local address
- * of this host and an MTU that fits the uplink. The MTU of container interfaces is limited to that of the tunnel.
+ * Reconciles the VXLAN interfaces: one exists for each address family while any peer with such an address is or may be
+ * reached through it, with a local address of this host and an MTU that fits the uplink. The MTU of container interfaces
+ * is limited to the smallest one in use.
  */
 
 import { type Logger, messageOf } from '@netyard/core';
 import type { Kernel, KernelObject, KernelOperation } from '@netyard/kernel';
 import type { OwnHost } from '../contract.ts';
-import { hasIpv6 } from '../plan.ts';
+import { type OuterFamily, outerFamilies, outerFamilyOf } from '../outer-family.ts';
+import { needsIpv6Gateway, needsTunnel } from '../plan.ts';
 import type { Peer, PeerTable } from '../table.ts';
-import { planTunnel, type Tunnel, tunnelLink, tunnelOverhead } from '../tunnel.ts';
+import {
+  isTunnelLink,
+  planTunnel,
+  planTunnelRemoval,
+  type Tunnel,
+  type Tunnels,
+  tunnelLinks,
+  tunnelOverheads,
+} from '../tunnel.ts';
 
 /** Dependencies of the functions in this file. */
 export interface TunnelDependencies {
@@ -16,30 +26,34 @@ export interface TunnelDependencies {
   readonly logger: Logger;
   readonly peers: PeerTable;
   readonly host: OwnHost;
-  /** The tunnel as last applied; tunnelIndex is the ifindex of its interface. */
-  tunnel: Tunnel | undefined;
-  tunnelIndex: number | undefined;
+  /** The tunnels as last applied, and the ifindexes of their interfaces. */
+  tunnels: Tunnels;
+  tunnelIndexes: readonly number[];
   /** See `Peers.mtuLimit`. */
   mtuLimit: number | undefined;
 }
 
 /**
- * Determines the tunnel for these peers; undefined when none needs it. It has a single local address: the one by which
- * most of the peers reached through it know this host; on a tie, the current one.
+ * Determines the tunnel for those of the peers with an address of this family; undefined when none needs it. It has a
+ * single local address: the one by which most of the peers reached through it know this host; on a tie, the current one.
  */
-export function chooseTunnel(peers: Iterable<Peer>, current: Tunnel | undefined): Tunnel | undefined {
+export function chooseTunnel(
+  family: OuterFamily,
+  peers: Iterable<Peer>,
+  current: Tunnel | undefined,
+): Tunnel | undefined {
   const locals = new Map<string, number>();
   let used = Number.POSITIVE_INFINITY;
   let ready = Number.POSITIVE_INFINITY;
   let ipv6 = false;
   for (const { record, path } of peers) {
-    if (!path || record.via === 'route') continue;
-    if (record.network !== undefined && !hasIpv6(record)) continue; // it has the path of its host's peer
-    ipv6 ||= hasIpv6(record);
+    if (!path || record.via === 'route' || outerFamilyOf(record.address) !== family) continue;
+    if (record.network !== undefined && !needsTunnel(record)) continue; // it has the path of its host's peer
+    ipv6 ||= needsIpv6Gateway(record);
     const weight = path.kind === 'vxlan' ? 1 : 0;
     locals.set(path.local, (locals.get(path.local) ?? (path.local === current?.local ? 0.5 : 0)) + weight);
     if (path.kind === 'vxlan') used = Math.min(used, path.mtu);
-    else ready = Math.min(ready, path.mtu - tunnelOverhead);
+    else ready = Math.min(ready, path.mtu - tunnelOverheads[family]);
   }
   const [first] = [...locals].sort(([, a], [, b]) => b - a);
   if (!first) return undefined;
@@ -48,67 +62,89 @@ export function chooseTunnel(peers: Iterable<Peer>, current: Tunnel | undefined)
 }
 
 /**
- * Creates, changes or deletes the interface as the current peers require. On failure, peers that are reached through it
+ * Creates, changes or deletes the interfaces as the current peers require. On failure, peers that are reached through one
  * lose their path. Throws only with `strict`.
  */
 export async function reconcileTunnel(
   context: TunnelDependencies,
   options: { strict: boolean },
 ): Promise<KernelOperation[]> {
-  const { kernel, peers } = context;
-  const desired = chooseTunnel(peers.values(), context.tunnel);
-  if (!desired && peers.awaitsCluster) return [];
-  const before = context.tunnel;
-  context.tunnel = desired;
   const operations: KernelOperation[] = [];
-  try {
-    if (desired)
-      operations.push(...(await kernel.apply({ owner: 'tunnel', objects: planTunnelOf(context) })).operations);
-    else operations.push(...(await kernel.remove({ owner: 'tunnel', objects: [deviceOnly] })).operations);
-  } catch (error) {
-    context.tunnel = before;
-    if (options.strict) throw error;
-    clearTunnelPaths(context, messageOf(error));
-    return operations;
-  }
-  if (operations.length > 0) context.tunnelIndex = await findIndex(context);
+  for (const family of outerFamilies) operations.push(...(await reconcileFamily(context, family, options)));
+  if (operations.length > 0) context.tunnelIndexes = await findIndexes(context);
   return [...operations, ...(await updateMtu(context))];
 }
 
-const deviceOnly: KernelObject = { kind: 'vxlan', name: tunnelLink, id: 0, port: 1, owner: '', up: false };
+async function reconcileFamily(
+  context: TunnelDependencies,
+  family: OuterFamily,
+  { strict }: { strict: boolean },
+): Promise<KernelOperation[]> {
+  const { kernel, peers, tunnels: before } = context;
+  const desired = chooseTunnel(family, peers.values(), before[family]);
+  if (!desired && peers.awaitsCluster) return [];
+  context.tunnels = { ...before, [family]: desired };
+  try {
+    const planned = desired && planTunnel(desired, { ipv6: context.host.hasIpv6() });
+    const report = planned
+      ? await kernel.apply({ owner: 'tunnel', objects: planned })
+      : await kernel.remove({ owner: 'tunnel', objects: planTunnelRemoval(family) });
+    return [...report.operations];
+  } catch (error) {
+    context.tunnels = before;
+    if (strict) throw error;
+    clearTunnelPaths(context, family, messageOf(error));
+    return [];
+  }
+}
 
 /** After a restart of the daemon: keeps the MTU limit in force until the peers are known. */
 export async function adoptTunnel(context: TunnelDependencies): Promise<void> {
   const links = await context.kernel.listLinks();
-  const tunnel = links.find(({ name, kind }) => name === tunnelLink && kind === 'vxlan');
-  if (!tunnel) return;
-  context.tunnelIndex = tunnel.index;
+  const tunnels = links.filter(({ name, kind }) => isTunnelLink(name) && kind === 'vxlan');
+  context.tunnelIndexes = tunnels.map(({ index }) => index);
   const bridges = context.host.networks().map(({ link }) => link);
-  const isLimited = links.some(({ name, mtu }) => bridges.includes(name) && mtu === tunnel.mtu);
+  const limiting = tunnels.find((tunnel) =>
+    links.some(({ name, mtu }) => bridges.includes(name) && mtu === tunnel.mtu),
+  );
   const isExpected = context.peers.size > 0 || context.peers.awaitsCluster;
-  if (isExpected && isLimited) context.mtuLimit = tunnel.mtu;
+  if (isExpected && limiting) context.mtuLimit = limiting.mtu;
 }
 
-/** The desired objects of the tunnel. */
-export const planTunnelOf = ({ tunnel, host }: Pick<TunnelDependencies, 'tunnel' | 'host'>): KernelObject[] =>
-  tunnel ? planTunnel(tunnel, { ipv6: host.hasIpv6() }) : [];
-
-async function findIndex({ kernel }: TunnelDependencies): Promise<number | undefined> {
-  return (await kernel.listLinks()).find(({ name }) => name === tunnelLink)?.index;
+/** The desired objects of the tunnels; of one family, or of all. */
+export function planTunnelsOf(
+  { tunnels, host }: Pick<TunnelDependencies, 'tunnels' | 'host'>,
+  families: readonly OuterFamily[] = outerFamilies,
+): KernelObject[] {
+  return families.flatMap((family) => {
+    const tunnel = tunnels[family];
+    return tunnel ? planTunnel(tunnel, { ipv6: host.hasIpv6() }) : [];
+  });
 }
 
-function clearTunnelPaths(context: TunnelDependencies, reason: string): void {
-  context.logger.error('the tunnel to peers could not be created', { link: tunnelLink, error: reason });
+async function findIndexes({ kernel }: TunnelDependencies): Promise<number[]> {
+  return (await kernel.listLinks()).filter(({ name }) => isTunnelLink(name)).map(({ index }) => index);
+}
+
+function clearTunnelPaths(context: TunnelDependencies, family: OuterFamily, reason: string): void {
+  const link = tunnelLinks[family];
+  context.logger.error('the tunnel to peers could not be created', { link, error: reason });
   for (const peer of context.peers.values()) {
-    if (peer.path?.kind !== 'vxlan') continue;
+    if (peer.path?.kind !== 'vxlan' || peer.path.link !== link) continue;
     peer.path = undefined;
-    peer.problem = `the tunnel ${tunnelLink} could not be created: ${reason}`;
+    peer.problem = `the tunnel ${link} could not be created: ${reason}`;
   }
 }
 
-/** Limits the MTU of all containers, including running ones, while the tunnel is in use; else restores it. */
+/** Of the tunnels in use. */
+function smallestMtu({ v4, v6 }: Tunnels): number | undefined {
+  const used = [v4, v6].flatMap((tunnel) => (tunnel?.inUse ? [tunnel.mtu] : []));
+  return used.length === 0 ? undefined : Math.min(...used);
+}
+
+/** Limits the MTU of all containers, including running ones, while a tunnel is in use; else restores it. */
 async function updateMtu(context: TunnelDependencies): Promise<KernelOperation[]> {
-  const limit = context.tunnel?.inUse ? context.tunnel.mtu : undefined;
+  const limit = smallestMtu(context.tunnels);
   const isUnknown = limit === undefined && context.peers.awaitsCluster;
   if (limit === context.mtuLimit || isUnknown) return [];
   context.mtuLimit = limit;
