@@ -6,6 +6,8 @@ export { moveLink, renameLink } from './netlink/link-changes.ts';
 export { parseChains } from './netlink/nft/chain.ts';
 export { listListeningSockets, observeNamespace, resolveNamespaceIds } from './netlink/observe-namespace.ts';
 export { moduleOfKind } from './netlink/rtnl/link-message.ts';
+export { compareCounters } from './netlink/trace/counters.ts';
+export { packetTracing } from './netlink/trace/tracing.ts';
 export * from './observed-namespace.ts';
 export * from './packet-capture.ts';
 export type * from './packet-trace.ts';

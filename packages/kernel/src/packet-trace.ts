@@ -175,7 +175,7 @@ export type RouteResult =
 export interface MatchedRoute {
   /** `default`, or a prefix: the route in its table that matched. */
   to: string;
-  /** 254 main, 255 local. */
+  /** 254 main, 255 local; IPv4 reports main for both until a policy rule was added to the namespace. */
   table: number;
   /** Origin: 2 kernel, 3 boot, 4 static, … */
   protocol: number;
@@ -264,7 +264,10 @@ export interface ProbeResult {
   outcome: 'connected' | 'answered' | 'refused' | 'error' | 'timeout';
   /** With `refused` and `error`: `ECONNREFUSED`, `EHOSTUNREACH`, `ENETUNREACH`, `EPERM`, `EMSGSIZE`, … */
   errno?: string;
-  /** The ICMP error that caused it, and who sent it; absent when it is an RST, or the kernel's own error. */
+  /**
+   * The ICMP error that caused it, and who sent it: the sender itself when no neighbour answered. Absent when it is an RST,
+   * or the kernel's own error. Hosts limit the errors that they send: silence may follow several of them.
+   */
   icmp?: { from: string; type: number; code: number; mtu?: number };
   /** Source address of the probe; undefined when it was not sent. */
   source?: string;

@@ -16,6 +16,7 @@ const outputs = [
   "[\n  'ip link add name br1 mtu 1400 type bridge && ip link set dev br1 up'\n]\n",
   "[\n  { key: 'tcp . 8080', value: '10.1.1.2 . 80', comment: 'web server' }\n]\n",
   '',
+  'refused\nlo out SYN, lo in SYN, lo out RST+ACK, lo in RST+ACK\nundefined\ntrue\n',
 ];
 
 test('the README has as many examples as this test expects', () => {

@@ -34,8 +34,13 @@ export class NftContext {
   }
 
   static open(ns?: string): NftContext {
+    return ns === undefined ? NftContext.openHeld() : new NftContext(openInNetns(ns, newPointer), ns);
+  }
+
+  /** Opens a context that stays open, or that owns tables: no child process inherits its socket. */
+  static openHeld(ns?: string): NftContext {
     return new NftContext(
-      openInNetns(ns, () => (ns === undefined ? closingOnExec(newPointer) : newPointer())),
+      openInNetns(ns, () => closingOnExec(newPointer)),
       ns,
     );
   }

@@ -1,0 +1,111 @@
+/**
+ * The places at which a probe's port (or ICMP identifier) can be in a packet: in its own header, in the packet that an
+ * ICMP error quotes, or inside a VXLAN tunnel. The nftables rules and the packet filter both come from this. Pure.
+ */
+import { NetyardError } from '@netyard/core';
+import type { TraceMatch } from '../../packet-trace.ts';
+
+export const protocolNumber = { icmp: 1, tcp: 6, udp: 17, icmp6: 58 } as const;
+export const etherType = { ip: 0x0800, arp: 0x0806, vlan: 0x8100, ip6: 0x86dd } as const;
+/** RFC 792: unreachable, redirect, time exceeded, parameter problem. */
+export const icmpErrors: readonly number[] = [3, 5, 11, 12];
+/** RFC 4443: unreachable, packet too big, time exceeded, parameter problem. */
+export const icmp6Errors: readonly number[] = [1, 2, 3, 4];
+const defaultVxlanPort = 4789;
+/** Keeps all jumps of the packet filter below 256 instructions. */
+const maxVxlanPorts = 4;
+const udpHeader = 8;
+const vxlanHeader = 8;
+const ethernetHeader = 14;
+/** Of an ICMP error, before the packet that it quotes. */
+const icmpHeader = 8;
+/** Sizes without options and extension headers, which no probe has. */
+const ipHeader = { 4: 20, 6: 40 } as const;
+/** Offset of the protocol number in the IP header. */
+const protocolOffset = { 4: 9, 6: 6 } as const;
+
+/** Rejects values that are no 16-bit numbers, because they become part of nft commands. Throws `invalid`. */
+export function checkMatch({ id, vxlanPorts = [] }: TraceMatch): void {
+  if (vxlanPorts.length > maxVxlanPorts)
+    throw new NetyardError('invalid', `more than ${maxVxlanPorts} ports of VXLAN tunnels in one trace`);
+  for (const number of [id, ...vxlanPorts])
+    if (!Number.isInteger(number) || number < 0 || number > 0xffff)
+      throw new NetyardError('invalid', `invalid port or identifier of a probe: ${number}`);
+}
+
+/** The IP protocol number of the probe. */
+export const protocolOf = ({ family, protocol }: Pick<TraceMatch, 'family' | 'protocol'>): number =>
+  protocolNumber[protocol === 'icmp' && family === 6 ? 'icmp6' : protocol];
+
+/** `length` bytes at `offset` behind the start of the transport header have one of these values. */
+export interface Condition {
+  offset: number;
+  length: 1 | 2;
+  values: readonly number[];
+}
+
+/** A packet matches when its IP version and protocol are these and all conditions hold. */
+export interface Alternative {
+  /** IP version of the outer header. */
+  family: 4 | 6;
+  protocol: number;
+  conditions: Condition[];
+}
+
+/** All alternatives; a packet of the probe matches at least one of them. */
+export function alternativesOf(match: TraceMatch): Alternative[] {
+  const { family } = match;
+  const protocol = protocolOf(match);
+  const plain = ownConditions(match, 0).map((conditions) => ({ family, protocol, conditions }));
+  const errors = insideConditions(match, icmpHeader).map((conditions) => ({
+    family,
+    protocol: protocolNumber[family === 4 ? 'icmp' : 'icmp6'],
+    conditions: [{ offset: 0, length: 1 as const, values: family === 4 ? icmpErrors : icmp6Errors }, ...conditions],
+  }));
+  return [...plain, ...errors, ...([4, 6] as const).flatMap((outer) => tunnelled(match, outer))];
+}
+
+function tunnelled(match: TraceMatch, outer: 4 | 6): Alternative[] {
+  const { family, vxlanPorts = [defaultVxlanPort] } = match;
+  if (vxlanPorts.length === 0) return [];
+  const inner = udpHeader + vxlanHeader + ethernetHeader;
+  const type = { offset: inner - 2, length: 2, values: [family === 4 ? etherType.ip : etherType.ip6] } as const;
+  const port = { offset: 2, length: 2, values: vxlanPorts } as const;
+  return insideConditions(match, inner).map((conditions) => ({
+    ...{ family: outer, protocol: protocolNumber.udp },
+    conditions: [port, type, ...conditions],
+  }));
+}
+
+/** Conditions on an IP packet that begins at `offset`. */
+function insideConditions(match: TraceMatch, offset: number): Condition[][] {
+  const protocol: Condition = {
+    ...{ offset: offset + protocolOffset[match.family], length: 1, values: [protocolOf(match)] },
+  };
+  return ownConditions(match, offset + ipHeader[match.family]).map((conditions) => [protocol, ...conditions]);
+}
+
+/** Conditions on a transport header at `offset`: the port in either place, or the identifier of echo messages. */
+function ownConditions({ family, protocol, id }: TraceMatch, offset: number): Condition[][] {
+  if (protocol !== 'icmp') return [0, 2].map((place) => [{ offset: offset + place, length: 2 as const, values: [id] }]);
+  const types = family === 4 ? [0, 8] : [128, 129];
+  return [
+    [
+      { offset, length: 1, values: types },
+      { offset: offset + 4, length: 2, values: [id] },
+    ],
+  ];
+}
+
+/** Rules of an nft chain of family inet or bridge that mark the probe's packets. `match` is checked. */
+export function printTraceRules(match: TraceMatch, family: 'inet' | 'bridge'): string[] {
+  return alternativesOf(match).map(({ family: version, protocol, conditions }) => {
+    const name = version === 4 ? 'ip' : 'ip6';
+    const network = family === 'bridge' ? `meta protocol ${name}` : `meta nfproto ipv${version}`;
+    const rest = conditions.map(({ offset, length, values }) => {
+      const set = values.length === 1 ? `${values[0]}` : `{ ${values.join(', ')} }`;
+      return `@th,${offset * 8},${length * 8} ${set}`;
+    });
+    return [network, `meta l4proto ${protocol}`, ...rest, 'meta nftrace set 1'].join(' ');
+  });
+}

@@ -1,0 +1,164 @@
+/**
+ * `nft monitor trace` for one probe in one namespace: an own table marks the probe's packets, the kernel then reports
+ * each rule that matches them to NFNLGRP_NFTRACE.
+ *
+ * The table has the flag `owner`: it belongs to the netlink socket of the context that created it. Other programs can
+ * neither delete nor flush it, and the kernel deletes it when the socket is closed, so also when this process is killed.
+ */
+import { randomBytes } from 'node:crypto';
+import { NetyardError } from '@netyard/core';
+import type { ObservedNftChain } from '../../contract.ts';
+import type { RuleTrace, RuleTraceMessage, TraceMatch, TraceRequest } from '../../packet-trace.ts';
+import { closeFile } from '../../system/calls.ts';
+import { errnoOf, hasErrno, kernelError } from '../../system/ffi/errno.ts';
+import { libc } from '../../system/ffi/libc.ts';
+import { decodeMessages } from '../message.ts';
+import { listChain } from '../nft/chain.ts';
+import { NftContext } from '../nft/context.ts';
+import { NETLINK_NETFILTER, openNetlink, setIntegerOption } from '../socket.ts';
+import { checkMatch, printTraceRules } from './match.ts';
+import { HeldNamespace } from './namespace.ts';
+import { type DecodedTrace, decodeTrace } from './rule-message.ts';
+import { TracedPackets } from './traced-packets.ts';
+
+/** linux/netfilter/nfnetlink.h */
+const NFNLGRP_NFTRACE = 9;
+const MSG_DONTWAIT = 0x40;
+const SOL_SOCKET = 1;
+const SO_RCVBUFFORCE = 33;
+/** Some 5000 messages; a packet causes about ten per namespace. */
+const receiveBuffer = 4 << 20;
+const bufferLength = 65536;
+/** Every table of a trace has this prefix, and random digits: several traces can run in one namespace. */
+export const traceTablePrefix = 'netyard_trace_';
+
+/** See `PacketTracing.openRuleTrace`. */
+export function openRuleTrace({ ns, match }: TraceRequest): RuleTrace {
+  checkMatch(match);
+  const namespace = new HeldNamespace(ns);
+  const opened: { close(): void }[] = [namespace];
+  try {
+    const fd = openNetlink(NETLINK_NETFILTER, namespace.path, [NFNLGRP_NFTRACE]);
+    opened.push({ close: () => closeFile(fd) });
+    setIntegerOption(fd, SOL_SOCKET, SO_RCVBUFFORCE, receiveBuffer);
+    const table = `${traceTablePrefix}${randomBytes(6).toString('hex')}`;
+    opened.push(createTables(namespace.path, table, match));
+    return new NftRuleTrace(namespace, fd, { match, packets: new TracedPackets(match, table), opened });
+  } catch (error) {
+    for (const one of opened.reverse()) one.close();
+    throw error;
+  }
+}
+
+/** One table per family, both with this name; they exist until the returned context is closed. */
+function createTables(ns: string, name: string, match: TraceMatch): NftContext {
+  const context = NftContext.openHeld(ns);
+  try {
+    try {
+      context.run(printTraceTables(name, match), { operation: 'nft add table', object: name });
+    } catch (error) {
+      if (!hasErrno(error, 'EOPNOTSUPP', 'ENOENT')) throw error;
+      context.run(printTraceTable('inet', name, match), { operation: 'nft add table', object: name }); // no bridges
+    }
+    return context;
+  } catch (error) {
+    context.close();
+    if (!hasErrno(error, 'EOPNOTSUPP', 'EINVAL')) throw error;
+    throw new NetyardError('unavailable', 'this kernel or nft cannot trace packets', { cause: error });
+  }
+}
+
+/** As nft(8) commands. Pure. */
+const printTraceTables = (name: string, match: TraceMatch): string =>
+  printTraceTable('inet', name, match) + printTraceTable('bridge', name, match);
+
+/** Priority -350: behind defragmentation (-400), before connection tracking, raw tables (-300) and all filters. */
+function printTraceTable(family: 'inet' | 'bridge', name: string, match: TraceMatch): string {
+  const rules = printTraceRules(match, family).map((rule) => `    ${rule}\n`);
+  const hooks = family === 'inet' ? ['prerouting', 'output'] : ['prerouting'];
+  const chains = hooks.map(
+    (hook) => `  chain ${hook} {\n    type filter hook ${hook} priority -350; policy accept;\n${rules.join('')}  }\n`,
+  );
+  return `table ${family} ${name} {\n  flags owner\n${chains.join('')}}\n`;
+}
+
+class NftRuleTrace implements RuleTrace {
+  readonly #namespace: HeldNamespace;
+  readonly #fd: number;
+  readonly #packets: TracedPackets;
+  readonly #vxlanPorts: readonly number[] | undefined;
+  readonly #opened: { close(): void }[];
+  readonly #buffer = new Uint8Array(bufferLength);
+  /** Chains as listed at the first message that names them. */
+  readonly #chains = new Map<string, ObservedNftChain | undefined>();
+  #rules: NftContext | undefined;
+  incomplete = false;
+
+  constructor(
+    namespace: HeldNamespace,
+    fd: number,
+    { match, packets, opened }: { match: TraceMatch; packets: TracedPackets; opened: { close(): void }[] },
+  ) {
+    this.#namespace = namespace;
+    this.#fd = fd;
+    this.#packets = packets;
+    this.#vxlanPorts = match.vxlanPorts;
+    this.#opened = opened;
+  }
+
+  read(): RuleTraceMessage[] {
+    if (this.#opened.length === 0) return [];
+    const messages: RuleTraceMessage[] = [];
+    for (;;) {
+      const length = libc().recv(this.#fd, this.#buffer, bufferLength, MSG_DONTWAIT);
+      if (length >= 0) {
+        for (const message of decodeMessages(this.#buffer.subarray(0, length))) {
+          const step = decodeTrace(message, this.#vxlanPorts);
+          if (step && this.#packets.admit(step)) messages.push(this.#describe(step));
+        }
+        continue;
+      }
+      const errno = libc().errno();
+      if (errno === errnoOf('EAGAIN')) return messages;
+      if (errno === errnoOf('ENOBUFS')) this.incomplete = true;
+      else if (errno !== errnoOf('EINTR')) throw kernelError(errno, 'nft monitor trace', this.#namespace.path);
+    }
+  }
+
+  close(): void {
+    this.#rules?.close();
+    this.#rules = undefined;
+    for (const one of this.#opened.splice(0).reverse()) one.close();
+  }
+
+  #describe({ handle, iifIndex, oifIndex, ...step }: DecodedTrace): RuleTraceMessage {
+    const own = step.table.startsWith(traceTablePrefix);
+    const chain = own ? undefined : this.#chain(step, handle);
+    const hook = own ? step.chain : chain?.hook;
+    return {
+      ...{ ...step, own },
+      ...(hook === undefined ? {} : { hook }),
+      ...(handle === undefined ? {} : { rule: describeRule(chain, handle) }),
+      ...(iifIndex === undefined ? {} : { iif: this.#namespace.linkName(iifIndex) }),
+      ...(oifIndex === undefined ? {} : { oif: this.#namespace.linkName(oifIndex) }),
+    };
+  }
+
+  /** Listed again when it lacks the rule: the chain may have been changed since. */
+  #chain({ family, table, chain }: DecodedTrace, handle: number | undefined): ObservedNftChain | undefined {
+    const key = `${family} ${table} ${chain}`;
+    const known = this.#chains.get(key);
+    const isComplete = handle === undefined || known?.rules.some((rule) => rule.handle === handle);
+    if (this.#chains.has(key) && isComplete) return known;
+    this.#rules ??= NftContext.open(this.#namespace.path);
+    const listed = listChain(this.#rules, { family, table, chain });
+    this.#chains.set(key, listed);
+    return listed;
+  }
+}
+
+function describeRule(chain: ObservedNftChain | undefined, handle: number): NonNullable<RuleTraceMessage['rule']> {
+  const rule = chain?.rules.find((one) => one.handle === handle);
+  if (rule === undefined) return { handle };
+  return { handle, text: rule.text, ...(rule.comment === undefined ? {} : { comment: rule.comment }) };
+}
