@@ -1,0 +1,59 @@
+/** `netyard diagnose`: checks a container, a network's containers, or all of them, without sending anything. */
+import { readFile } from 'node:fs/promises';
+import { NetyardError } from '@netyard/core';
+import type { HostContainer, HostTopology } from '@netyard/topology';
+import { findEnd } from '../ends.ts';
+import { containerChecks } from './container-checks.ts';
+import type { DiagnosedContainer, DiagnoseFinding } from './finding.ts';
+import { type ConntrackFill, checkHost } from './host-checks.ts';
+
+/** Throws `not-found` when nothing on this host has the name. Without a target, all running containers are checked. */
+export async function diagnose(topology: HostTopology, target?: string): Promise<DiagnoseFinding[]> {
+  const containers = target === undefined ? topology.containers.filter(isChecked) : containersOf(topology, target);
+  const host = topology.namespaces.find(({ isHost }) => isHost);
+  const findings: DiagnoseFinding[] = [];
+  for (const container of containers) {
+    const namespace = topology.namespaces.find(({ id }) => id === container.namespaceId);
+    const diagnosed: DiagnosedContainer = { topology, container, namespace, host, hosts: await readHosts(container) };
+    findings.push(...containerChecks.flatMap((check) => check(diagnosed)));
+  }
+  return [...findings, ...checkHost(topology, await readConntrack())];
+}
+
+const isChecked = ({ engine, state }: HostContainer): boolean => engine !== 'namespace' && state === 'running';
+
+/** A container, or all members of a network. */
+function containersOf(topology: HostTopology, target: string): HostContainer[] {
+  const container = findEnd(topology, target)?.container;
+  if (container) return [container];
+  const networks = topology.networks.filter(
+    ({ name, id }) => name === target || (target.length >= 4 && id.startsWith(target)),
+  );
+  if (networks.length === 0) {
+    throw new NetyardError('not-found', `no such container or network on this host: ${target}`, {
+      hint: 'netyard ps --all-engines lists the containers of all engines',
+    });
+  }
+  return topology.containers.filter(({ engine, attachments }) =>
+    networks.some(
+      (network) => network.engine === engine && attachments.some((attachment) => attachment.network === network.name),
+    ),
+  );
+}
+
+async function readHosts({ hostsPath, pid }: HostContainer): Promise<DiagnosedContainer['hosts']> {
+  const path = hostsPath ?? (pid === undefined ? undefined : `/proc/${pid}/root/etc/hosts`);
+  const text = path === undefined ? '' : await readFile(path, 'utf8').catch(() => '');
+  return text.split('\n').flatMap((line) => {
+    const [address, ...names] = line.replace(/#.*/, '').trim().split(/\s+/);
+    return address === undefined || address === '' || names.length === 0 ? [] : [{ address, names }];
+  });
+}
+
+/** Counts of this process's namespace; the limit is that of all namespaces. */
+async function readConntrack(): Promise<ConntrackFill | undefined> {
+  const read = async (name: string): Promise<number> =>
+    Number(await readFile(`/proc/sys/net/netfilter/${name}`, 'utf8').catch(() => 'NaN'));
+  const [entries, limit] = await Promise.all([read('nf_conntrack_count'), read('nf_conntrack_max')]);
+  return Number.isFinite(entries) && Number.isFinite(limit) && limit > 0 ? { entries, limit } : undefined;
+}

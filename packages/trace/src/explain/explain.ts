@@ -1,0 +1,76 @@
+/**
+ * The answer of a trace: one sentence that says where the packet stopped, by which object, and what fixes it. Causes that
+ * were observed come before those that are only likely. Pure.
+ */
+import type { Conclusion } from '../model.ts';
+import { answers, type CauseFinder, endpointText, nameOf, type TraceCase } from './case.ts';
+import { senderNotRunning, staleName, targetNotRunning } from './ends.ts';
+import { droppedByRule } from './firewall.ts';
+import { doubledAddress, leftHost, linkDown, mtuMismatch, noNeighbour, wrongMac } from './links.ts';
+import { asymmetric, forwardingOff, noRoute, reversePathFilter } from './routes.ts';
+import { acceptQueueFull, noAnswer, noListener, notPublished } from './sockets.ts';
+
+/** Known before a probe is sent: none is sent when one of these holds. */
+const ends: readonly CauseFinder[] = [senderNotRunning, targetNotRunning, staleName];
+
+/** In this order: verdicts, counters and addresses, errors of sockets, suspicions. */
+const causes: readonly CauseFinder[] = [
+  ...ends,
+  droppedByRule,
+  reversePathFilter,
+  mtuMismatch,
+  doubledAddress,
+  wrongMac,
+  acceptQueueFull,
+  notPublished,
+  noListener,
+  linkDown,
+  forwardingOff,
+  noRoute,
+  noNeighbour,
+  asymmetric,
+  noAnswer,
+  leftHost,
+];
+
+/** What prevents the probe from being useful, or nothing. */
+export const explainEnds = (trace: TraceCase): Conclusion | undefined => firstOf(ends, trace);
+
+export function explain(trace: TraceCase): Conclusion {
+  const known = explainEnds(trace);
+  if (known) return known;
+  if (trace.evidence?.probe.outcome === 'answered') return reached(trace, trace.evidence.probe.ms);
+  return firstOf(causes, trace) ?? unexplained(trace);
+}
+
+function firstOf(finders: readonly CauseFinder[], trace: TraceCase): Conclusion | undefined {
+  for (const find of finders) {
+    const conclusion = find(trace);
+    if (conclusion) return conclusion;
+  }
+  return undefined;
+}
+
+const reached = (trace: TraceCase, ms: number): Conclusion => ({
+  ...{ outcome: 'reached', cause: 'reached', grade: 'observed' },
+  sentence: `${nameOf(trace.from)} reaches ${nameOf(trace.to)}: ${endpointText(trace.packet)} answered after ${ms.toFixed(1)} ms.`,
+});
+
+function unexplained(trace: TraceCase): Conclusion {
+  const { evidence, path } = trace;
+  if (evidence === undefined) {
+    const outcome = path.end.kind === 'delivered' || path.end.kind === 'left' ? 'reached' : 'unknown';
+    return {
+      ...{ outcome, cause: 'predicted', grade: 'predicted' },
+      sentence: `Nothing but firewall rules, which a prediction does not evaluate, keeps ${nameOf(trace.from)} from ${endpointText(trace.packet)}.`,
+    };
+  }
+  const last = evidence.sightings.at(-1);
+  const where =
+    last === undefined
+      ? 'it left no interface'
+      : `last seen ${last.direction === 'in' ? 'entering' : 'leaving'} by ${last.link}`;
+  const what = answers(evidence).length > 0 ? 'The answer was lost' : 'The packet was lost';
+  const error = evidence.probe.errno === undefined ? '' : ` (${evidence.probe.errno})`;
+  return { outcome: 'unknown', cause: 'unexplained', grade: 'observed', sentence: `${what}: ${where}${error}.` };
+}

@@ -1,0 +1,233 @@
+/** Causes in links and neighbours: links that are down, MTU, addresses without host, wrong MAC addresses. Pure. */
+import type { HostNamespace, NamespaceLink } from '@netyard/topology';
+import type { Conclusion, Hop, Sighting } from '../model.ts';
+import { isIn } from '../route-lookup.ts';
+import {
+  answers,
+  type CauseFinder,
+  containerWith,
+  forward,
+  growthOf,
+  namespaceOf,
+  networksOf,
+  notReached,
+  placeName,
+  type TraceCase,
+} from './case.ts';
+
+/** A link on the way is down, or a veth is not in its bridge. */
+export const linkDown: CauseFinder = (trace) => {
+  const { end } = trace.path;
+  if (end.kind === 'link-down') {
+    const place = placeName(trace, end.namespaceId);
+    const of = namespaceOf(trace, end.namespaceId)?.isHost ? `on ${place}` : `in ${place}`;
+    return notReached('link-down', `${end.link} is down ${of}.`, {
+      grade: 'inferred',
+      fix: `ip link set ${end.link} up`,
+    });
+  }
+  return detached(trace);
+};
+
+/** The host's end of the target's veth pair belongs to no bridge, although an engine says that it is in one. */
+function detached(trace: TraceCase): Conclusion | undefined {
+  if (trace.evidence?.probe.outcome === 'answered') return undefined;
+  for (const end of [trace.from, trace.to]) {
+    const container = end.container ?? containerWith(trace, trace.packet.destination);
+    const namespace = end.namespace ?? trace.topology.namespaces.find(({ id }) => id === container?.namespaceId);
+    if (namespace === undefined || namespace.isHost || container === undefined) continue;
+    for (const network of networksOf(trace, container)) {
+      const found = hostEnd(
+        trace,
+        namespace,
+        network.subnets.map(({ subnet }) => subnet),
+      );
+      if (network.driver !== 'bridge' || network.link === undefined || found === undefined) continue;
+      const bridge = found.host.links.find(({ name }) => name === network.link);
+      const wrong = bridge === undefined || found.link.masterIndex !== bridge.index;
+      if (!wrong && found.link.up && bridge.up) continue;
+      const text =
+        bridge !== undefined && !bridge.up
+          ? `${bridge.name} is down`
+          : `${container.name}'s ${found.link.name} is ${found.link.up ? `not in ${network.link}` : 'down'}`;
+      const fix =
+        bridge !== undefined && !bridge.up
+          ? `ip link set ${bridge.name} up`
+          : found.link.up
+            ? `ip link set ${found.link.name} master ${network.link}`
+            : `ip link set ${found.link.name} up`;
+      return notReached('link-down', `${text} on ${placeName(trace, found.host.id)}.`, { grade: 'inferred', fix });
+    }
+  }
+  return undefined;
+}
+
+/** The host's end of the veth pair by which a namespace is in one of these subnets. */
+function hostEnd(
+  trace: TraceCase,
+  namespace: HostNamespace,
+  subnets: readonly string[],
+): { host: HostNamespace; link: NamespaceLink } | undefined {
+  for (const link of namespace.links) {
+    const host = trace.topology.namespaces.find(({ id }) => id === link.peer?.namespaceId);
+    const outer = host?.links.find(({ index }) => index === link.peer?.index);
+    if (host?.isHost && outer && link.addresses.some((address) => subnets.some((subnet) => isIn(address, subnet))))
+      return { host, link: outer };
+  }
+  return undefined;
+}
+
+/** Two MACs answer for one address. */
+export const doubledAddress: CauseFinder = (trace) => {
+  const doubled = trace.evidence?.neighbours.find(({ macs }) => macs.length > 1);
+  if (doubled === undefined || trace.evidence?.probe.outcome === 'answered') return undefined;
+  const names = doubled.macs.map((mac) => ownerOfMac(trace, mac) ?? mac);
+  return notReached(
+    'doubled-address',
+    `Two MACs answer for ${doubled.address} on ${doubled.link}: ${names.join(' and ')}.`,
+    {
+      fix: `give one of them another address`,
+    },
+  );
+};
+
+function ownerOfMac({ topology }: TraceCase, mac: string): string | undefined {
+  const namespace = topology.namespaces.find(({ links }) => links.some((link) => link.mac === mac));
+  return namespace === undefined || namespace.isHost ? undefined : namespace.name;
+}
+
+/** No host has the next hop's address. */
+export const noNeighbour: CauseFinder = (trace) => {
+  const { end } = trace.path;
+  const { evidence } = trace;
+  if (evidence?.probe.outcome === 'answered') return undefined;
+  if (end.kind !== 'no-neighbour' && end.kind !== 'left') return undefined;
+  const asked = evidence?.neighbours.find(({ address }) => address === end.nextHop);
+  const question = end.nextHop.includes(':') ? 'neighbour solicitations' : 'ARP';
+  if (end.kind === 'no-neighbour' && (asked === undefined || asked.macs.length === 0)) {
+    return notReached('no-neighbour', `No host answers ${question} for ${end.nextHop} on ${end.link}.`, {
+      grade: evidence ? 'observed' : 'predicted',
+      fix: `check the address; containers of ${end.link}: netyard ps`,
+    });
+  }
+  if (asked === undefined || asked.macs.length > 0) return undefined;
+  return notReached(
+    'next-hop-silent',
+    `${end.nextHop} does not answer ${question} on ${end.link} of ${placeName(trace, end.namespaceId)}.`,
+    {
+      fix: `check the cable, the VLAN and the address of ${end.nextHop}`,
+    },
+  );
+};
+
+/** The packet arrived with a MAC that the target does not have: a permanent neighbour entry on the way is wrong. */
+export const wrongMac: CauseFinder = (trace) => {
+  const { evidence, topology } = trace;
+  if (evidence === undefined || evidence.probe.outcome === 'answered') return undefined;
+  const misaddressed = forward(evidence).find((seen) => seen.otherHost && !isBridgePort(trace, seen));
+  if (misaddressed === undefined) return undefined;
+  const name = placeName(trace, misaddressed.namespaceId);
+  const entry = findWrongEntry(trace, topology.namespaces);
+  if (entry === undefined) {
+    return notReached('wrong-mac', `Reached ${name} with a MAC not its own.`, {
+      fix: `look for the neighbour entry on the way: ip neigh show ${misaddressed.packet.destination}`,
+    });
+  }
+  const { place, address, link } = entry;
+  return notReached(
+    'wrong-mac',
+    `Reached ${name} with a MAC not its own, from a permanent neighbour entry of ${place}.`,
+    {
+      fix: `ip neigh del ${address} dev ${link}`,
+    },
+  );
+};
+
+const isBridgePort = (trace: TraceCase, { namespaceId, link }: Sighting): boolean =>
+  namespaceOf(trace, namespaceId)?.links.find(({ name }) => name === link)?.masterIndex !== undefined;
+
+function findWrongEntry(
+  trace: TraceCase,
+  namespaces: readonly HostNamespace[],
+): { place: string; address: string; link: string } | undefined {
+  for (const namespace of namespaces) {
+    for (const { state, mac, address, link } of namespace.neighbours) {
+      if (state !== 'permanent' || mac === undefined || !isOnPath(trace, namespace.id, address)) continue;
+      const owner = ownerOfAddress(namespaces, address);
+      if (owner !== undefined && owner.link.mac !== mac)
+        return { place: placeName(trace, namespace.id), address, link };
+    }
+  }
+  return undefined;
+}
+
+const isOnPath = ({ path, packet }: TraceCase, namespaceId: string, address: string): boolean =>
+  path.hops.some((hop) => hop.namespaceId === namespaceId) &&
+  (path.end.packet.destination === address ||
+    packet.destination === address ||
+    path.hops.some(({ name }) => name.includes(` via ${address} `)));
+
+function ownerOfAddress(
+  namespaces: readonly HostNamespace[],
+  address: string,
+): { namespace: HostNamespace; link: NamespaceLink } | undefined {
+  for (const namespace of namespaces) {
+    const link = namespace.links.find(({ addresses }) => addresses.some((own) => own.split('/')[0] === address));
+    if (link) return { namespace, link };
+  }
+  return undefined;
+}
+
+/** Both ends of a veth pair have different MTUs, and a packet that is too long for the receiver vanishes without ICMP. */
+export const mtuMismatch: CauseFinder = (trace) => {
+  const { evidence } = trace;
+  if (evidence === undefined || evidence.probe.outcome === 'answered') return undefined;
+  for (const hop of trace.path.hops) {
+    const pair = vethPair(trace, hop);
+    if (pair === undefined || pair.outer.mtu === pair.inner.mtu) continue;
+    const dropped =
+      growthOf(trace, hop.namespaceId, `${pair.outer.name} tx_dropped`) +
+      growthOf(trace, pair.innerId, `${pair.inner.name} rx_dropped`);
+    if (dropped === 0) continue;
+    const place = placeName(trace, pair.innerId);
+    return notReached(
+      'mtu-mismatch',
+      `Swallowed between ${pair.outer.name} (${pair.outer.mtu}) and ${place}'s ${pair.inner.name} (${pair.inner.mtu}): their MTUs differ.`,
+      {
+        fix: `ip link set ${pair.outer.name} mtu ${pair.inner.mtu}`,
+      },
+    );
+  }
+  return undefined;
+};
+
+function vethPair(
+  trace: TraceCase,
+  hop: Hop,
+): { outer: NamespaceLink; inner: NamespaceLink; innerId: string } | undefined {
+  if (hop.kind !== 'link' || hop.direction !== 'out') return undefined;
+  const outer = namespaceOf(trace, hop.namespaceId)?.links.find(({ name }) => name === hop.name);
+  const innerId = outer?.peer?.namespaceId;
+  const inner =
+    innerId === undefined
+      ? undefined
+      : namespaceOf(trace, innerId)?.links.find(({ index }) => index === outer?.peer?.index);
+  return outer && inner && innerId !== undefined ? { outer, inner, innerId } : undefined;
+}
+
+/** The packet left this host, and nothing came back. */
+export const leftHost: CauseFinder = (trace) => {
+  const { end } = trace.path;
+  const { evidence } = trace;
+  if (evidence === undefined || end.kind !== 'left' || evidence.probe.outcome === 'answered') return undefined;
+  if (answers(evidence).length > 0) return undefined;
+  const out = forward(evidence).find(({ link, direction }) => link === end.link && direction === 'out');
+  if (out === undefined) return undefined;
+  return {
+    outcome: 'unknown',
+    cause: 'left-host',
+    grade: 'observed',
+    sentence: `Left ${placeName(trace, end.namespaceId)} by ${end.link} to ${end.nextHop}; no answer came back.`,
+    fix: `trace on the next host, or capture there: netyard capture uplink host ${trace.packet.destination}`,
+  };
+};

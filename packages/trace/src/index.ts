@@ -1,0 +1,10 @@
+export { diagnose } from './diagnose/diagnose.ts';
+export type { DiagnoseFinding } from './diagnose/finding.ts';
+export type { NameAnswer, TraceCase } from './explain/case.ts';
+export { explain, explainEnds } from './explain/explain.ts';
+export { openTraceTools } from './kernel-tools.ts';
+export type * from './model.ts';
+export { predictPath } from './predict.ts';
+export type { TraceReport, TraceStep } from './report.ts';
+export { type TraceOptions, trace } from './run.ts';
+export type { Observation, Probe, TraceTools } from './tools.ts';

@@ -1,0 +1,52 @@
+/** The tools of a trace on this host: the kernel's packet tracing, and what `topology` observes. */
+import type { Probe as KernelProbe, ProbeResult as KernelResult, PacketTracing, TraceMatch } from '@netyard/kernel';
+import type { HostNamespace, HostTopology } from '@netyard/topology';
+import type { ProbeResult, TracePacket } from './model.ts';
+import { resolveInNamespace } from './name-query.ts';
+import { openObservation } from './observation.ts';
+import type { Probe, TraceTools } from './tools.ts';
+
+export function openTraceTools(tracing: PacketTracing, observe: () => Promise<HostTopology>): TraceTools {
+  return {
+    observe,
+    resolve: resolveInNamespace,
+    openProbe: async (sender, packet) => openProbe(tracing, sender, packet),
+    arm: async (namespaces, packet) => openObservation(tracing, namespaces, matchOf(packet)),
+    askNeighbour: async (namespace, link, address) => ({
+      ...{ namespaceId: namespace.id, link, address },
+      macs: await tracing.solicitNeighbours({ ns: namespace.path, link, address }),
+    }),
+  };
+}
+
+const matchOf = ({ protocol, destination, sourcePort = 0 }: TracePacket): TraceMatch => ({
+  ...{ family: destination.includes(':') ? 6 : 4, protocol, id: sourcePort },
+});
+
+function openProbe(tracing: PacketTracing, sender: HostNamespace, packet: TracePacket): Probe {
+  const { protocol, destination, destinationPort } = packet;
+  const probe = tracing.openProbe({
+    ...{ ns: sender.path, protocol, destination },
+    ...(destinationPort === undefined ? {} : { port: destinationPort }),
+  });
+  return {
+    sourcePort: probe.match.id,
+    send: async (waitMs) => send(probe, waitMs),
+    close: () => probe.close(),
+  };
+}
+
+async function send(probe: KernelProbe, waitMs: number): Promise<ProbeResult> {
+  const begin = performance.now();
+  const result = await probe.send(waitMs);
+  return { ...translate(result), ms: performance.now() - begin };
+}
+
+function translate({ outcome, errno, icmp, source }: KernelResult): Omit<ProbeResult, 'ms'> {
+  return {
+    outcome: outcome === 'connected' ? 'answered' : outcome,
+    ...(errno === undefined ? {} : { errno }),
+    ...(icmp === undefined ? {} : { reportedBy: icmp.from }),
+    ...(source === undefined ? {} : { source }),
+  };
+}

@@ -1,0 +1,112 @@
+/** Asks a name as a container would: its hosts file first, then the servers of its resolv.conf, from its namespace. */
+import { createSocket, type Socket } from 'node:dgram';
+import { readFile } from 'node:fs/promises';
+import { openSocketInNetns } from '@netyard/kernel';
+import type { HostNamespace } from '@netyard/topology';
+import { type DecodedPacket, decode, encode } from 'dns-packet';
+import { addressesInHostsFile } from './ends.ts';
+import type { NameAnswer } from './explain/case.ts';
+import type { TraceEnd } from './model.ts';
+
+const dnsPort = 53;
+const answerWaitMs = 1000;
+/** Of resolv.conf(5): servers after the third are not asked. */
+const maxServers = 3;
+
+/** Undefined when neither the hosts file nor a server knows the name. Throws nothing. */
+export async function resolveInNamespace(sender: TraceEnd, name: string): Promise<NameAnswer | undefined> {
+  const { namespace, container } = sender;
+  if (namespace === undefined) return undefined;
+  const root = rootOf(sender);
+  const hosts = await readText([container?.hostsPath, `${root}/etc/hosts`]);
+  const listed = addressesInHostsFile(hosts, name);
+  if (listed.length > 0) return { name, addresses: listed, source: 'hosts file' };
+  const resolvConf = await readText([`${root}/etc/resolv.conf`, container?.resolvConfPath]);
+  const servers = serversIn(resolvConf).slice(0, maxServers);
+  for (const server of servers) {
+    const addresses = await askServer(namespace, server, name);
+    if (addresses !== undefined) return addresses.length > 0 ? { name, addresses, source: 'resolver' } : undefined;
+  }
+  return undefined;
+}
+
+/** The root file system of the sender's first process: that of this process for the host. */
+function rootOf({ namespace, container }: TraceEnd): string {
+  const pid = container?.pid ?? (namespace?.isHost ? undefined : namespace?.processes[0]?.pid);
+  return pid === undefined ? '' : `/proc/${pid}/root`;
+}
+
+/** The first of these files that can be read, or ''. */
+async function readText(paths: readonly (string | undefined)[]): Promise<string> {
+  for (const path of paths) {
+    if (path === undefined) continue;
+    const text = await readFile(path, 'utf8').catch(() => undefined);
+    if (text !== undefined) return text;
+  }
+  return '';
+}
+
+/** The servers of a resolv.conf(5). Pure. */
+export const serversIn = (resolvConf: string): string[] =>
+  resolvConf.split('\n').flatMap((line) => /^\s*nameserver\s+([\da-fA-F.:]+)/.exec(line)?.[1] ?? []);
+
+/** Empty: the server answered that there is no address. Undefined: no answer. */
+async function askServer(namespace: HostNamespace, server: string, name: string): Promise<string[] | undefined> {
+  const socket = await openSocket(namespace, server);
+  if (socket === undefined) return undefined;
+  try {
+    const answers = await Promise.all((['A', 'AAAA'] as const).map((type) => ask(socket, server, name, type)));
+    if (answers.every((answer) => answer === undefined)) return undefined;
+    return answers.flatMap((answer) => answer ?? []);
+  } finally {
+    socket.close();
+  }
+}
+
+async function openSocket({ path }: HostNamespace, server: string): Promise<Socket | undefined> {
+  const isSix = server.includes(':');
+  try {
+    const { fd } = openSocketInNetns(path, { protocol: 'udp', address: isSix ? '::' : '0.0.0.0', port: 0 });
+    const socket = createSocket(isSix ? 'udp6' : 'udp4');
+    socket.on('error', () => undefined);
+    await new Promise<void>((resolve) => socket.bind({ fd }, resolve));
+    return socket;
+  } catch {
+    return undefined;
+  }
+}
+
+async function ask(socket: Socket, server: string, name: string, type: 'A' | 'AAAA'): Promise<string[] | undefined> {
+  const id = type === 'A' ? 1 : 2;
+  const flags = 0x0100; // recursion desired (RFC 1035, 4.1.1)
+  const query = encode({ type: 'query', id, flags, questions: [{ type, name }] });
+  return await new Promise((resolve) => {
+    const timer = setTimeout(() => finish(undefined), answerWaitMs);
+    const onMessage = (bytes: Buffer): void => {
+      const answer = tryDecode(bytes);
+      if (answer?.id === id) finish(addressesOf(answer, type));
+    };
+    const finish = (addresses: string[] | undefined): void => {
+      clearTimeout(timer);
+      socket.off('message', onMessage);
+      resolve(addresses);
+    };
+    socket.on('message', onMessage);
+    socket.send(query, dnsPort, server, (error) => {
+      if (error) finish(undefined);
+    });
+  });
+}
+
+function tryDecode(bytes: Buffer): DecodedPacket | undefined {
+  try {
+    return decode(bytes);
+  } catch {
+    return undefined;
+  }
+}
+
+const addressesOf = ({ answers = [] }: DecodedPacket, type: 'A' | 'AAAA'): string[] =>
+  answers.flatMap((answer) =>
+    answer.type === type && 'data' in answer && typeof answer.data === 'string' ? [answer.data] : [],
+  );

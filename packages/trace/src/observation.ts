@@ -1,0 +1,215 @@
+/** Taps, rule traces and counters of the namespaces on a probe's way, translated to the evidence of a trace. */
+import {
+  compareCounters,
+  type NamespaceCounters,
+  type PacketHeaders,
+  type PacketTap,
+  type PacketTracing,
+  type RuleTrace,
+  type RuleTraceMessage,
+  type TappedPacket,
+  type TraceMatch,
+} from '@netyard/kernel';
+import type { HostNamespace } from '@netyard/topology';
+import type { CounterChange, RuleVerdict, Sighting, TraceEvidence, TracePacket, TraceProtocol } from './model.ts';
+import type { Observation } from './tools.ts';
+
+interface Armed {
+  namespace: HostNamespace;
+  tap: PacketTap;
+  /** Of the host only: containers have no rules of interest in most cases, and the trace of a veth's end starts anew. */
+  rules: RuleTrace | undefined;
+  before: NamespaceCounters;
+}
+
+/** Throws what `PacketTracing` throws; whatever was opened before is closed. */
+export function openObservation(
+  tracing: PacketTracing,
+  namespaces: readonly HostNamespace[],
+  match: TraceMatch,
+): Observation {
+  const armed: Armed[] = [];
+  const incomplete: string[] = [];
+  const close = (): void => {
+    for (const { tap, rules } of armed) {
+      tap.close();
+      rules?.close();
+    }
+  };
+  try {
+    for (const namespace of namespaces) armed.push(arm(tracing, namespace, match, incomplete));
+  } catch (error) {
+    close();
+    throw error;
+  }
+  let startNs = nowNs();
+  return {
+    start: () => {
+      startNs = nowNs();
+    },
+    collect: async () => collect(tracing, armed, { match, startNs, incomplete }),
+    close,
+  };
+}
+
+const nowNs = (): bigint => BigInt(Math.round((performance.timeOrigin + performance.now()) * 1e6));
+
+function arm(tracing: PacketTracing, namespace: HostNamespace, match: TraceMatch, incomplete: string[]): Armed {
+  const ns = namespace.path;
+  const before = tracing.readCounters(ns);
+  const tap = tracing.openTap({ ns, match });
+  try {
+    return { namespace, tap, before, rules: tracing.openRuleTrace({ ns, match }) };
+  } catch (error) {
+    incomplete.push(`rules of ${namespace.name} are not traced: ${error instanceof Error ? error.message : error}`);
+    return { namespace, tap, before, rules: undefined };
+  }
+}
+
+interface CollectContext {
+  match: TraceMatch;
+  startNs: bigint;
+  incomplete: readonly string[];
+}
+
+type Collected = Pick<TraceEvidence, 'sightings' | 'verdicts' | 'counters' | 'dropReasons' | 'incomplete'>;
+
+function collect(tracing: PacketTracing, armed: readonly Armed[], context: CollectContext): Collected {
+  const incomplete = [...context.incomplete];
+  const sightings = armed
+    .flatMap(({ namespace, tap }) => tap.read().map((packet) => sightingOf(namespace, packet, context)))
+    .sort((a, b) => a.atMs - b.atMs);
+  const verdicts = armed.flatMap(({ namespace, rules }) =>
+    rules === undefined ? [] : verdictsOf(namespace, rules.read(), sightings, context.match),
+  );
+  for (const { namespace, tap, rules } of armed) {
+    if (tap.dropped > 0) incomplete.push(`${tap.dropped} packets of ${namespace.name} were not seen`);
+    if (rules?.incomplete) incomplete.push(`some verdicts of ${namespace.name} were not seen`);
+  }
+  const counters = armed.flatMap(({ namespace, before }) =>
+    changesOf(namespace, before, tracing.readCounters(namespace.path)),
+  );
+  return { sightings, verdicts, counters, dropReasons: [], incomplete };
+}
+
+const protocols: Readonly<Record<number, TraceProtocol>> = { 1: 'icmp', 6: 'tcp', 17: 'udp', 58: 'icmp' };
+
+/** Inside a tunnel, the inner packet is the probe. */
+const probeOf = (headers: PacketHeaders): PacketHeaders => headers.inner ?? headers;
+
+function packetOf(headers: PacketHeaders): TracePacket {
+  const { source, destination, protocol, sourcePort, destinationPort } = probeOf(headers);
+  return {
+    protocol: protocols[protocol] ?? 'icmp',
+    source,
+    destination,
+    ...(sourcePort === undefined ? {} : { sourcePort }),
+    ...(destinationPort === undefined ? {} : { destinationPort }),
+  };
+}
+
+/** Echo replies (RFC 792, RFC 4443), errors about the probe, and packets to the probe's own port. */
+export function isAnswerTo(match: TraceMatch, headers: PacketHeaders): boolean {
+  const { icmp, destinationPort } = probeOf(headers);
+  if (icmp?.about !== undefined) return true;
+  return match.protocol === 'icmp' ? icmp?.type === 0 || icmp?.type === 129 : destinationPort === match.id;
+}
+
+const letters: Readonly<Record<string, string>> = { FIN: 'F', SYN: 'S', RST: 'R', PSH: 'P', ACK: 'A', URG: 'U' };
+
+function flagsOf(headers: PacketHeaders): string {
+  const { tcp, icmp } = probeOf(headers);
+  if (icmp?.about !== undefined) return `icmp:${icmp.type}/${icmp.code}`;
+  return (tcp?.flags ?? []).map((flag) => letters[flag] ?? '').join('');
+}
+
+function sightingOf(namespace: HostNamespace, packet: TappedPacket, { match, startNs }: CollectContext): Sighting {
+  const { headers, link, direction, time } = packet;
+  return {
+    namespaceId: namespace.id,
+    link,
+    direction: direction === 'out' ? 'out' : 'in',
+    // The clocks of this process and of the kernel's time stamps may differ by microseconds.
+    atMs: Math.max(0, Number(time - startNs) / 1e6),
+    packet: packetOf(headers),
+    isAnswer: isAnswerTo(match, headers),
+    flags: flagsOf(headers),
+    ...(direction === 'other' ? { otherHost: true } : {}),
+  };
+}
+
+/** What the first message of each base chain has. */
+interface PacketContext {
+  input?: string;
+  output?: string;
+  flags: string;
+  isAnswer: boolean;
+}
+
+function verdictsOf(
+  namespace: HostNamespace,
+  messages: readonly RuleTraceMessage[],
+  sightings: readonly Sighting[],
+  match: TraceMatch,
+): RuleVerdict[] {
+  const packets = new Map<number, PacketContext>();
+  return messages.flatMap((message) => {
+    const context = contextOf(packets.get(message.traceId), message, match);
+    packets.set(message.traceId, context);
+    const verdict = verdictKind(message);
+    if (message.own || verdict === undefined) return [];
+    return [{ ...ruleOf(namespace, message, verdict), ...context, atMs: timeOf(namespace, context, sightings) }];
+  });
+}
+
+function contextOf(before: PacketContext | undefined, message: RuleTraceMessage, match: TraceMatch): PacketContext {
+  const { iif, oif, headers } = message;
+  if (iif === undefined && oif === undefined && headers === undefined && before) return before;
+  return {
+    ...(iif === undefined ? {} : { input: iif }),
+    ...(oif === undefined ? {} : { output: oif }),
+    flags: headers === undefined ? (before?.flags ?? '') : flagsOf(headers),
+    isAnswer: headers === undefined ? (before?.isAnswer ?? false) : isAnswerTo(match, headers),
+  };
+}
+
+function ruleOf(
+  namespace: HostNamespace,
+  { family, table, chain, rule }: RuleTraceMessage,
+  verdict: RuleVerdict['verdict'],
+): Omit<RuleVerdict, 'atMs' | 'isAnswer' | 'flags'> {
+  return {
+    ...{ namespaceId: namespace.id, family, table, chain, verdict },
+    ...(rule === undefined ? {} : { rule: rule.text ?? `handle ${rule.handle}` }),
+    ...(rule?.comment === undefined ? {} : { comment: rule.comment }),
+  };
+}
+
+/** Undefined for what decides nothing: the end of a chain, `continue`. `reject` is a drop for the kernel. */
+function verdictKind({ verdict, rule, type }: RuleTraceMessage): RuleVerdict['verdict'] | undefined {
+  if (verdict === 'drop') return /\breject\b|xt target "?REJECT/i.test(rule?.text ?? '') ? 'reject' : 'drop';
+  if (verdict === 'accept' || verdict === 'queue') return verdict;
+  return type === 'rule' ? 'continue' : undefined;
+}
+
+/** Messages have no time: that of the packet on the interface by which it came in, or will leave. */
+function timeOf(namespace: HostNamespace, context: PacketContext, sightings: readonly Sighting[]): number {
+  const own = sightings.filter((seen) => seen.namespaceId === namespace.id && seen.isAnswer === context.isAnswer);
+  const input = own.find(({ link, direction }) => direction === 'in' && link === context.input);
+  const output = own.find(({ link, direction }) => direction === 'out' && link === context.output);
+  return input?.atMs ?? output?.atMs ?? own[0]?.atMs ?? 0;
+}
+
+function changesOf(namespace: HostNamespace, before: NamespaceCounters, after: NamespaceCounters): CounterChange[] {
+  const changes = compareCounters(before, after);
+  const of = (counter: string, change: bigint): CounterChange => ({
+    ...{ namespaceId: namespace.id, counter, change: Number(change) },
+  });
+  const links = Object.entries(changes.links).flatMap(([link, drops]) =>
+    Object.entries(drops).map(([name, change]) => of(`${link} ${snakeCase(name)}`, change)),
+  );
+  return [...Object.entries(changes.protocols).map(([name, change]) => of(name, change)), ...links];
+}
+
+/** `rxDropped`: `rx_dropped`, as in /sys/class/net/LINK/statistics. */
+const snakeCase = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);

@@ -1,0 +1,33 @@
+/** What a trace needs of the host. Implemented in `kernel-tools.ts`; tests use values. */
+import type { HostNamespace, HostTopology } from '@netyard/topology';
+import type { NameAnswer } from './explain/case.ts';
+import type { NeighbourCheck, ProbeResult, TraceEnd, TraceEvidence, TracePacket } from './model.ts';
+
+/** A socket in the sender's namespace, bound, so that its port is known before anything is armed. */
+export interface Probe {
+  /** For icmp, the identifier of the echo request. */
+  sourcePort: number;
+  /** Sends, and resolves with the answer, an error, or after the wait without either. */
+  send(waitMs: number): Promise<ProbeResult>;
+  close(): void;
+}
+
+/** Taps, rule tracing and counters in several namespaces, on the probe's packets only. */
+export interface Observation {
+  /** What was seen until now; times are counted from `start`. */
+  collect(): Promise<Pick<TraceEvidence, 'sightings' | 'verdicts' | 'counters' | 'dropReasons' | 'incomplete'>>;
+  /** The probe is sent now. */
+  start(): void;
+  /** Leaves nothing behind. */
+  close(): void;
+}
+
+export interface TraceTools {
+  observe(): Promise<HostTopology>;
+  /** As the sender's hosts file or resolver answers; undefined when neither knows the name. */
+  resolve(sender: TraceEnd, name: string): Promise<NameAnswer | undefined>;
+  openProbe(sender: HostNamespace, packet: TracePacket): Promise<Probe>;
+  arm(namespaces: readonly HostNamespace[], packet: TracePacket): Promise<Observation>;
+  /** Asks by ARP or neighbour solicitation who has an address on a link. */
+  askNeighbour(namespace: HostNamespace, link: string, address: string): Promise<NeighbourCheck>;
+}

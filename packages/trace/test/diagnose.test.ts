@@ -1,0 +1,117 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { HostTopology, ListeningSocket } from '@netyard/topology';
+import { containerChecks } from '../src/diagnose/container-checks.ts';
+import { diagnose } from '../src/diagnose/diagnose.ts';
+import { checkHost } from '../src/diagnose/host-checks.ts';
+import { hostWith } from './host-fixture.ts';
+
+const listener = (address: string, rest: Partial<ListeningSocket> = {}): ListeningSocket => ({
+  ...{
+    protocol: 'tcp',
+    address,
+    port: 80,
+    v6only: false,
+    waiting: 0,
+    backlog: 128,
+    process: { pid: 7, name: 'nginx' },
+  },
+  ...rest,
+});
+const ports = [{ protocol: 'tcp', hostAddress: '0.0.0.0', hostPort: 8080, containerPort: 80 } as const];
+const web = { name: 'web', network: 'bridge', address: '172.17.0.3', rest: { ports }, sockets: [listener('0.0.0.0')] };
+const app = { name: 'app', network: 'bridge', address: '172.17.0.2' };
+
+async function problems(topology: HostTopology, target = 'web'): Promise<string[]> {
+  const findings = await diagnose(topology, target);
+  return findings.filter(({ grade, check }) => grade !== 'fine' && check !== 'conntrack').map(({ text }) => text);
+}
+
+test('a healthy container has no problems, and says what was checked', async () => {
+  const topology = hostWith([app, web]);
+  assert.deepEqual(await problems(topology), []);
+  const checks = (await diagnose(topology, 'web')).map(({ check }) => check);
+  for (const check of ['state', 'link', 'address', 'route', 'listener', 'forwarding'])
+    assert.ok(checks.includes(check));
+});
+
+test('interfaces: down, another MTU, not in the bridge', async () => {
+  const change = async (edit: (topology: HostTopology) => void): Promise<string[]> => {
+    const topology = hostWith([app, web]);
+    edit(topology);
+    return await problems(topology);
+  };
+  const hostLink = (topology: HostTopology, name: string): HostTopology['namespaces'][number]['links'][number] => {
+    const link = topology.namespaces[0]?.links.find((candidate) => candidate.name === name);
+    assert.ok(link);
+    return link;
+  };
+  assert.deepEqual(await change((topology) => void Object.assign(hostLink(topology, 'veth1'), { up: false })), [
+    'veth1 of web is down on the host',
+  ]);
+  assert.deepEqual(await change((topology) => void Object.assign(hostLink(topology, 'veth1'), { mtu: 1400 })), [
+    'veth1 has MTU 1400, eth0 of web 1500: longer packets vanish without ICMP',
+  ]);
+  assert.deepEqual(await change((topology) => void Object.assign(hostLink(topology, 'veth1'), { masterIndex: 11 })), [
+    'veth1 is not in docker0',
+  ]);
+  assert.deepEqual(await change((topology) => void Object.assign(hostLink(topology, 'docker0'), { up: false })), [
+    'docker0 of network bridge is down',
+  ]);
+});
+
+test('listeners of published ports: none, on loopback, with a full queue', async () => {
+  const withSockets = async (sockets: ListeningSocket[]): Promise<string[]> =>
+    await problems(hostWith([app, { ...web, sockets }]));
+  assert.deepEqual(await withSockets([]), ['web publishes 80/tcp, and nothing listens on it']);
+  assert.deepEqual(await withSockets([listener('127.0.0.1')]), ['nginx in web listens on 127.0.0.1:80 only']);
+  assert.deepEqual(await withSockets([listener('0.0.0.0', { waiting: 129 })]), [
+    'the listener on 80/tcp of web has 129 of 128 connections waiting',
+  ]);
+});
+
+test('addresses and routes: lost, doubled, no default route', async () => {
+  const lost = hostWith([app, web]);
+  for (const link of lost.namespaces[2]?.links ?? []) if (link.name === 'eth0') link.addresses = [];
+  assert.deepEqual(await problems(lost), ['web has lost its address 172.17.0.3']);
+  assert.deepEqual(await problems(hostWith([{ ...app, address: '172.17.0.3' }, web])), [
+    '172.17.0.3 of web is also an address of app',
+  ]);
+  const cut = hostWith([app, web]);
+  const namespace = cut.namespaces[2];
+  assert.ok(namespace);
+  namespace.routes = namespace.routes.filter(({ to }) => to !== 'default');
+  assert.deepEqual(await problems(cut), ['web has no default route']);
+});
+
+test('names of the hosts file that belong to another address now', () => {
+  const topology = hostWith([app, web]);
+  const [container, namespace] = [topology.containers[0], topology.namespaces[1]];
+  assert.ok(container && namespace);
+  const hosts = [{ address: '172.17.0.9', names: ['web'] }];
+  const diagnosed = { topology, container, namespace, host: topology.namespaces[0], hosts };
+  const texts = containerChecks.flatMap((check) => check(diagnosed)).filter(({ check }) => check === 'name');
+  assert.deepEqual(
+    texts.map(({ text }) => text),
+    ['the hosts file of app has 172.17.0.9 for web, which is 172.17.0.3'],
+  );
+});
+
+test('the host: forwarding, iptables-legacy, connection tracking', () => {
+  const topology = hostWith([app], { forwarding: { v4: false, v6: false }, legacyTables: ['filter'] });
+  const grades = checkHost(topology, { entries: 262_144, limit: 262_144 }).map(({ check, grade }) => [check, grade]);
+  assert.deepEqual(grades, [
+    ['forwarding', 'broken'],
+    ['iptables-legacy', 'suspicious'],
+    ['conntrack', 'broken'],
+  ]);
+});
+
+test('a network stands for its members; unknown names are refused', async () => {
+  const findings = await diagnose(hostWith([app, web]), 'back');
+  assert.deepEqual(
+    findings.filter(({ check }) => check === 'state'),
+    [],
+  );
+  await assert.rejects(diagnose(hostWith([app]), 'nowhere'), /no such container or network on this host: nowhere/);
+});

@@ -1,0 +1,125 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { HostTopology, ListeningSocket } from '@netyard/topology';
+import { findEnd } from '../src/ends.ts';
+import type { TraceCase } from '../src/explain/case.ts';
+import { explain } from '../src/explain/explain.ts';
+import type { RuleVerdict, TraceEvidence } from '../src/model.ts';
+import { predictPath } from '../src/predict.ts';
+import { hostWith } from './host-fixture.ts';
+
+const listener = (address: string, port: number, rest: Partial<ListeningSocket> = {}): ListeningSocket => ({
+  ...{ protocol: 'tcp', address, port, v6only: false, waiting: 0, backlog: 128, process: { pid: 7, name: 'nginx' } },
+  ...rest,
+});
+const a = { name: 'a', network: 'bridge', address: '172.17.0.2' };
+const web = { name: 'web', network: 'bridge', address: '172.17.0.3', sockets: [listener('0.0.0.0', 80)] };
+const far = { name: 'far', network: 'back', address: '172.20.0.2' };
+
+const silence: TraceEvidence = {
+  ...{ sightings: [], verdicts: [], counters: [], routes: [], neighbours: [], dropReasons: [], incomplete: [] },
+  probe: { outcome: 'timeout', ms: 1200 },
+};
+
+function ask(topology: HostTopology, to: string, port: number, evidence?: Partial<TraceEvidence>): TraceCase {
+  const from = findEnd(topology, 'a');
+  const target = findEnd(topology, to);
+  assert.ok(from?.namespace && target);
+  const destination = target.addresses[0] ?? '';
+  const packet = { protocol: 'tcp', source: from.addresses[0] ?? '', destination, destinationPort: port } as const;
+  return {
+    ...{ request: { from: 'a', to, port, protocol: 'tcp' }, topology, from, to: target, packet },
+    path: predictPath(topology, from.namespace, packet),
+    ...(evidence ? { evidence: { ...silence, ...evidence } } : {}),
+  };
+}
+
+const arrived = (namespaceId: string): TraceEvidence['sightings'] => [
+  {
+    ...{ namespaceId, link: 'eth0', direction: 'in', atMs: 0.1, isAnswer: false, flags: 'S' },
+    packet: { protocol: 'tcp', destination: '172.17.0.3', destinationPort: 80 },
+  },
+];
+
+const drop = (rest: Partial<RuleVerdict>): RuleVerdict => ({
+  ...{ namespaceId: '1', family: 'ip', table: 'netyard', chain: 'to_bridge', rule: 'drop', verdict: 'drop' },
+  ...{ input: 'docker0', output: 'docker0', atMs: 0.1, isAnswer: false, flags: 'S' },
+  ...rest,
+});
+
+const sentence = (trace: TraceCase): string => explain(trace).sentence;
+
+test('reached', () => {
+  const trace = ask(hostWith([a, web]), 'web', 80, { probe: { outcome: 'answered', ms: 0.42 } });
+  assert.deepEqual(explain(trace), {
+    ...{ outcome: 'reached', cause: 'reached', grade: 'observed' },
+    sentence: 'a reaches web: 172.17.0.3:80 answered after 0.4 ms.',
+  });
+});
+
+test('what is known without a probe: stopped, paused, stale name', () => {
+  const stopped = { ...web, rest: { state: 'exited', exitCode: 1, finishedAt: '2025-12-31T23:57:00Z' } as const };
+  assert.equal(sentence(ask(hostWith([a, stopped]), 'web', 80)), 'web has ended with exit code 1 3 min ago.');
+  const paused = { ...web, rest: { state: 'paused', paused: true } as const };
+  assert.match(
+    sentence(ask(hostWith([a, paused]), 'web', 80)),
+    /^web is paused: the kernel accepts connections for it/,
+  );
+  const stale = ask(hostWith([a, web]), 'web', 80, {});
+  stale.name = { name: 'web', addresses: ['172.17.0.9'], source: 'hosts file' };
+  assert.equal(
+    sentence(stale),
+    'a resolves web to 172.17.0.9, but web is 172.17.0.3: the hosts file of a is out of date.',
+  );
+});
+
+test('listeners: none, another port, another address, v6only', () => {
+  const sentenceFor = (sockets: ListeningSocket[]): string =>
+    sentence(ask(hostWith([a, { ...web, sockets }]), 'web', 80, { sightings: arrived('1001') }));
+  assert.equal(sentenceFor([]), 'Reached web, but nothing listens on 80/tcp there.');
+  assert.equal(
+    sentenceFor([listener('0.0.0.0', 8080)]),
+    'Reached web, but nothing listens on 80/tcp there (8080/tcp does).',
+  );
+  assert.equal(sentenceFor([listener('127.0.0.1', 80)]), 'Reached web, but nginx listens on 127.0.0.1:80 only.');
+  assert.equal(
+    sentenceFor([listener('::', 80, { v6only: true })]),
+    'Reached web by IPv4; nginx listens on [::]:80 with v6only.',
+  );
+});
+
+test('published ports: none, and on loopback only', () => {
+  const topology = hostWith([a, web]);
+  assert.match(
+    sentence(ask(topology, '192.0.2.1', 8080, {})),
+    /^Stopped at host1: nothing publishes or listens on 8080\/tcp\.$/,
+  );
+  const ports = [{ protocol: 'tcp', hostAddress: '127.0.0.1', hostPort: 8080, containerPort: 80 } as const];
+  const bound = hostWith([a, { ...web, rest: { ports } }]);
+  assert.equal(
+    sentence(ask(bound, '192.0.2.1', 8080, {})),
+    'Stopped at host1: 8080/tcp of web is published on 127.0.0.1 only.',
+  );
+});
+
+test('verdicts: icc, isolation, a firewall of the host', () => {
+  const noIcc = hostWith([a, web]);
+  for (const network of noIcc.networks) network.icc = false;
+  const icc = explain(ask(noIcc, 'web', 80, { verdicts: [drop({ comment: 'icc=false' })] }));
+  assert.equal(icc.sentence, 'Dropped on docker0 by netyard\'s "icc=false": a may not talk to web freely.');
+  const apart = explain(ask(hostWith([a, far]), 'far', 80, { verdicts: [drop({ output: 'br-back' })] }));
+  assert.equal(apart.sentence, 'Dropped at host1 between bridge and back: a and far have no common network.');
+  const policy = { table: 'filter', chain: 'FORWARD', output: 'br-back' };
+  const { rule: _, ...withoutRule } = drop(policy);
+  const ufw = { ...drop({ table: 'filter', chain: 'ufw-before-forward' }), verdict: 'continue' } as const;
+  const foreign = explain(ask(hostWith([a, far]), 'far', 80, { verdicts: [ufw, withoutRule] }));
+  assert.equal(foreign.sentence, 'Dropped at host1, docker0 → br-back, by the policy of ip filter FORWARD (ufw).');
+  assert.equal(foreign.fix, 'ufw route allow in on docker0 out on br-back');
+});
+
+test('routing: forwarding off, no route, reverse path filter, no neighbour', () => {
+  const off = hostWith([a, far], { forwarding: { v4: false, v6: false } });
+  assert.equal(sentence(ask(off, 'far', 80, {})), 'Dropped at host1: net.ipv4.ip_forward is 0.');
+  assert.equal(sentence(ask(hostWith([a]), '203.0.113.7', 80, {})), 'host1 has no route to 203.0.113.7.');
+  assert.equal(sentence(ask(hostWith([a]), '172.17.0.9', 80, {})), 'No host answers ARP for 172.17.0.9 on docker0.');
+});
