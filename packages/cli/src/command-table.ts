@@ -78,6 +78,12 @@ const ownCommands: readonly Entry[] = [
     load: async () => (await import('./commands/capture.ts')).capture,
   },
   {
+    name: 'diagnose',
+    group: 'netyard',
+    summary: 'Check the network of containers of any engine for faults',
+    load: async () => (await import('./commands/diagnose.ts')).diagnose,
+  },
+  {
     name: 'doctor',
     group: 'netyard',
     summary: 'Check this host for problems with containers and their networks',
@@ -102,6 +108,12 @@ const ownCommands: readonly Entry[] = [
     group: 'netyard',
     summary: 'Manage peers: remote hosts whose containers and ours reach each other',
     children: peerCommands,
+  },
+  {
+    name: 'trace',
+    group: 'netyard',
+    summary: 'Follow a packet from a container to a target, and say where it stopped',
+    load: async () => (await import('./commands/trace.ts')).trace,
   },
 ];
 

@@ -1,0 +1,86 @@
+/** `trace`: follows one packet from a container to a target, and says in one sentence where it stopped. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { TraceReport } from '@netyard/trace';
+import { Failure } from '../failure.ts';
+import type { Context } from '../program/context.ts';
+import type { CommandSpec } from '../program/spec.ts';
+import { formatTrace } from '../trace/format.ts';
+import { parseTraceTarget } from '../trace/target.ts';
+
+const exitCodes: Readonly<Record<TraceReport['conclusion']['outcome'], number>> = {
+  ...{ reached: 0, 'not-reached': 1, unknown: 2 },
+};
+
+/** Between two probes of `--watch`. */
+const watchPauseMs = 1000;
+
+export const trace: CommandSpec = {
+  usage: '[OPTIONS] FROM TO[:PORT[/PROTO]]',
+  args: [2, 2],
+  flags: [
+    { name: 'ipv4', short: '4', type: 'bool', help: 'Send the probe over IPv4' },
+    { name: 'ipv6', short: '6', type: 'bool', help: 'Send the probe over IPv6' },
+    {
+      name: 'dry-run',
+      type: 'bool',
+      help: 'Predict the path without sending anything; firewall rules are not evaluated',
+    },
+    { name: 'json', type: 'bool', help: 'Print the report as JSON' },
+    { name: 'watch', type: 'bool', help: 'Repeat until the target is reached' },
+  ],
+  description:
+    'FROM is a container of any engine (NAME, or ENGINE/NAME: netyard, docker, podman, containerd), a network namespace or\n' +
+    'host. TO is the same, an address, or a name that FROM resolves. With a port, a TCP connection is opened (/udp: a\n' +
+    'datagram is sent), otherwise an ICMP echo request. The application sees a connection without data.\n' +
+    'Prints each hop, each rule that decided, and one sentence. Needs root, and no daemon.\n' +
+    'Exit code: 0 reached, 1 not reached, 2 unknown.',
+  examples: [
+    'netyard trace web db:5432',
+    'netyard trace web 192.0.2.10:53/udp',
+    'netyard trace host web:80',
+    'netyard trace docker/app host',
+    'netyard trace --watch web db:5432',
+  ],
+  complete: 'targets',
+  run: async (context, { args: [from = '', to = ''], flags }) => {
+    if (process.getuid?.() !== 0)
+      throw new Failure('netyard trace needs root: it looks into the namespaces of containers');
+    if (flags.bool('ipv4') && flags.bool('ipv6')) throw new Failure('--ipv4 and --ipv6 exclude each other');
+    const { name, ...target } = readTarget(to);
+    const family: 4 | 6 | undefined = flags.bool('ipv4') ? 4 : flags.bool('ipv6') ? 6 : undefined;
+    const request = { from, to: name, ...target, ...(family === undefined ? {} : { family }) };
+    const run = await openTrace(context.env);
+    for (;;) {
+      const report = await run(request, { dryRun: flags.bool('dry-run') });
+      print(context, report, flags.bool('json'));
+      if (!flags.bool('watch') || report.conclusion.outcome === 'reached') return exitCodes[report.conclusion.outcome];
+      await sleep(watchPauseMs);
+    }
+  },
+};
+
+function readTarget(text: string): ReturnType<typeof parseTraceTarget> {
+  try {
+    return parseTraceTarget(text);
+  } catch (error) {
+    throw new Failure(error instanceof Error ? error.message : String(error));
+  }
+}
+
+type RunTrace = (
+  request: Parameters<typeof import('@netyard/trace').trace>[1],
+  options: { dryRun: boolean },
+) => Promise<TraceReport>;
+
+async function openTrace(env: Context['env']): Promise<RunTrace> {
+  const { packetTracing } = await import('@netyard/kernel');
+  const { observeHost } = await import('@netyard/topology');
+  const { openTraceTools, trace: run } = await import('@netyard/trace');
+  const tools = openTraceTools(packetTracing(), async () => await observeHost({ env, socketProcesses: true }));
+  return async (request, options) => await run(tools, request, options);
+}
+
+function print(context: Context, report: TraceReport, json: boolean): void {
+  if (json) context.print(JSON.stringify(report));
+  else for (const line of formatTrace(report)) context.print(line);
+}

@@ -1,0 +1,48 @@
+/** The text of a trace: the hops, then one sentence and what fixes it. Pure. */
+import type { TraceReport, TraceStep } from '@netyard/trace';
+
+const times = (step: TraceStep): string => (step.atMs === undefined ? '' : step.atMs.toFixed(2));
+
+const marks: Readonly<Record<TraceStep['state'], string>> = {
+  ...{ seen: '', expected: '', missing: 'not seen', dropped: '<-- dropped here' },
+};
+
+export function formatTrace(report: TraceReport): string[] {
+  const { packet, from, to, conclusion, steps, answer, incomplete } = report;
+  const lines = [
+    `${from} -> ${to}: ${packetText(packet)}`,
+    '',
+    ...table(steps),
+    ...(answer.length === 0 ? [] : ['', 'Answer:', ...table(answer)]),
+    '',
+    conclusion.sentence,
+  ];
+  if (conclusion.fix !== undefined) lines.push(`Fix: ${conclusion.fix}`);
+  if (conclusion.grade !== 'observed') lines.push(`(${conclusion.grade}, not observed)`);
+  return [...lines, ...incomplete.map((problem) => `Not observed: ${problem}`)];
+}
+
+function packetText({ protocol, source, sourcePort, destination, destinationPort }: TraceReport['packet']): string {
+  const end = (address: string, port: number | undefined): string => {
+    if (port === undefined) return address;
+    return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
+  };
+  // For icmp it is the identifier of the echo request.
+  const port = protocol === 'icmp' ? undefined : sourcePort;
+  const origin = source === undefined ? '' : `${end(source, port)} -> `;
+  return `${protocol} ${origin}${end(destination, destinationPort)}`;
+}
+
+function table(steps: readonly TraceStep[]): string[] {
+  const rows = steps.map((step) => [times(step), step.place, describe(step), marks[step.state]]);
+  const widths = [0, 1, 2].map((column) => Math.max(0, ...rows.map((row) => row[column]?.length ?? 0)));
+  return rows.map(([time = '', place = '', what = '', mark = '']) =>
+    `  ${time.padStart(widths[0] ?? 0)}  ${place.padEnd(widths[1] ?? 0)}  ${mark === '' ? what : `${what.padEnd(widths[2] ?? 0)}  ${mark}`}`.trimEnd(),
+  );
+}
+
+function describe({ kind, name, direction, packet }: TraceStep): string {
+  if (kind === 'link') return `${direction === 'out' ? 'out' : 'in '} ${name}`;
+  if (kind === 'translation') return `${name} -> ${packet?.destination}:${packet?.destinationPort}`;
+  return kind === 'route' ? `route ${name}` : `${kind} ${name}`;
+}

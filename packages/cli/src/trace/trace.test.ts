@@ -1,0 +1,58 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { TraceReport } from '@netyard/trace';
+import { formatTrace } from './format.ts';
+import { parseTraceTarget } from './target.ts';
+
+test('targets: names, addresses, ports, protocols', () => {
+  assert.deepEqual(parseTraceTarget('db:5432'), { name: 'db', port: 5432, protocol: 'tcp' });
+  assert.deepEqual(parseTraceTarget('docker/db:53/udp'), { name: 'docker/db', port: 53, protocol: 'udp' });
+  assert.deepEqual(parseTraceTarget('172.17.0.3'), { name: '172.17.0.3', protocol: 'icmp' });
+  assert.deepEqual(parseTraceTarget('fd00::3'), { name: 'fd00::3', protocol: 'icmp' });
+  assert.deepEqual(parseTraceTarget('[fd00::3]:80'), { name: 'fd00::3', port: 80, protocol: 'tcp' });
+  assert.deepEqual(parseTraceTarget('web/icmp'), { name: 'web', protocol: 'icmp' });
+});
+
+test('targets that are none', () => {
+  for (const [text, reason] of [
+    ['db:0', /the port must be a number from 1 to 65535/],
+    ['db:http', /the port must be a number/],
+    [':80', /it has no name or address/],
+    ['db/udp', /udp needs a port/],
+    ['db:80/icmp', /icmp has no ports/],
+  ] as const) {
+    assert.throws(() => parseTraceTarget(text), reason);
+  }
+});
+
+const report: TraceReport = {
+  ...{ hostName: 'host1', from: 'a', to: 'web', answer: [], incomplete: [] },
+  packet: {
+    ...{ protocol: 'tcp', source: '172.17.0.2', sourcePort: 40000 },
+    ...{ destination: '172.17.0.3', destinationPort: 80 },
+  },
+  steps: [
+    { place: 'a', kind: 'link', name: 'eth0', direction: 'out', state: 'seen', atMs: 0.016 },
+    { place: 'host1', kind: 'bridge', name: 'docker0', state: 'expected' },
+    { place: 'host1', kind: 'rule', name: 'ip netyard to_bridge: drop (icc=false)', state: 'dropped', atMs: 0.05 },
+    { place: 'web', kind: 'link', name: 'eth0', direction: 'in', state: 'missing' },
+  ],
+  conclusion: {
+    ...{ outcome: 'not-reached', cause: 'icc-off', grade: 'observed' },
+    ...{ sentence: 'Dropped on docker0 by netyard\'s "icc=false".', fix: 'link a to web (--link web)' },
+  },
+};
+
+test('the text of a trace', () => {
+  assert.deepEqual(formatTrace(report), [
+    'a -> web: tcp 172.17.0.2:40000 -> 172.17.0.3:80',
+    '',
+    '  0.02  a      out eth0',
+    '        host1  bridge docker0',
+    '  0.05  host1  rule ip netyard to_bridge: drop (icc=false)  <-- dropped here',
+    '        web    in  eth0                                     not seen',
+    '',
+    'Dropped on docker0 by netyard\'s "icc=false".',
+    'Fix: link a to web (--link web)',
+  ]);
+});
