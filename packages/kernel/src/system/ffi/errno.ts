@@ -20,8 +20,11 @@ export function errnoOf(name: string): number {
 /** `EEXIST` for 17; `errno 999` for a number without a name. */
 export const errnoName = (errno: number): string => namesByNumber.get(errno) ?? `errno ${errno}`;
 
+/** Node makes a new map at each call. */
+const textsByNumber: ReadonlyMap<number, readonly [name: string, text: string]> = getSystemErrorMap();
+
 /** `file already exists` for 17: libuv's description. */
-export const errnoText = (errno: number): string => getSystemErrorMap().get(-errno)?.[1] ?? errnoName(errno);
+export const errnoText = (errno: number): string => textsByNumber.get(-errno)?.[1] ?? errnoName(errno);
 
 /**
  * The error of a failed kernel operation.
