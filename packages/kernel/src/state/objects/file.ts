@@ -15,14 +15,20 @@ import { dirname, isAbsolute } from 'node:path';
 import { NetyardError } from '@netyard/core';
 import type { FileObject, SysctlObject } from '../../desired.ts';
 import { hasErrno } from '../../system/ffi/errno.ts';
-import { checkSysctlValue, readSysctl, sameSysctlValue, sysctlPath, writeSysctl } from '../../system/sysctl.ts';
+import {
+  checkSysctlValue,
+  exchangeSysctl,
+  readSysctl,
+  sameSysctlValue,
+  sysctlPath,
+  writeSysctl,
+} from '../../system/sysctl.ts';
 import { absent, type ObjectHandler, observed, type Undo, unlessGone } from './handler.ts';
 
 // Sysctls
 
 function setSysctl({ key, value, ns }: SysctlObject): Undo {
-  const former = readSysctl(key, ns);
-  writeSysctl(key, value, ns);
+  const former = exchangeSysctl(key, value, ns);
   return () => writeSysctl(key, former, ns);
 }
 
