@@ -5,10 +5,9 @@
  * period. So pending links are moved into a link group of our own and the group is deleted: twenty containers that end
  * together cost hardly more than one. At most one thread of the pool waits.
  */
-import type { Logger } from '@netyard/core';
 import { hasErrno } from '../system/ffi/errno.ts';
 import { changeLink, deleteLinkAsync } from './rtnl/link.ts';
-import { NETLINK_ROUTE, NetlinkSocket } from './socket.ts';
+import { NETLINK_ROUTE, NetlinkSocket, type NetlinkSocketOptions } from './socket.ts';
 
 /** `nety` in ASCII. A link that a crash left in this group leaves it when it is desired again: see objects/link.ts. */
 export const removalGroup = 0x6e657479;
@@ -20,12 +19,12 @@ interface PendingLink {
 }
 
 export class LinkRemover {
-  readonly #logger: Logger;
+  readonly #options: NetlinkSocketOptions;
   #pending: PendingLink[] = [];
   #busy = false;
 
-  constructor(logger: Logger) {
-    this.#logger = logger;
+  constructor(options: NetlinkSocketOptions) {
+    this.#options = options;
   }
 
   /** Resolves when the link is deleted; false when it did not exist. Throws KernelError. */
@@ -49,7 +48,7 @@ export class LinkRemover {
   async #removeBatch(batch: readonly PendingLink[]): Promise<void> {
     let marked: readonly PendingLink[] = [];
     try {
-      const socket = NetlinkSocket.open(NETLINK_ROUTE, { logger: this.#logger });
+      const socket = NetlinkSocket.open(NETLINK_ROUTE, this.#options);
       try {
         marked = batch.filter((link) => mark(socket, link));
         if (marked.length > 0) await deleteLinkAsync(socket, { group: removalGroup });

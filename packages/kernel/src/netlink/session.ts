@@ -10,28 +10,30 @@ import { closeFile, openFile } from '../system/calls.ts';
 import { LinkRemover } from './link-remover.ts';
 import { CanonicalTables } from './nft/canonical-tables.ts';
 import { NftContext } from './nft/context.ts';
-import { NETLINK_NETFILTER, NETLINK_ROUTE, NetlinkSocket } from './socket.ts';
+import { NETLINK_NETFILTER, NETLINK_ROUTE, NetlinkSocket, ReceiveBuffers } from './socket.ts';
 
 /** Sockets and contexts of one namespace, opened on first use. */
 class Handles {
   readonly #ns: string | undefined;
   readonly #logger: Logger;
+  readonly buffers: ReceiveBuffers;
   #route: NetlinkSocket | undefined;
   #netfilter: NetlinkSocket | undefined;
   #nft: NftContext | undefined;
 
-  constructor(ns: string | undefined, logger: Logger) {
+  constructor(ns: string | undefined, logger: Logger, buffers: ReceiveBuffers) {
     this.#ns = ns;
     this.#logger = logger;
+    this.buffers = buffers;
   }
 
   route(): NetlinkSocket {
-    this.#route ??= NetlinkSocket.open(NETLINK_ROUTE, { ns: this.#ns, logger: this.#logger });
+    this.#route ??= this.#open(NETLINK_ROUTE);
     return this.#route;
   }
 
   netfilter(): NetlinkSocket {
-    this.#netfilter ??= NetlinkSocket.open(NETLINK_NETFILTER, { ns: this.#ns, logger: this.#logger });
+    this.#netfilter ??= this.#open(NETLINK_NETFILTER);
     return this.#netfilter;
   }
 
@@ -48,6 +50,10 @@ class Handles {
     this.#netfilter = undefined;
     this.#nft = undefined;
   }
+
+  #open(protocol: number): NetlinkSocket {
+    return NetlinkSocket.open(protocol, { ns: this.#ns, logger: this.#logger, buffers: this.buffers });
+  }
 }
 
 export class OwnHandles extends Handles {
@@ -55,8 +61,8 @@ export class OwnHandles extends Handles {
   readonly canonicalTables = new CanonicalTables();
 
   constructor(logger: Logger) {
-    super(undefined, logger);
-    this.remover = new LinkRemover(logger);
+    super(undefined, logger, new ReceiveBuffers());
+    this.remover = new LinkRemover({ logger, buffers: this.buffers });
   }
 
   override close(): void {
@@ -85,10 +91,10 @@ export class Session {
 
   /** Sockets for exclusive use; the caller closes them. */
   privateRoute(ns?: string): NetlinkSocket {
-    return NetlinkSocket.open(NETLINK_ROUTE, { ns, logger: this.#logger });
+    return NetlinkSocket.open(NETLINK_ROUTE, { ns, logger: this.#logger, buffers: this.#own.buffers });
   }
   privateNetfilter(ns?: string): NetlinkSocket {
-    return NetlinkSocket.open(NETLINK_NETFILTER, { ns, logger: this.#logger });
+    return NetlinkSocket.open(NETLINK_NETFILTER, { ns, logger: this.#logger, buffers: this.#own.buffers });
   }
 
   /** Descriptor of a namespace, for IFLA_NET_NS_FD; without a path, of the calling thread's namespace. */
@@ -112,7 +118,7 @@ export class Session {
     if (ns === undefined) return this.#own;
     const known = this.#foreign.get(ns);
     if (known) return known;
-    const handles = new Handles(ns, this.#logger);
+    const handles = new Handles(ns, this.#logger, this.#own.buffers);
     this.#foreign.set(ns, handles);
     return handles;
   }

@@ -41,6 +41,7 @@ const NETLINK_EXT_ACK = 11;
 const NETLINK_GET_STRICT_CHK = 12;
 /** The kernel splits dumps into datagrams of at most 32 KiB. */
 const bufferLength = 65536;
+const keptBuffers = 4;
 const maxDumpAttempts = 20;
 
 /** A request, and its names in an error: `ip link add`, `veth0 in /run/netns/r1`. */
@@ -80,20 +81,42 @@ function bindToAnyPort(fd: number): void {
   checked(libc().bind(fd, address, address.length), 'bind', 'netlink socket');
 }
 
+/** Receive buffers of closed sockets, for the next ones: most sockets of other namespaces live for a few messages. */
+export class ReceiveBuffers {
+  readonly #free: Uint8Array[] = [];
+
+  take(): Uint8Array {
+    return this.#free.pop() ?? new Uint8Array(bufferLength);
+  }
+
+  give(buffer: Uint8Array): void {
+    if (this.#free.length < keptBuffers) this.#free.push(buffer);
+  }
+}
+
+export interface NetlinkSocketOptions {
+  ns?: string | undefined;
+  logger?: Logger;
+  buffers?: ReceiveBuffers;
+}
+
 export class NetlinkSocket {
   readonly #fd: number;
   readonly #ns: string | undefined;
   readonly #logger: Logger;
-  readonly #buffer = new Uint8Array(bufferLength);
+  readonly #buffers: ReceiveBuffers;
+  readonly #buffer: Uint8Array;
   #sequence = 0;
 
-  private constructor(fd: number, ns: string | undefined, logger: Logger) {
+  private constructor(fd: number, { ns, logger = silentLogger, buffers = new ReceiveBuffers() }: NetlinkSocketOptions) {
     this.#fd = fd;
     this.#ns = ns;
     this.#logger = logger;
+    this.#buffers = buffers;
+    this.#buffer = buffers.take();
   }
 
-  static open(protocol: number, options: { ns?: string | undefined; logger?: Logger } = {}): NetlinkSocket {
+  static open(protocol: number, options: NetlinkSocketOptions = {}): NetlinkSocket {
     const fd = openNetlink(protocol, options.ns);
     try {
       for (const name of [NETLINK_CAP_ACK, NETLINK_EXT_ACK, NETLINK_GET_STRICT_CHK])
@@ -101,7 +124,7 @@ export class NetlinkSocket {
       // The answer is normally ready; a missing answer must not hang the process.
       const timeout = new Uint8Array(new BigInt64Array([10n, 0n]).buffer);
       checked(libc().setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, timeout, timeout.length), 'setsockopt', 'netlink socket');
-      return new NetlinkSocket(fd, options.ns, options.logger ?? silentLogger);
+      return new NetlinkSocket(fd, options);
     } catch (error) {
       closeFile(fd);
       throw error;
@@ -193,8 +216,10 @@ export class NetlinkSocket {
     return this.#ns === undefined ? object : `${object} in ${this.#ns}`;
   }
 
+  /** Nothing may use the socket, or a payload that it yielded, from now on. */
   close(): void {
     closeFile(this.#fd);
+    this.#buffers.give(this.#buffer);
   }
 
   #dumpOnce(request: NetlinkRequest): { messages: NetlinkMessage[]; interrupted: boolean } {
