@@ -122,6 +122,8 @@ export class RecordWriter {
   readonly #folder: string;
   readonly #boot = bootId();
   readonly #markers: readonly number[];
+  /** Of both markers; undefined: not written yet by this process. */
+  #markerLength: number | undefined;
   #syncs = 0;
   #made = 0;
 
@@ -169,10 +171,12 @@ export class RecordWriter {
   /** In place and of constant length: it allocates no space. */
   mark({ epoch, generation }: Identity, synced: number): void {
     const text = `${epoch} ${String(generation).padStart(16)} ${String(synced).padStart(16)} ${this.#boot}\n`;
+    const length = Buffer.byteLength(text);
     for (const marker of this.#markers) {
       writeSync(marker, text, 0);
-      ftruncateSync(marker, Buffer.byteLength(text));
+      if (this.#markerLength !== length) ftruncateSync(marker, length);
     }
+    this.#markerLength = length;
   }
 
   close(): void {
