@@ -8,6 +8,7 @@ import { ndpProxyLinks } from './drivers/bridge/ndp-proxy.ts';
 import type { NetworkPlanner, ParentInterface } from './drivers/driver.ts';
 import { findDriver } from './drivers/index.ts';
 import { type Family, valuesOf } from './family.ts';
+import { linkOfElementKey } from './firewall/element-key.ts';
 import { SubnetSpace } from './ipam/subnet-space.ts';
 import type { BridgeSettings, FamilySettings } from './model.ts';
 
@@ -82,8 +83,7 @@ export class NetworkTable extends Map<string, NetworkRecord> {
    */
   byElement(key: Uint8Array, begin: 'link' | 'address'): string | undefined {
     if (begin === 'address') return this.#byFirst.get(formatIp(ipFromBytes(key)));
-    const end = key.indexOf(0);
-    return this.#byLink.get(Buffer.from(key.subarray(0, end < 0 ? undefined : end)).toString());
+    return this.#byLink.get(linkOfElementKey(key));
   }
 
   /** The network with exactly this subnet. */

@@ -22,6 +22,14 @@ const networks = [
 const numbers: Record<string, number> = { checked: 30, free: 31 };
 const addressOf = (container: Container): string => bridges.addressOf(container, undefined, 'v6');
 
+/** The elements of a listing, in the order of their text: a set that is filled again may list them in another one. */
+const sorted = (listing: string): string =>
+  listing
+    .split(/[,\n]/)
+    .map((line) => line.trim())
+    .sort()
+    .join('\n');
+
 const everyone = 'ff02::1';
 const mac = (text: string): Buffer => Buffer.from(digitsOf(text), 'hex');
 
@@ -236,6 +244,25 @@ describeBridges(host, { networks, bridgeNetfilter: ['0'] }, (testbed) => {
       if (network === 'free') assert.ok(pings(container('free victim').netnsPath, address));
       else assert.ok(!pingsBriefly(container('checked victim').netnsPath, address));
     }
+  });
+
+  const sets = ['checked_ports', 'endpoint_macs', 'endpoint_addresses6', 'endpoint_targets', 'endpoint_lladdrs'];
+
+  test("a container's elements that another program deletes are created again", async () => {
+    const listed = (): string[] => sets.map((set) => sh(`nft list set bridge netyard ${set}`)).map(sorted);
+    const before = listed();
+    for (const [index, set] of sets.entries()) {
+      sh(`nft flush set bridge netyard ${set}`);
+      await eventually(`${set} is complete`, () => listed()[index] === before[index]);
+    }
+    assert.deepEqual(listed(), before);
+  });
+
+  test("an element that another program adds for a container's interface is deleted", async () => {
+    const { victim, attacker } = peopleOf('checked');
+    const key = `"${attacker.endpoints[0]?.hostLink}" . ${macOf(attacker)} . ${addressOf(victim)}`;
+    sh(`nft 'add element bridge netyard endpoint_addresses6 { ${key} }'`);
+    await eventually('it is gone', () => !sh('nft list set bridge netyard endpoint_addresses6').includes(key));
   });
 
   test('nothing is left when the containers have stopped', async () => {

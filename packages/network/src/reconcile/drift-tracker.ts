@@ -17,6 +17,7 @@ import { bridgeOf, plannerOf } from '../lookup.ts';
 import type { HostFacts } from '../model.ts';
 import type { NetworkTable } from '../network-table.ts';
 import { isHostLinkName, ownerPrefix, vlanOwnerPrefix } from '../object-names.ts';
+import { type ElementDrift, EndpointElements } from './endpoint-elements.ts';
 import type { HostUseCache } from './host-use.ts';
 import type { LinkDeletions } from './link-deletions.ts';
 import { networkOfRoute } from './route-conflicts.ts';
@@ -39,6 +40,8 @@ export interface DriftTrackerDependencies {
 export interface DriftSchedule {
   repair(): void;
   elements(): void;
+  /** Elements of endpoints changed that are compared without a dump: see `compareElements`. */
+  endpointElements(): void;
   foreignChains(): void;
   /** Routes that overlap with a network's subnet changed. */
   routes(): void;
@@ -83,7 +86,7 @@ export class DriftTracker {
   readonly #context: DriftTrackerDependencies;
   readonly #schedule: DriftSchedule;
   readonly #containers = new Set<string>();
-  /** Host-side interfaces of containers that differ from the plan, with the ids of their containers. */
+  /** Host-side interfaces of containers that differ from the plan, with the ids of their containers, unless removed since. */
   readonly #driftedLinks = new Map<string, string>();
   /** Names of the bridges by interface index. */
   readonly #bridgeIndexes = new Map<number, string>();
@@ -94,6 +97,7 @@ export class DriftTracker {
   #allNetworks: 'links' | 'all' | undefined;
   readonly #networks = new Set<string>();
   #peers: ReconcileScope | undefined;
+  readonly #endpointElements = new EndpointElements();
   #hasNewEngineBridge = false;
 
   constructor(context: DriftTrackerDependencies, schedule: DriftSchedule) {
@@ -111,7 +115,8 @@ export class DriftTracker {
 
   /** The networks and containers to compare now; forgets them. Peers are taken later, since networks may add to them. */
   takeNetworks(): Pick<Drift, 'networks' | 'containers'> {
-    const containers = new Set([...this.#containers, ...this.#driftedLinks.values()]);
+    const drifted = [...this.#driftedLinks].filter(([link, id]) => this.#context.hostLinks.ownerOf(link) === id);
+    const containers = new Set([...this.#containers, ...drifted.map(([, id]) => id)]);
     const networks = this.#allNetworks ?? (this.#networks.size > 0 ? new Set(this.#networks) : undefined);
     this.#containers.clear();
     this.#driftedLinks.clear();
@@ -124,6 +129,16 @@ export class DriftTracker {
     const peers = this.#peers;
     this.#peers = undefined;
     return peers;
+  }
+
+  /**
+   * Compares the elements of endpoints that changed with the plans; adds the containers whose elements were deleted to
+   * the next comparison.
+   */
+  compareElements(): ElementDrift {
+    const drift = this.#endpointElements.compare(this.#context);
+    for (const id of drift.incomplete) this.#containers.add(id);
+    return drift;
   }
 
   /** Another engine created a bridge since the last call of `clearNewEngineBridge`. */
@@ -195,7 +210,8 @@ export class DriftTracker {
   #handleElement(event: NftEvent): void {
     const isOf = (sets: readonly string[]): boolean => sets.some((set) => set === event.set);
     if (isOf(networkSets) && this.#isExpected(event)) return;
-    if (isOf(endpointSets) || (event.action === 'new' && isOf(networkSets))) this.#schedule.elements();
+    if (this.#endpointElements.note(event)) this.#schedule.endpointElements();
+    else if (isOf(endpointSets) || (event.action === 'new' && isOf(networkSets))) this.#schedule.elements();
     else if (event.action === 'new') return;
     else if (!isPeerSet(event.set)) this.markNetworks('all');
     else this.#markPeers(event);

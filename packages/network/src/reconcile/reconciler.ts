@@ -61,6 +61,7 @@ export class Reconciler {
   #work: Promise<void> = Promise.resolve();
   #timer: NodeJS.Timeout | undefined;
   #elementsTimer: NodeJS.Timeout | undefined;
+  #endpointElementsTimer: NodeJS.Timeout | undefined;
   #foreignTimer: NodeJS.Timeout | undefined;
   #routesTimer: NodeJS.Timeout | undefined;
   readonly #conflicts = new RouteConflicts();
@@ -78,6 +79,7 @@ export class Reconciler {
     this.#drift = new DriftTracker(context, {
       repair: () => this.#schedule(),
       elements: () => this.#scheduleElements(),
+      endpointElements: () => this.#scheduleEndpointElements(),
       foreignChains: () => this.#scheduleForeign(),
       routes: () => this.#scheduleRoutes(),
     });
@@ -116,6 +118,7 @@ export class Reconciler {
     this.#stop.abort();
     clearTimeout(this.#timer);
     clearTimeout(this.#elementsTimer);
+    clearTimeout(this.#endpointElementsTimer);
     clearTimeout(this.#foreignTimer);
     clearTimeout(this.#routesTimer);
     clearInterval(this.#sampler);
@@ -151,6 +154,14 @@ export class Reconciler {
       this.#elementsTimer = undefined;
       this.#work = this.#work.then(() => this.#findMissingElements());
     }, wait);
+  }
+
+  #scheduleEndpointElements(): void {
+    if (this.#endpointElementsTimer !== undefined || this.#stop.signal.aborted) return;
+    this.#endpointElementsTimer = setTimeout(() => {
+      this.#endpointElementsTimer = undefined;
+      this.#work = this.#work.then(() => this.#compareEndpointElements());
+    }, gatherMilliseconds);
   }
 
   /** Other programs rewrite long chains at once: the next check waits ten times as long as the last one took. */
@@ -235,6 +246,13 @@ export class Reconciler {
       this.#context.logger.warn('another program keeps undoing a repair: repairing at most once a second for now', {
         object,
       });
+  }
+
+  async #compareEndpointElements(): Promise<void> {
+    if (this.#stop.signal.aborted) return;
+    const { incomplete, hasUnplanned } = this.#drift.compareElements();
+    if (hasUnplanned) this.#scheduleElements();
+    if (incomplete.size > 0) await this.#repair();
   }
 
   /** Dumps each set once to find the containers whose elements are missing. */
