@@ -39,5 +39,8 @@ export function joinedState(context: SharedNamespaceDependencies, config: Sandbo
 
 /** Running containers that share this one's namespace. */
 export function sharersOf(context: SharedNamespaceDependencies, ownerId: string): Sandbox[] {
-  return [...context.sandboxes.values()].filter((sandbox) => sandbox.state?.sharedWith === ownerId);
+  const sharers: Sandbox[] = [];
+  // Without a copy of the list: this runs several times at each start, however many containers there are.
+  for (const sandbox of context.sandboxes.values()) if (sandbox.state?.sharedWith === ownerId) sharers.push(sandbox);
+  return sharers;
 }
