@@ -7,6 +7,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { ipToBytes, parseIp } from '@netyard/core';
 import { bringDown, bringUp, killHost, parseLab } from '@netyard/lab';
 import { cannotRun } from './support/engines.ts';
 import { TestHost, until } from './support/host.ts';
@@ -21,6 +22,13 @@ const config = join(unpacked, 'config');
 const image = 'netyard-test';
 const lab = `e2e-overlay-${process.pid}`;
 const endpoint = '172.16.0.11:2379';
+
+/** An IPv6 address as proc_net_tcp(5) has it: four words in the byte order of the host. */
+const inProc = (address: string): string =>
+  [0, 4, 8, 12]
+    .map((at) => Buffer.from(ipToBytes(parseIp(address)).slice(at, at + 4)).reverse())
+    .map((word) => word.toString('hex').toUpperCase())
+    .join('');
 
 const daemon = [`--cluster=etcd://${endpoint}`, '--cluster-lease=5'];
 const definition = parseLab(
@@ -74,7 +82,8 @@ describe('networks of a cluster', { skip: cannotRun('netyard') || noEtcd }, () =
     (await host.tryDocker('exec', from, 'ping', '-c', '1', '-W', '1', target)).status === 0;
   const lookUp = async (host: TestHost, from: string, name: string): Promise<string[]> => {
     const { stdout } = await host.tryDocker('exec', from, 'busybox', 'nslookup', name, '127.0.0.11');
-    return [...stdout.matchAll(/^Address(?: \d+)?: *(10\.\d+\.\d+\.\d+)/gm)].map(([, address = '']) => address).sort();
+    const found = stdout.matchAll(/^Address(?: \d+)?: *(10\.\d+\.\d+\.\d+|fd[\da-f:]+)/gm);
+    return [...found].map(([, address = '']) => address).sort();
   };
   const resolves = (host: TestHost, from: string, name: string, addresses: string[]): Promise<void> =>
     until(
@@ -225,6 +234,74 @@ describe('networks of a cluster', { skip: cannotRun('netyard') || noEtcd }, () =
       assert.ok(!(await host.sh('nft list ruleset; ip route')).includes('10.129.'), 'nothing is left');
   });
 
+  const addressesOf = async (host: TestHost, name: string, network: string): Promise<string[]> => {
+    const path = `(index .NetworkSettings.Networks "${network}")`;
+    const format = `{{${path}.IPAddress}} {{${path}.GlobalIPv6Address}}`;
+    return (await host.docker('inspect', '-f', format, name)).split(' ');
+  };
+
+  test('on a network with IPv6 containers reach each other with both families, by address and by name', async () => {
+    await b.docker('network', 'create', '-d', 'overlay', '--ipv6', 'six');
+    for (const host of all()) await until(async () => (await networks(host)).includes('six overlay'), 'six');
+    const inspected = await Promise.all(
+      all().map(async (host) => JSON.parse(await host.docker('network', 'inspect', '-f', '{{json .}}', 'six'))),
+    );
+    const subnets = inspected.map(({ IPAM }) => IPAM.Config.map(({ Subnet }: { Subnet: string }) => Subnet).join());
+    assert.match(subnets[0] ?? '', /^10\.\d+\.0\.0\/16,fd[\da-f:]+::\/48$/);
+    assert.equal(new Set(subnets).size, 1, 'all hosts show the whole subnets');
+    assert.ok(inspected.every(({ EnableIPv6 }) => EnableIPv6));
+    const ranges = inspected.map(({ IPAM }) => IPAM.Config[1].IPRange);
+    assert.ok(ranges.every((range) => /\/64$/.test(range)) && new Set(ranges).size === 3, 'and their own parts');
+
+    for (const host of all()) await run(host, 'six', '--network', 'six', '--network-alias', 'dual');
+    const addresses = await Promise.all(all().map((host) => addressesOf(host, 'six', 'six')));
+    for (const host of all()) {
+      for (const address of addresses.flat()) await until(() => pings(host, 'six', address), `${address} answers`);
+      await resolves(host, 'six', 'dual', addresses.flat());
+    }
+    const [[, first = ''] = [], [, second = ''] = [], [, third = ''] = []] = addresses;
+    for (const [host, target, other] of [
+      [a, second, b],
+      [a, third, c],
+      [c, first, a],
+    ] as const) {
+      const [, from = ''] = await addressesOf(host, 'six', 'six');
+      await other.docker('exec', '-d', 'six', 'sh', '-c', 'nc -l -p 99 -e sh -c "cat /proc/net/tcp6 > /seen"');
+      await until(async () => (await host.tryDocker('exec', 'six', 'nc', '-w', '2', target, '99')).status === 0, 'nc');
+      assert.match(
+        await other.docker('exec', 'six', 'cat', '/seen'),
+        new RegExp(`${inProc(target)}:0063 ${inProc(from)}:`),
+      );
+      const { stdout } = await host.tryDocker('exec', 'six', 'busybox', 'nslookup', target, '127.0.0.11');
+      assert.match(stdout, /name = six\.six/);
+    }
+    assert.deepEqual(
+      await Promise.all([first, second, third].map((target) => pings(a, 'web', target))),
+      [false, false, false],
+      'other networks reach none',
+    );
+    assert.ok(await pings(a, 'web', await addressOf(b, 'web', 'back')), 'which go on as before');
+  });
+
+  test('the subnets of IPv6 may be given; they are unique, and the containers of an internal one reach no others', async () => {
+    const request = ['network', 'create', '-d', 'overlay', '--ipv6', '--internal', '--subnet', 'fd00:77::/64'];
+    await a.docker(...request, '--subnet', '10.77.0.0/20', '-o', 'netyard.subnet-size=26', 'inner6');
+    for (const host of [b, c]) await until(async () => (await networks(host)).includes('inner6 overlay'), 'inner6');
+    const taken = await b.tryDocker(...request, 'other');
+    assert.match(taken.stderr, /subnet fd00:77::\/64 overlaps with/);
+    for (const host of [a, c]) await run(host, 'inner6', '--network', 'inner6');
+    const own = await addressesOf(a, 'inner6', 'inner6');
+    const other = await addressesOf(c, 'inner6', 'inner6');
+    assert.match(await c.docker('network', 'inspect', '-f', '{{(index .IPAM.Config 1).IPRange}}', 'inner6'), /\/70$/);
+    for (const address of other) await until(() => pings(a, 'inner6', address), `a reaches ${address}`);
+    for (const address of own) await until(() => pings(c, 'inner6', address), `c reaches ${address}`);
+    const [, six = ''] = await addressesOf(c, 'six', 'six');
+    for (const address of [six, 'fd00:77::ff00:0:0:9']) assert.ok(!(await pings(a, 'inner6', address)));
+    for (const host of [a, c]) await host.docker('rm', '-f', 'inner6');
+    await c.docker('network', 'rm', 'inner6');
+    for (const host of all()) await until(async () => !(await networks(host)).includes('inner6'), 'removed');
+  });
+
   test('while etcd is away traffic and names stay, also across a restart; a creation fails and says why', async () => {
     const command = await a.sh("tr '\\0' ' ' < /proc/$(pidof etcd)/cmdline");
     await a.sh('kill -9 $(pidof etcd)');
@@ -237,14 +314,18 @@ describe('networks of a cluster', { skip: cannotRun('netyard') || noEtcd }, () =
     assert.match(failed.stderr, /etcd is unreachable/);
     await b.killDaemon();
     await b.restartDaemon();
-    assert.equal(await networks(b), 'back overlay swarm');
+    assert.equal(await networks(b), 'back overlay swarm\nsix overlay swarm');
+    const dual = (await Promise.all(all().map((host) => addressesOf(host, 'six', 'six')))).flat();
+    await resolves(b, 'six', 'dual', dual);
+    for (const address of dual) assert.ok(await pings(b, 'six', address));
     const addresses = await Promise.all(all().map((host) => addressOf(host, 'web', 'back')));
     await resolves(b, 'web', 'app', addresses);
     for (const address of addresses) assert.ok(await pings(b, 'web', address));
     await a.sh(`setsid --fork ${command} > /run/etcd.log 2>&1`);
     for (const host of all()) await until(async () => !(await sees(host, /unreachable/)), 'etcd is back');
-    assert.equal(await networks(b), 'back overlay swarm');
+    assert.equal(await networks(b), 'back overlay swarm\nsix overlay swarm');
     assert.ok(await pings(b, 'web', addresses[2] ?? ''));
+    for (const address of dual) assert.ok(await pings(a, 'six', address));
   });
 
   test('a host that was away catches up, and one that dies takes its names along', async () => {
@@ -265,8 +346,9 @@ describe('networks of a cluster', { skip: cannotRun('netyard') || noEtcd }, () =
     const addresses = await Promise.all([a, b].map((host) => addressOf(host, 'web', 'back')));
     await killHost(`${lab}/c`);
     await resolves(a, 'web', 'app', addresses);
+    await resolves(a, 'six', 'dual', (await Promise.all([a, b].map((host) => addressesOf(host, 'six', 'six')))).flat());
     await until(
-      async () => (await a.sh('ip route show proto 78')).trim().split('\n').length === 2,
+      async () => (await a.sh('ip route show proto 78')).trim().split('\n').length === 3,
       'its routes are gone',
     );
   });
@@ -283,12 +365,12 @@ describe('networks of a cluster', { skip: cannotRun('netyard') || noEtcd }, () =
       assert.equal(status, 0, stderr);
       return stdout;
     };
-    const first = file('shop', '{"driver":"overlay","attachable":true}');
+    const first = file('shop', '{"driver":"overlay","attachable":true,"enable_ipv6":true}');
     const second = file('client', '{"external":true}');
     await compose(a, first, 'up', '-d');
     await until(async () => (await networks(b)).includes('shared overlay'), 'the network');
     await compose(b, second, 'up', '-d');
-    const ping = ['exec', '-T', 'client', 'ping', '-c', '1', '-w', '30', 'shop'];
+    const ping = ['exec', '-T', 'client', 'ping', '-6', '-c', '1', '-w', '30', 'shop'];
     assert.match(await compose(b, second, ...ping), / 0% packet loss/);
     await compose(a, first, 'up', '-d', '--force-recreate');
     assert.match(await compose(b, second, ...ping), / 0% packet loss/);
@@ -299,23 +381,16 @@ describe('networks of a cluster', { skip: cannotRun('netyard') || noEtcd }, () =
   });
 
   test('nothing is left after the removal', async () => {
-    for (const host of [a, b]) await host.docker('rm', '-f', 'web');
+    for (const host of [a, b]) await host.docker('rm', '-f', 'web', 'six');
     await b.docker('rm', '-f', 'both');
-    await b.docker('network', 'rm', 'back');
+    await b.docker('network', 'rm', 'back', 'six');
+    const left = /10\.128\.|(?<![:\da-f])fd[\da-f]{2}:|fe80::\S+ dev ny-vxlan/;
     for (const host of [a, b]) {
       await until(async () => (await networks(host)) === '', 'removed');
-      const state = (): Promise<string> => host.sh('nft list ruleset; ip route; ip addr');
-      await until(async () => !(await state()).includes('10.128.'), 'no address of the network is left');
+      const state = (): Promise<string> => host.sh('nft list ruleset; ip route; ip -6 route; ip addr; ip neighbour');
+      await until(async () => !left.test(await state()), 'no address of the networks is left');
     }
-    const keys = await a.output(
-      'etcdctl',
-      '--endpoints',
-      `http://${endpoint}`,
-      'get',
-      '--prefix',
-      '--keys-only',
-      '/netyard/',
-    );
+    const keys = await a.sh(`etcdctl --endpoints http://${endpoint} get --prefix --keys-only /netyard/`);
     assert.doesNotMatch(keys, /\/(networks|parts|endpoints)\//);
   });
 });
