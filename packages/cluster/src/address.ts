@@ -24,7 +24,8 @@ export const hostAddresses: HostAddresses = {
     try {
       await new Promise<void>((resolve, reject) => {
         socket.once('error', reject);
-        socket.connect(9, EXTERNAL_ADDRESS, () => resolve());
+        // Node passes an error of connect(2) to the callback, which its type does not say.
+        socket.connect(9, EXTERNAL_ADDRESS, (error?: Error | null) => (error ? reject(error) : resolve()));
       });
       return socket.address().address;
     } catch {
