@@ -3,63 +3,89 @@
  * nothing.
  */
 import { createSocket } from 'node:dgram';
-import { isIPv4 } from 'node:net';
 import { networkInterfaces } from 'node:os';
-import { formatIp, NetyardError, type Prefix, parseIp, parsePrefix, prefixContains } from '@netyard/core';
+import {
+  formatIp,
+  NetyardError,
+  networkOf,
+  type Prefix,
+  parseIp,
+  parsePrefix,
+  prefixContains,
+  tryParseIp,
+} from '@netyard/core';
 import type { EtcdSession } from './etcd/session.ts';
+import { readTransientAddresses } from './transient-addresses.ts';
 
-export interface HostAddresses {
-  /** Source address of connections through the default route. Undefined when there is no default route. */
-  uplink(): Promise<string | undefined>;
-  /** Prefixes of all interfaces that are up, except loopback. */
-  prefixes(): Prefix[];
+/** An address of this host, with the length of its subnet. */
+export interface HostPrefix extends Prefix {
+  /** A temporary or deprecated IPv6 address: not to be announced. */
+  transient?: true;
 }
 
-// TEST-NET-1 (RFC 5737). Connecting a UDP socket selects a route and sends nothing.
-const EXTERNAL_ADDRESS = '192.0.2.1';
+export interface HostAddresses {
+  /** Source address of connections through the default route: of IPv4, or else of IPv6. Undefined when there is none. */
+  uplink(): Promise<string | undefined>;
+  /** Those of all interfaces that are up, except loopback and link-local ones. */
+  prefixes(): HostPrefix[];
+}
+
+// TEST-NET-1 (RFC 5737) and its counterpart (RFC 3849). Connecting a UDP socket selects a route and sends nothing.
+const externalAddresses = { udp4: '192.0.2.1', udp6: '2001:db8::1' } as const;
 
 export const hostAddresses: HostAddresses = {
-  async uplink() {
-    const socket = createSocket('udp4');
-    try {
-      await new Promise<void>((resolve, reject) => {
-        socket.once('error', reject);
-        // Node passes an error of connect(2) to the callback, which its type does not say.
-        socket.connect(9, EXTERNAL_ADDRESS, (error?: Error | null) => (error ? reject(error) : resolve()));
-      });
-      return socket.address().address;
-    } catch {
-      return undefined; // no default route
-    } finally {
-      socket.close();
-    }
+  uplink: async () => (await sourceAddress('udp4')) ?? (await sourceAddress('udp6')),
+  prefixes() {
+    const transient = readTransientAddresses();
+    return Object.values(networkInterfaces()).flatMap((addresses) =>
+      (addresses ?? []).flatMap((found): HostPrefix[] => {
+        if (found.internal || found.cidr === null || (found.family === 'IPv6' && found.scopeid !== 0)) return [];
+        const prefix = parsePrefix(found.cidr);
+        return [transient.has(formatIp(prefix)) ? { ...prefix, transient: true } : prefix];
+      }),
+    );
   },
-  prefixes: () =>
-    Object.values(networkInterfaces()).flatMap((addresses) =>
-      (addresses ?? [])
-        .filter(({ family, internal, cidr }) => family === 'IPv4' && !internal && cidr !== null)
-        .map(({ cidr }) => parsePrefix(cidr ?? '')),
-    ),
 };
 
+async function sourceAddress(type: 'udp4' | 'udp6'): Promise<string | undefined> {
+  const socket = createSocket(type);
+  try {
+    await new Promise<void>((resolve, reject) => {
+      socket.once('error', reject);
+      // Node passes an error of connect(2) to the callback, which its type does not say.
+      socket.connect(9, externalAddresses[type], (error?: Error | null) => (error ? reject(error) : resolve()));
+    });
+    return socket.address().address;
+  } catch {
+    return undefined; // no default route
+  } finally {
+    socket.close();
+  }
+}
+
 /**
- * This host's source address towards etcd; when etcd runs on this host, the uplink's. Addresses in `containers`, the
- * host's own container subnet if known, are excluded. Throws `invalid` when no address can be determined.
+ * This host's source address towards etcd; when etcd runs on this host, the uplink's. IPv4 takes precedence, which all hosts
+ * of a cluster have unless they have been built without. Addresses in `containers`, the host's own container subnet if
+ * known, are excluded. Throws `invalid` when no address can be determined.
  */
 export async function announcedAddress(
-  session: EtcdSession,
+  session: Pick<EtcdSession, 'localAddress'>,
   host: HostAddresses,
   containers: string | undefined,
 ): Promise<string> {
-  const isOutside = (address: string): boolean =>
-    isIPv4(address) &&
-    !address.startsWith('127.') &&
-    (containers === undefined || !prefixContains(parsePrefix(containers), parseIp(address)));
-  const candidates = [session.localAddress(), await host.uplink()];
-  const found = candidates.find((address) => address !== undefined && isOutside(address));
-  if (found !== undefined) return found;
-  const [only, ...more] = host.prefixes().map(formatIp).filter(isOutside);
-  if (only !== undefined && more.length === 0) return only;
+  const own = host.prefixes();
+  const sources = [session.localAddress(), await host.uplink()].filter((address) => address !== undefined);
+  const isUsable = (address: string, family: 4 | 6): boolean =>
+    tryParseIp(address)?.family === family && isReachable(address) && !isContainer(address, containers);
+  for (const family of [4, 6] as const) {
+    const found = sources.find((address) => isUsable(address, family));
+    if (found !== undefined) return stableAddress(found, own);
+  }
+  const stable = own.filter(({ transient }) => !transient).map(formatIp);
+  for (const family of [4, 6] as const) {
+    const [only, ...more] = stable.filter((address) => isUsable(address, family));
+    if (only !== undefined && more.length === 0) return only;
+  }
   throw new NetyardError(
     'invalid',
     'cannot determine the address under which other hosts of the cluster reach this host',
@@ -67,4 +93,23 @@ export async function announcedAddress(
       hint: 'set --cluster-address',
     },
   );
+}
+
+const isContainer = (address: string, containers: string | undefined): boolean =>
+  containers !== undefined && prefixContains(parsePrefix(containers), parseIp(address));
+
+/** Not assignable to a host that others reach: this network, loopback, link-local, multicast and above (RFC 6890). */
+const unreachable = ['0.0.0.0/8', '127.0.0.0/8', '224.0.0.0/3', '::/8', 'fe80::/10', 'ff00::/8'].map(parsePrefix);
+
+/** Whether an address can be that of a host of a cluster. */
+export const isReachable = (address: string): boolean =>
+  !unreachable.some((prefix) => prefixContains(prefix, parseIp(address)));
+
+/** Instead of a temporary address, from which connections are made (RFC 8981), another one of the same subnet. */
+function stableAddress(address: string, own: readonly HostPrefix[]): string {
+  const used = own.find((prefix) => formatIp(prefix) === address);
+  if (!used?.transient) return address;
+  const subnet = { ...networkOf(used), length: used.length };
+  const stable = own.find((prefix) => !prefix.transient && prefixContains(subnet, prefix));
+  return stable ? formatIp(stable) : address;
 }

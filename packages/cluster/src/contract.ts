@@ -13,7 +13,7 @@
 export interface ClusterHost {
   /** Unique in the cluster. Default: the hostname; `--cluster-host-name` overrides it. */
   name: string;
-  /** Address of the uplink, without prefix length. */
+  /** Address of the uplink, without prefix length; IPv4 or IPv6. */
   address: string;
   /** Subnets of its containers. */
   subnets: string[];

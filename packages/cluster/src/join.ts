@@ -3,7 +3,7 @@
  * host's key and, for the first host, the pool, each only if no other host has written it. etcd decides every race; the
  * loser retries.
  */
-import { NetyardError, type Prefix, parseIp } from '@netyard/core';
+import { type Ip, NetyardError, type Prefix, parseIp } from '@netyard/core';
 import { grantLease, type HeldLease, renewLease, revokeLease } from './etcd/lease.ts';
 import { type Entry, listPrefix, type Snapshot } from './etcd/list.ts';
 import type { EtcdSession } from './etcd/session.ts';
@@ -132,12 +132,14 @@ function pickSubnet(records: Records, pool: Pool, request: JoinRequest): string 
   }
   if (lastSubnet !== undefined && (bound || (isOfPool(pool, lastSubnet) && isFree(lastSubnet)))) return lastSubnet;
   for (const [subnet, holder] of records.subnets) if (holder.id === id) return subnet;
-  const hosts = [...records.hosts.values()].map(({ address }): Prefix => ({ ...parseIp(address), length: 32 }));
+  const hosts = [...records.hosts.values()].map(({ address }): Prefix => hostPrefix(parseIp(address)));
   const avoid = [...request.avoid, ...hosts];
   const chosen = chooseSubnet(pool, id, new Set(records.subnets.keys()), avoid);
   if (chosen === undefined) throw fullPool(pool, records);
   return chosen;
 }
+
+const hostPrefix = (ip: Ip): Prefix => ({ ...ip, length: ip.family === 4 ? 32 : 128 });
 
 /** Reuses the leases of an earlier run, so that its names and its subnet stay valid. */
 async function holdLeases(

@@ -1,6 +1,6 @@
 /** Options of `openCluster`: the daemon's flags, validated as far as possible without etcd. */
-import { type Clock, type Logger, NetyardError, parseIp } from '@netyard/core';
-import type { HostAddresses } from './address.ts';
+import { type Clock, type Logger, NetyardError, tryParseIp } from '@netyard/core';
+import { type HostAddresses, isReachable } from './address.ts';
 import type { ApiListener } from './api.ts';
 import type { EtcdTls } from './etcd/session.ts';
 import { parseClusterUrl } from './etcd/url.ts';
@@ -69,10 +69,9 @@ export function checkSettings(settings: ClusterSettings): void {
 }
 
 function checkAddress(address: string): void {
-  try {
-    if (parseIp(address).family === 4 && !/^(?:0|127|22[4-9]|2[3-5]\d)\./.test(address)) return;
-  } catch {
-    // reported below
-  }
-  throw new NetyardError('invalid', `invalid --cluster-address ${address}: must be an IPv4 address of this host`);
+  if (tryParseIp(address) !== undefined && isReachable(address)) return;
+  throw new NetyardError(
+    'invalid',
+    `invalid --cluster-address ${address}: must be an address of this host that other hosts reach`,
+  );
 }

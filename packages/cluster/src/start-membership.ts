@@ -1,4 +1,5 @@
 /** Starts a membership at an endpoint: connect, join, watch. Closes the connection when a step fails. */
+import { formatIp, parseIp } from '@netyard/core';
 import { announcedAddress, type HostAddresses } from './address.ts';
 import { type ApiListener, announcedApi } from './api.ts';
 import type { Entry } from './etcd/list.ts';
@@ -72,7 +73,8 @@ export async function startMembership(
   const session = await openSession(endpoint, request.access, CONNECT_TIMEOUT_MS);
   const stop = new AbortController();
   try {
-    const address = request.address ?? (await announcedAddress(session, request.addresses, request.lastSubnet));
+    const given = request.address ?? (await announcedAddress(session, request.addresses, request.lastSubnet));
+    const address = formatIp(parseIp(given));
     const api = announcedApi(request.listeners, address);
     const location = { address, ...(api === undefined ? {} : { api }), avoid: request.addresses.prefixes() };
     const joined = await joinCluster(session, { ...request, ...location });

@@ -18,12 +18,14 @@ import { z } from 'zod';
 import type { DividedSubnet } from './contract.ts';
 import { checkIpv6Size, checkNetworkSize, partBits } from './networks.ts';
 
+const isIp = (text: string): boolean => tryParseIp(text) !== undefined;
 const isIpv4 = (text: string): boolean => tryParseIp(text)?.family === 4;
 const isIpv6 = (text: string): boolean => tryParseIp(text)?.family === 6;
 const isIpv4Prefix = (text: string): boolean => tryParsePrefix(text)?.family === 4;
 const isIpv6Prefix = (text: string): boolean => tryParsePrefix(text)?.family === 6;
 
 const addressSchema = z.string().refine(isIpv4, 'is not an IPv4 address');
+const hostAddressSchema = z.string().refine(isIp, 'is not an IP address').transform(canonicalAddress);
 const ipv6AddressSchema = z.string().refine(isIpv6, 'is not an IPv6 address').transform(canonicalAddress);
 const subnetSchema = z.string().refine(isIpv4Prefix, 'is not an IPv4 subnet').transform(withoutHostBits);
 const ipv6SubnetSchema = z.string().refine(isIpv6Prefix, 'is not an IPv6 subnet').transform(withoutHostBits);
@@ -31,7 +33,7 @@ const ipv6SubnetSchema = z.string().refine(isIpv6Prefix, 'is not an IPv6 subnet'
 const hostSchema = z.object({
   /** Identity of the host's data root: distinguishes a host that rejoins from another one with the same name. */
   id: z.string().min(1).max(64),
-  address: addressSchema,
+  address: hostAddressSchema,
   subnets: z.array(subnetSchema).min(1).max(64),
   since: z.iso.datetime(),
   /** Absent in records of older versions. An invalid value only costs the host its API: see api.ts. */

@@ -41,6 +41,17 @@ test('a host announces its first listener that other hosts can reach at its addr
     );
 });
 
+test('of a host with an IPv6 address, the listener must accept IPv6, and the URL has brackets', () => {
+  const six = '2001:db8::12';
+  const announced = (listening: string): string | undefined => announcedApi([{ address: listening, port: 2376 }], six);
+  for (const listening of ['', '::', six, '2001:DB8:0::12'])
+    assert.equal(announced(listening), 'https://[2001:db8::12]:2376', listening);
+  for (const listening of ['0.0.0.0', '::1', address, 'localhost']) assert.equal(announced(listening), undefined);
+  assert.ok(isApiOf('https://[2001:db8::12]:2376', six));
+  for (const url of ['https://2001:db8::12:2376', 'https://[2001:db8::13]:2376', 'https://[2001:db8::0012]:2376'])
+    assert.ok(!isApiOf(url, six), url);
+});
+
 test('only an https URL with the literal address of the host itself is accepted', () => {
   assert.ok(isApiOf('https://172.16.0.12:2376', address));
   for (const url of [
@@ -56,6 +67,14 @@ test('records with an API, without one (older versions) and with an invalid one 
   const api = 'https://172.16.0.12:2376';
   assert.deepEqual(parseHost(encodeHost({ ...record, api })), { ...record, api });
   assert.equal(known(encodeHost({ ...record, api })).host?.api, api);
+  const expanded = encodeHost({ ...record, address: '2001:DB8:0::12' });
+  assert.equal(known(expanded).host?.address, '2001:db8::12');
+  for (const bad of ['fe80::1%eth0', 'node2', ''])
+    assert.match(
+      known(encodeHost({ ...record, address: bad })).problems[0]?.problem ?? '',
+      /is not an IP address/,
+      bad,
+    );
   assert.equal(
     encodeHost(record),
     '{"id":"x","address":"172.16.0.12","subnets":["192.168.12.0/24"],"since":"2026-11-23T20:00:00.000000000Z"}',

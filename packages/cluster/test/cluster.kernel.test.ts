@@ -4,8 +4,9 @@ import { cpSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isNetyardError } from '@netyard/core';
-import { inFreshHost } from '@netyard/testkit';
+import { formatPrefix, isNetyardError } from '@netyard/core';
+import { inFreshHost, sh } from '@netyard/testkit';
+import { hostAddresses } from '../src/address.ts';
 import { openHost, others, subnetOf, until } from './members.ts';
 import { type PrivateEtcd, startEtcd } from './private-etcd.ts';
 
@@ -56,6 +57,35 @@ test('two hosts see each other, their subnets and their names', host, async () =
   assert.deepEqual(two.cluster.names(), [{ host: 'server1', ...web, address: '192.168.9.4' }]);
   assert.deepEqual(one.cluster.names(), two.cluster.names());
 });
+
+test('hosts of IPv4 and IPv6 addresses are members of one cluster', host, async () => {
+  const six = { ...at('mixed'), address: '2001:DB8:0::2', api: [{ address: '::', port: 2376 }] };
+  await using one = await openHost(etcd, 'server1', at('mixed'));
+  await using two = await openHost(etcd, 'server2', six);
+  await until(one, 'server2', () => others(one).includes('server2'));
+  const seen = one.cluster.hosts().find(({ name }) => name === 'server2');
+  assert.deepEqual([seen?.address, seen?.api], ['2001:db8::2', 'https://[2001:db8::2]:2376']);
+  assert.equal(two.cluster.hosts().find(({ self }) => self)?.address, '2001:db8::2');
+  assert.equal(two.cluster.hosts().find(({ self }) => !self)?.address, '172.16.2.1');
+  assert.deepEqual(one.cluster.problems(), []);
+});
+
+test(
+  "this host's addresses of both families are found; without an IPv4 route, the IPv6 source address",
+  host,
+  async () => {
+    assert.equal(await hostAddresses.uplink(), undefined);
+    sh(`ip link add up0 type bridge; ip link set up0 up; ip address add 2001:db8::1/64 dev up0 nodad
+    ip address add 2001:db8::9/64 dev up0 nodad preferred_lft 0
+    ip -6 route add default via 2001:db8::fe dev up0`);
+    assert.equal(await hostAddresses.uplink(), '2001:db8::1');
+    const found = hostAddresses.prefixes().map((prefix) => `${formatPrefix(prefix)} ${prefix.transient ?? false}`);
+    assert.deepEqual(found.toSorted(), ['2001:db8::1/64 false', '2001:db8::9/64 true']);
+    sh('ip address add 192.0.2.1/24 dev up0; ip route add default via 192.0.2.254');
+    assert.equal(await hostAddresses.uplink(), '192.0.2.1');
+    sh('ip link delete up0');
+  },
+);
 
 test('a host that rejoins keeps its subnet, names and start time; one that leaves keeps nothing', host, async () => {
   await using watcher = await openHost(etcd, 'server9', at('b'));

@@ -113,6 +113,9 @@ export function prefixesOverlap(a: Prefix, b: Prefix): boolean {
   return prefixContains(a, networkOf(b)) || prefixContains(b, networkOf(a));
 }
 
+/** A host name or an address as the host of a URL: IPv6 in brackets (RFC 3986, section 3.2.2). */
+export const urlHost = (address: string): string => (address.includes(':') ? `[${address}]` : address);
+
 /** The address `offset` after `ip`. */
 export function addToIp(ip: Ip, offset: bigint): Ip {
   return { family: ip.family, value: ip.value + offset };

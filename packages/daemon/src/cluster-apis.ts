@@ -3,7 +3,7 @@
  * certificate is an option of this daemon.
  */
 import type { Cluster } from '@netyard/cluster';
-import { NetyardError } from '@netyard/core';
+import { NetyardError, urlHost } from '@netyard/core';
 import type { PeerApi } from '@netyard/peers';
 import type { ClusterConfig } from './cluster-config.ts';
 import { checkFiles } from './peer-apis.ts';
@@ -23,12 +23,12 @@ export function clusterApi(cluster: Cluster, { apiFiles }: ClusterConfig, host: 
   if (refusedApi !== undefined)
     throw conflict(
       `host ${host} announces an invalid API address: ${JSON.stringify(refusedApi)}`,
-      `on ${host} use https://${address}:PORT, the host's own address`,
+      `on ${host} use https://${urlHost(address)}:PORT, the host's own address`,
     );
   if (api === undefined)
     throw conflict(
       `host ${host} announces no API for captures`,
-      `on ${host} start the daemon with -H tcp://${address}:2376 --tlsverify --tlscacert FILE --tlscert FILE --tlskey FILE in addition to its unix socket`,
+      `on ${host} start the daemon with -H tcp://${urlHost(address)}:2376 --tlsverify --tlscacert FILE --tlscert FILE --tlskey FILE in addition to its unix socket`,
     );
   if (!apiFiles)
     throw conflict(
@@ -42,6 +42,6 @@ export function clusterApi(cluster: Cluster, { apiFiles }: ClusterConfig, host: 
 export function unannounced(cluster: Cluster, { listeners }: ClusterConfig): string {
   const self = cluster.hosts().find((host) => host.self);
   if (listeners.length === 0 || !self || self.api !== undefined) return '';
-  const where = listeners.map(({ address, port }) => `${address}:${port}`).join(', ');
+  const where = listeners.map(({ address, port }) => `${urlHost(address)}:${port}`).join(', ');
   return `the API is not announced to the cluster: other hosts know this host as ${self.address}, but it listens on ${where} only`;
 }

@@ -7,7 +7,7 @@ import type { Server } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { dirname } from 'node:path';
 import type { TlsOptions } from 'node:tls';
-import { NetyardError, reasonOf } from '@netyard/core';
+import { NetyardError, reasonOf, urlHost } from '@netyard/core';
 import type { ListenAddress, TlsFiles } from './listen-address.ts';
 
 export interface Listeners {
@@ -44,7 +44,7 @@ export async function listen(
 
 export function formatAddress(address: ListenAddress): string {
   if (address.kind === 'unix') return `unix://${address.path}`;
-  return `tcp://${address.host.includes(':') ? `[${address.host}]` : address.host}:${address.port}`;
+  return `tcp://${urlHost(address.host)}:${address.port}`;
 }
 
 async function closeAll(listeners: readonly Listener[]): Promise<void> {

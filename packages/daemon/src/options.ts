@@ -156,7 +156,7 @@ export const daemonOptions: readonly DaemonOption[] = [
     'cluster-address',
     '',
     'ADDRESS',
-    'address at which other hosts reach this one (default its address towards etcd)',
+    'address, IPv4 or IPv6, at which other hosts reach this one (default its IPv4 address towards etcd)',
   ),
   text('cluster-api-ca', '', 'FILE', 'for captures on other hosts: CA certificates for their --tlscert'),
   text('cluster-api-cert', '', 'FILE', 'for captures on other hosts: client certificate, trusted by their --tlscacert'),

@@ -3,7 +3,7 @@
  * does not select TLS: certificate files do.
  */
 import { isIPv6 } from 'node:net';
-import { NetyardError } from '@netyard/core';
+import { NetyardError, urlHost } from '@netyard/core';
 import { isMemberName } from '../member-name.ts';
 
 export interface EtcdEndpoint {
@@ -28,7 +28,7 @@ const DEFAULT_PORT = 2379;
 
 /** `172.16.2.101:2379`, `[fd00::1]:2379` */
 export function formatEndpoint({ host, port }: EtcdEndpoint): string {
-  return `${isIPv6(host) ? `[${host}]` : host}:${port}`;
+  return `${urlHost(host)}:${port}`;
 }
 
 /** Throws `invalid`; the message never contains the password. */

@@ -4,7 +4,7 @@
  * target on a peer is captured by the peer's daemon; its stream is forwarded unchanged.
  */
 import type { Readable } from 'node:stream';
-import { isNetyardError, NetyardError, systemClock } from '@netyard/core';
+import { isNetyardError, NetyardError, systemClock, urlHost } from '@netyard/core';
 import type { PeerState } from '@netyard/peers';
 import type { CaptureRequest } from '@netyard/sandbox';
 import { pump } from '../http/pump.ts';
@@ -96,10 +96,10 @@ async function onPeer(
   const { name, address } = peer.record;
   const api = peer.record.api ?? (peer.origin === 'cluster' ? clusterApi?.(name) : undefined);
   if (!api) {
-    const ask = `netyard -H tcp://${address}:2376 --tlsverify capture ${target}`;
+    const ask = `netyard -H tcp://${urlHost(address)}:2376 --tlsverify capture ${target}`;
     const hint = {
       cluster: `capture through the peer's own daemon: ${ask}`,
-      request: `add it with an API: netyard peer add ${name} … --api https://${address}:2376 --api-ca … --api-cert … --api-key …`,
+      request: `add it with an API: netyard peer add ${name} … --api https://${urlHost(address)}:2376 --api-ca … --api-cert … --api-key …`,
       config: `add its API to the daemon's configuration, or capture through the peer's own daemon: ${ask}`,
     };
     throw new NetyardError('conflict', `peer ${name} has no API to capture through`, { hint: hint[peer.origin] });
