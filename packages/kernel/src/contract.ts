@@ -57,15 +57,20 @@ export interface ObservedRoute {
 export interface ObservedLink {
   index: number;
   name: string;
+  /** IFLA_INFO_KIND: `veth`, `bridge`, `vxlan`, `macvlan`, …; undefined for physical and loopback links. */
   kind?: string;
   mac?: string;
   mtu: number;
+  /** IFF_UP. */
   up: boolean;
+  /** Operational: carrier and not dormant (IFF_RUNNING). */
   running: boolean;
+  /** Index of its bridge. */
   masterIndex?: number;
   /** For veth: index of the peer; `peerNsId` is set when the peer is in another namespace. */
   peerIndex?: number;
   peerNsId?: number;
+  /** IFLA_IFALIAS. */
   owner?: string;
 }
 

@@ -9,7 +9,7 @@ export interface ObservedNamespaceLink extends ObservedLink {
   addresses: string[];
   /** net.ipv4.conf.LINK.rp_filter or that of `all`, whichever is larger (ip-sysctl): 0 off, 1 strict, 2 loose. */
   rpFilter: number;
-  /** Of a bridge port. */
+  /** Of a bridge port (bridge(8)). */
   hairpin?: boolean;
   isolated?: boolean;
   /** Of a link of that kind. Its parent is `peerIndex`. */
@@ -28,6 +28,7 @@ export interface ObservedNamespaceRoute {
   link?: string;
   source?: string;
   metric?: number;
+  /** 254 is main, 255 local. */
   table: number;
   /** Who added it: 2 kernel, 3 boot, … (rtnetlink(7), RTPROT_). */
   protocol: number;

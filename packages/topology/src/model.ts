@@ -6,7 +6,7 @@
  * Addresses and prefixes are canonical text (`10.1.0.2`, `10.1.0.0/24`), MTU is in bytes, ids of namespaces are inode
  * numbers (`4026531840`, namespaces(7)).
  */
-import type { NeighbourState, ObservedNamespaceLink, ObservedRule, RouteType } from '@netyard/kernel';
+import type { NeighbourState, ObservedNamespaceLink, ObservedNamespaceRoute, ObservedRule } from '@netyard/kernel';
 
 export type EngineKind = 'netyard' | 'docker' | 'podman' | 'containerd';
 
@@ -107,54 +107,15 @@ export interface LinkReference {
 }
 
 /** A link as rtnetlink(7) reports it, with its place in the topology. */
-export interface NamespaceLink {
-  index: number;
-  name: string;
-  /** IFLA_INFO_KIND: `veth`, `bridge`, `vxlan`, `macvlan`, …; undefined for physical and loopback links. */
-  kind?: string;
-  mac?: string;
-  mtu: number;
-  /** IFF_UP. */
-  up: boolean;
-  /** Operational: carrier and not dormant (IFF_RUNNING). */
-  running: boolean;
-  /** Index of its bridge. */
-  masterIndex?: number;
+export interface NamespaceLink extends Omit<ObservedNamespaceLink, 'peerIndex' | 'peerNsId'> {
   /** The other end of a veth pair: namespace (undefined when it cannot be seen) and index there. */
   peer?: LinkReference;
   /** What a macvlan, ipvlan or VLAN link is attached to. */
   parent?: LinkReference;
-  /** IFLA_IFALIAS. */
-  owner?: string;
-  /** Prefixes with length, both families. */
-  addresses: string[];
-  /** Larger of `all` and its own (ip-sysctl: conf/LINK/rp_filter): 0 off, 1 strict, 2 loose. */
-  rpFilter: number;
-  /** Of a bridge port (bridge(8)). */
-  hairpin?: boolean;
-  isolated?: boolean;
-  /** Of a link of that kind. */
-  vlanId?: number;
-  macvlanMode?: ObservedNamespaceLink['macvlanMode'];
-  ipvlan?: ObservedNamespaceLink['ipvlan'];
-  vxlan?: ObservedNamespaceLink['vxlan'];
 }
 
 /** A next hop of a route; a route with several of them is several entries. */
-export interface NamespaceRoute {
-  family: 4 | 6;
-  /** `default` or a prefix. */
-  to: string;
-  via?: string;
-  link?: string;
-  source?: string;
-  metric?: number;
-  /** 254 is main, 255 local. */
-  table: number;
-  /** Who added it: 2 kernel, 3 boot, … (rtnetlink(7), RTPROT_). */
-  protocol: number;
-  type: RouteType;
-}
+export type NamespaceRoute = ObservedNamespaceRoute;
 
 /** An entry of the neighbour table. */
 export interface NamespaceNeighbour {
