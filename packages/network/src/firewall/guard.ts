@@ -53,12 +53,14 @@ export interface GuardOptions {
 
 /** Without elements: see `planGuardElements`. */
 export function planGuard({ routesOnlyOwn, isolatesAll, ipv6 }: GuardOptions): NftTableObject[] {
-  const body = sets + inputBody + translationsBody + forwardBody(routesOnlyOwn, loopbackRules);
+  const body = setsOf('ipv4_addr', 24) + inputBody + translationsBody + forwardBody(routesOnlyOwn, loopbackRules);
   const setsBridged = routesOnlyOwn || ipv6?.routesOnlyOwn === true;
   const parts = [isolatesAll ? isolationBody : '', setsBridged ? markBody : ''].join('');
   return [
     table('ip', body),
-    ...(ipv6 ? [table('ip6', ipv6Sets + ipv6InputBody + ipv6TranslationsBody + forwardBody(ipv6.routesOnlyOwn))] : []),
+    ...(ipv6
+      ? [table('ip6', setsOf('ipv6_addr', 64) + ipv6InputBody + ipv6TranslationsBody + forwardBody(ipv6.routesOnlyOwn))]
+      : []),
     ...(parts === '' ? [] : [table('bridge', parts)]),
   ];
 }
@@ -87,20 +89,13 @@ function planFamilyElements(bridge: BridgeSettings, version: Family): NftElement
   ];
 }
 
-const sets = `
+/** @param prefixLength subnets of this prefix length are in a set of their own: see masqueraded.ts */
+const setsOf = (address: 'ipv4_addr' | 'ipv6_addr', prefixLength: number): string => `
 	set bridges { type ifname; }
 	set icc_bridges { type ifname . ifname; }
 	set internal_bridges { type ifname; }
-	set masqueraded { type ipv4_addr; flags interval; }
-	set masqueraded_24 { type ipv4_addr; }
-`;
-
-const ipv6Sets = `
-	set bridges { type ifname; }
-	set icc_bridges { type ifname . ifname; }
-	set internal_bridges { type ifname; }
-	set masqueraded { type ipv6_addr; flags interval; }
-	set masqueraded_64 { type ipv6_addr; }
+	set masqueraded { type ${address}; flags interval; }
+	set masqueraded_${prefixLength} { type ${address}; }
 `;
 
 const requireMark = `
