@@ -148,6 +148,37 @@ export interface TappedPacket {
   macs?: { source: string; destination: string };
 }
 
+// ---- drops
+
+/** Follows packets of certain lengths in all namespaces of this kernel, to learn why it drops them. */
+export interface DropTraceRequest {
+  /** Lengths of IP packets in bytes. Give the probe an unusual one (`dataLength`): others of this length are seen too. */
+  lengths: readonly number[];
+}
+
+export interface DropTrace {
+  /** Drops of packets of these lengths since the last call, in order. Does not wait for any. */
+  read(): Promise<DroppedPacket[]>;
+  /** True once events were lost because a buffer was full. */
+  readonly incomplete: boolean;
+  close(): void;
+}
+
+/** Not every drop is a fault: an echo reply for a raw socket, as `ping` has it, ends as NO_SOCKET in `ping_rcv`. */
+export interface DroppedPacket {
+  /** Nanoseconds since the epoch, within some milliseconds. */
+  time: bigint;
+  /** Name in the kernel's enum skb_drop_reason: `NETFILTER_DROP`, `IP_RPFILTER`, `NO_SOCKET`, `NOT_SPECIFIED`, … */
+  reason: string;
+  /** Function that dropped it, such as `ip_error`; undefined when the kernel hides its symbols. */
+  location?: string;
+  /**
+   * Where the packet was seen before, oldest first. Links are those of any namespace; `length` includes the Ethernet header
+   * for `out`. See `matchDrops`.
+   */
+  seen: { link: string; direction: 'in' | 'out'; time: bigint; length: number }[];
+}
+
 // ---- routes
 
 /** What `ip route get` is asked. */
@@ -325,6 +356,11 @@ export interface PacketTracing {
   openRuleTrace(request: TraceRequest): RuleTrace;
   /** Equivalent to `tcpdump -i any`. */
   openTap(request: TraceRequest): PacketTap;
+  /**
+   * Subscribes to the tracepoints skb:kfree_skb, net:net_dev_queue and net:netif_receive_skb, as `perf trace` does. Mounts
+   * nothing. Throws `unavailable` when this process may not, or the kernel has no tracefs.
+   */
+  openDropTrace(request: DropTraceRequest): DropTrace;
   /** Throws KernelError EADDRNOTAVAIL when `source` is no address of the namespace. */
   openProbe(request: ProbeRequest): Probe;
   /** Equivalent to `ip route get fibmatch …`, and `ip route get …` for link, gateway, source and MTU. */

@@ -2,6 +2,7 @@
 import type { PacketTracing } from '../../packet-trace.ts';
 import { findConnection } from './connection.ts';
 import { readCounters } from './counters.ts';
+import { openDropTrace } from './drop-trace.ts';
 import { openProbe } from './probe.ts';
 import { queryRoute } from './route-query.ts';
 import { openRuleTrace } from './rule-trace.ts';
@@ -10,5 +11,5 @@ import { openTap } from './tap.ts';
 
 /** On Linux. Libraries are loaded on first use. */
 export const packetTracing = (): PacketTracing => ({
-  ...{ openRuleTrace, openTap, openProbe, queryRoute, readCounters, solicitNeighbours, findConnection },
+  ...{ openRuleTrace, openTap, openDropTrace, openProbe, queryRoute, readCounters, solicitNeighbours, findConnection },
 });
