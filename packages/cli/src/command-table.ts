@@ -110,6 +110,12 @@ const ownCommands: readonly Entry[] = [
     children: peerCommands,
   },
   {
+    name: 'topology',
+    group: 'netyard',
+    summary: 'List the containers of all engines of this host (without a daemon)',
+    load: async () => (await import('./topology/command.ts')).topology,
+  },
+  {
     name: 'trace',
     group: 'netyard',
     summary: 'Follow a packet from a container to a target, and say where it stopped',

@@ -9,14 +9,17 @@ import {
   resolveNamespaceIds,
 } from '@netyard/kernel';
 import { readApiEngine } from './engines/read-api.ts';
+import { readContainerd } from './engines/read-containerd.ts';
+import { readPodmanCommand } from './engines/read-podman.ts';
+import type { EngineReport } from './engines/report.ts';
 import { findEngineSockets } from './engines/sockets.ts';
 import type { HostNamespace, HostTopology, ListeningSocket, NamespaceLink } from './model.ts';
 import { findPins, joinNamespaces, pinDirectories } from './namespaces.ts';
-import { findSocketProcesses, hostNamespace, listProcesses } from './processes.ts';
+import { findSocketProcesses, hostNamespace, listProcesses, type SocketOwners } from './processes.ts';
 import { findBridges, type HostSurvey, joinSurvey, type NamespaceEntry, normalPath } from './survey.ts';
 
 export interface SurveyOptions {
-  /** For NETYARD_HOST and DOCKER_HOST. */
+  /** NETYARD_HOST and DOCKER_HOST; PATH and what the podman command needs. */
   env: Readonly<Record<string, string | undefined>>;
   /** Further sockets of engines. */
   sockets?: readonly string[];
@@ -25,7 +28,7 @@ export interface SurveyOptions {
 }
 
 export interface ObserveOptions {
-  /** Also find which process has each listening socket open, which reads `/proc/PID/fd` of the namespace's processes. */
+  /** Also find which process has each listening socket open: reads `/proc/PID/fd` until all are found. */
   socketProcesses?: boolean;
 }
 
@@ -45,12 +48,7 @@ export async function observeHost(options: SurveyOptions & ObserveOptions): Prom
 export async function surveyHost(options: SurveyOptions): Promise<HostSurvey> {
   const timeout = options.timeout ?? defaultTimeout;
   const observedAt = new Date().toISOString();
-  const [reports, { processes, hidden }] = await Promise.all([
-    Promise.all(
-      findEngineSockets(options.env, options.sockets).map(({ path, guess }) => readApiEngine(path, guess, { timeout })),
-    ),
-    listProcesses(),
-  ]);
+  const [reports, { processes, hidden }] = await Promise.all([readEngines(options, timeout), listProcesses()]);
   const sandboxes = reports.flatMap(({ containers }) =>
     containers.flatMap(({ sandboxPath }) => (sandboxPath === undefined ? [] : normalPath(sandboxPath))),
   );
@@ -60,6 +58,15 @@ export async function surveyHost(options: SurveyOptions): Promise<HostSurvey> {
   return { hostName: hostname(), observedAt, ...joinSurvey({ reports, namespaces }), problems };
 }
 
+/** Those with an API first: they know more about a container than its containerd does. */
+async function readEngines(options: SurveyOptions, timeout: number): Promise<EngineReport[]> {
+  const sockets = findEngineSockets(options.env, options.sockets);
+  const reports = await Promise.all(sockets.map(({ path, guess }) => readApiEngine(path, guess, { timeout })));
+  const hasPodman = reports.some(({ engine }) => engine.kind === 'podman' && engine.version !== undefined);
+  const podman = hasPodman ? undefined : await readPodmanCommand(options.env, timeout);
+  return [...reports, ...(podman === undefined ? [] : [podman]), ...readContainerd()];
+}
+
 /** The survey, with the contents of these namespaces; the others are left out. */
 export async function observeNamespaces(
   survey: HostSurvey,
@@ -67,42 +74,49 @@ export async function observeNamespaces(
   options: ObserveOptions = {},
 ): Promise<HostTopology> {
   const selected = new Set(ids);
-  const namespaces: HostNamespace[] = [];
+  const found: { namespace: HostNamespace; sockets: ObservedListener[] }[] = [];
   const problems: string[] = [...survey.problems];
   const slice = new TimeSlice();
   for (const entry of survey.namespaces.filter(({ id }) => selected.has(id))) {
     try {
-      namespaces.push(await observeOne(entry, survey.namespaces, problems, options));
+      found.push({ namespace: observeOne(entry, survey.namespaces), sockets: listSockets(entry, problems) });
     } catch (error) {
       if (!isNetyardError(error)) throw error;
       problems.push(`namespace ${entry.name} cannot be observed: ${messageOf(error)}`);
     }
     if (slice.isOver) await slice.next();
   }
+  const sockets = found.flatMap((each) => each.sockets);
+  const owners = options.socketProcesses ? await findOwners(sockets, survey.namespaces, selected) : undefined;
+  const namespaces = found.map((each) => ({ ...each.namespace, sockets: each.sockets.map(withProcess(owners)) }));
   const host = namespaces.find(({ isHost }) => isHost);
   return { ...survey, networks: findBridges(survey.networks, host), namespaces, problems };
 }
 
-async function observeOne(
-  entry: NamespaceEntry,
-  all: readonly NamespaceEntry[],
-  problems: string[],
-  options: ObserveOptions,
-): Promise<HostNamespace> {
-  const { path } = entry;
-  const { links, ...contents } = observeNamespace(path);
-  const sockets = listSockets(entry, problems);
-  const inodes = new Set(sockets.map(({ inode }) => inode));
-  const owners = options.socketProcesses ? await findSocketProcesses(inodes, entry.processes) : new Map();
-  return {
-    ...entry,
-    ...contents,
-    links: placeLinks(entry, links, all),
-    sockets: sockets.map(({ inode, ...socket }): ListeningSocket => {
-      const process = owners.get(inode);
-      return process === undefined ? socket : { ...socket, process };
-    }),
+const withProcess =
+  (owners: SocketOwners | undefined) =>
+  ({ inode, ...socket }: ObservedListener): ListeningSocket => {
+    const process = owners?.get(inode);
+    return process === undefined ? socket : { ...socket, process };
   };
+
+/** Processes of the selected namespaces first: a daemon elsewhere seldom has sockets there, as dockerd's name server. */
+function findOwners(
+  sockets: readonly ObservedListener[],
+  namespaces: readonly NamespaceEntry[],
+  selected: ReadonlySet<string>,
+): Promise<SocketOwners> {
+  const ordered = [...namespaces].sort((a, b) => Number(selected.has(b.id)) - Number(selected.has(a.id)));
+  const inodes = new Set(sockets.map(({ inode }) => inode));
+  return findSocketProcesses(
+    inodes,
+    ordered.flatMap(({ processes }) => processes),
+  );
+}
+
+function observeOne(entry: NamespaceEntry, all: readonly NamespaceEntry[]): HostNamespace {
+  const { links, ...contents } = observeNamespace(entry.path);
+  return { ...entry, ...contents, links: placeLinks(entry, links, all), sockets: [] };
 }
 
 function listSockets({ path, name }: NamespaceEntry, problems: string[]): ObservedListener[] {

@@ -65,6 +65,9 @@ export function hostNamespace(): { id: string; path: string } {
   throw new Error('/proc/self/ns/net cannot be read');
 }
 
+/** Processes by the inode number of a socket that they have open. */
+export type SocketOwners = ReadonlyMap<number, { pid: number; name: string }>;
+
 /**
  * Which process has each socket open (`/proc/PID/fd`, proc_pid_fd(5)). Ends as soon as all are found. `inodes`: numbers of
  * sockets.
@@ -72,7 +75,7 @@ export function hostNamespace(): { id: string; path: string } {
 export async function findSocketProcesses(
   inodes: ReadonlySet<number>,
   processes: readonly { pid: number; name: string }[],
-): Promise<Map<number, { pid: number; name: string }>> {
+): Promise<SocketOwners> {
   const found = new Map<number, { pid: number; name: string }>();
   const slice = new TimeSlice();
   for (const { pid, name } of processes) {

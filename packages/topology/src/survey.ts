@@ -2,9 +2,9 @@
  * Joins what engines and the kernel report: which namespace a container is in, which containers share one, and which
  * namespaces no engine claims. Pure.
  */
-import { parsePrefix } from '@netyard/core';
+import { formatIp, formatPrefix, networkOf, type Prefix, parsePrefix } from '@netyard/core';
 import type { EngineContainer, EngineReport } from './engines/report.ts';
-import type { HostContainer, HostEngine, HostNamespace, HostNetwork, HostTopology } from './model.ts';
+import type { HostContainer, HostEngine, HostNamespace, HostNetwork, HostTopology, NamespaceLink } from './model.ts';
 import { type FoundNamespace, pinnedName } from './namespaces.ts';
 
 export type NamespaceEntry = Pick<HostNamespace, 'id' | 'path' | 'name' | 'isHost' | 'processes'>;
@@ -90,20 +90,28 @@ function asContainer({ id, name, processes }: NamespaceEntry): HostContainer {
   };
 }
 
-/** A network's bridge is the link of the host with its gateway's address, whatever it is called. */
+/** A network's bridge is the link that its engine names, or the one with an address of its subnet, whatever it is called. */
 export function findBridges(networks: readonly HostNetwork[], host: HostNamespace | undefined): HostNetwork[] {
-  const bridges = new Map(
-    (host?.links ?? [])
-      .filter(({ kind }) => kind === 'bridge')
-      .flatMap(({ name, addresses }) => addresses.map((prefix) => [prefix, name] as const)),
-  );
-  const names = new Set(host?.links.map(({ name }) => name));
+  if (host === undefined) return [...networks];
+  const bridges = host.links.filter(({ kind }) => kind === 'bridge');
   return networks.map((network) => {
-    if (network.link !== undefined && names.has(network.link)) return network;
-    const { link: _link, ...rest } = network;
-    const link = network.subnets
-      .map(({ subnet, gateway }) => bridges.get(`${gateway}/${parsePrefix(subnet).length}`))
-      .find((name) => name !== undefined);
-    return link === undefined ? rest : { ...rest, link };
+    const { link: named, ...rest } = network;
+    const bridge =
+      bridges.find(({ name }) => name === named) ?? bridges.find((each) => addressIn(each, network) !== undefined);
+    if (bridge === undefined) return host.links.some(({ name }) => name === named) ? network : rest;
+    return { ...rest, link: bridge.name, subnets: network.subnets.map((subnet) => withGateway(subnet, bridge)) };
   });
+}
+
+type Subnet = HostNetwork['subnets'][number];
+
+const addressIn = ({ addresses }: NamespaceLink, { subnets }: Pick<HostNetwork, 'subnets'>): Prefix | undefined =>
+  addresses
+    .map(parsePrefix)
+    .find((address) => subnets.some(({ subnet }) => formatPrefix(networkOf(address)) === subnet));
+
+/** dockerd does not report a gateway that the user did not choose: it is the bridge's address. */
+function withGateway(subnet: Subnet, bridge: NamespaceLink): Subnet {
+  const address = subnet.gateway === undefined ? addressIn(bridge, { subnets: [subnet] }) : undefined;
+  return address === undefined ? subnet : { ...subnet, gateway: formatIp(address) };
 }

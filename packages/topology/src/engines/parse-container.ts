@@ -29,21 +29,26 @@ export function parseInspect(engine: EngineKind, value: unknown): EngineContaine
   const status = parseState(textOf(state['Status']) ?? '');
   const hasEnded = status === 'exited' || status === 'dead';
   const pid = integerOf(state['Pid']) ?? 0;
+  // Of a running container what is published, which is less than was requested on an internal network.
+  const ports = parsePortMap(pid > 0 ? network['Ports'] : host['PortBindings']);
+  const attachments = parseAttachments(network['Networks'], network);
+  const mode = parseMode(engine, host['NetworkMode'], attachments);
+  // Podman repeats what belongs to the container whose namespace is shared.
+  const shared = mode?.startsWith('container:');
   const optional: Partial<EngineContainer> = withoutUndefined({
     image: textOf(config['Image']),
     exitCode: hasEnded ? integerOf(state['ExitCode']) : undefined,
     finishedAt: hasEnded ? parseTime(state['FinishedAt']) : undefined,
     pid: pid > 0 ? pid : undefined,
-    networkMode: parseMode(host['NetworkMode']),
+    networkMode: mode,
     sandboxPath: textOf(network['SandboxKey']),
     hostsPath: textOf(inspect['HostsPath']),
     resolvConfPath: textOf(inspect['ResolvConfPath']),
   });
-  const current = parsePortMap(network['Ports']);
   return {
     ...{ engine, id, name: (textOf(inspect['Name']) ?? id.slice(0, 12)).replace(/^\//, ''), state: status },
-    attachments: parseAttachments(network['Networks'], network),
-    ports: current.length > 0 ? current : parsePortMap(host['PortBindings']),
+    attachments: shared ? [] : attachments,
+    ports: shared ? [] : ports,
     exposed: Object.keys(objectOf(config['ExposedPorts'])),
     links: textsOf(host['Links']).flatMap((link) => parseLink(link) ?? []),
     paused: state['Paused'] === true || status === 'paused',
@@ -59,14 +64,15 @@ export function parseSummary(engine: EngineKind, value: unknown): EngineContaine
   const state = parseState(textOf(summary['State']) ?? '');
   // Containers that are linked to this one add names with a slash: /web/db.
   const name = textsOf(summary['Names']).find((text) => !text.slice(1).includes('/'));
+  const attachments = parseAttachments(objectOf(summary['NetworkSettings'])['Networks'], {});
   const optional: Partial<EngineContainer> = withoutUndefined({
     image: textOf(summary['Image']),
-    networkMode: parseMode(objectOf(summary['HostConfig'])['NetworkMode']),
+    networkMode: parseMode(engine, objectOf(summary['HostConfig'])['NetworkMode'], attachments),
   });
   const published = listOf(summary['Ports']).map(objectOf);
   return {
     ...{ engine, id, name: (name ?? id.slice(0, 12)).replace(/^\//, ''), state },
-    attachments: parseAttachments(objectOf(summary['NetworkSettings'])['Networks'], {}),
+    attachments,
     ports: published.flatMap((port) => {
       const protocol = parseProtocol(textOf(port['Type']) ?? '');
       const [hostPort, containerPort] = [integerOf(port['PublicPort']), integerOf(port['PrivatePort'])];
@@ -82,11 +88,19 @@ export function parseSummary(engine: EngineKind, value: unknown): EngineContaine
 const parseTime = (value: unknown): string | undefined =>
   textOf(value)?.startsWith('0001-') ? undefined : textOf(value);
 
-/** `default` is Docker's name for the default bridge network; Podman appends options, as in `pasta:--map-gw`. */
-function parseMode(value: unknown): string | undefined {
+/**
+ * `default` is Docker's name for the default bridge network. Podman says `bridge` for all bridge networks, and appends
+ * options to others, as in `pasta:--map-gw`.
+ */
+function parseMode(
+  engine: EngineKind,
+  value: unknown,
+  attachments: readonly ContainerAttachment[],
+): string | undefined {
   const mode = textOf(value);
-  if (mode === 'default') return 'bridge';
-  return mode?.startsWith('container:') ? mode : mode?.replace(/^(pasta|slirp4netns):.*$/s, '$1');
+  if (mode === undefined || mode.startsWith('container:')) return mode;
+  if (engine === 'podman' && mode === 'bridge') return attachments[0]?.network || 'podman';
+  return mode === 'default' ? 'bridge' : mode.replace(/^(pasta|slirp4netns):.*$/s, '$1');
 }
 
 const canonical = (address: string): string => {

@@ -17,7 +17,8 @@ export function parseNetwork(engine: EngineKind, value: unknown): HostNetwork | 
     mtu: Number.isInteger(mtu) && mtu > 0 ? mtu : undefined,
   });
   return {
-    ...{ engine, id, name, driver },
+    // Podman's API gives its default network the name of Docker's.
+    ...{ engine, id, name: engine === 'podman' && name === 'bridge' ? 'podman' : name, driver },
     subnets: listOf(objectOf(network['IPAM'])['Config']).flatMap((config) => parseSubnet(config) ?? []),
     internal: network['Internal'] === true,
     icc: options[`${prefixOfOptions}bridge.enable_icc`] !== 'false',

@@ -91,7 +91,7 @@ test("Podman's states and modes have Docker's names", () => {
   };
   assert.deepEqual(parse('configured', 'slirp4netns:mtu=1400'), ['x', 'created', 'slirp4netns']);
   assert.deepEqual(parse('stopped', `container:${id}`), ['x', 'exited', `container:${id}`]);
-  assert.deepEqual(parse('paused', 'bridge'), ['x', 'paused', 'bridge']);
+  assert.deepEqual(parse('paused', 'bridge'), ['x', 'paused', 'podman']);
   assert.deepEqual(parse('melting', 'pasta'), ['x', 'unknown', 'pasta']);
 });
 

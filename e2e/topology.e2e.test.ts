@@ -1,0 +1,109 @@
+/**
+ * `netyard topology` on a host with Netyard, the dockerd of Debian sid, Podman and `ip netns` beside each other. dockerd is
+ * in NETYARD_DOCKERD, a folder that `script/unpack-dockerd DIR` filled, else Debian's own; Podman in NETYARD_PODMAN.
+ */
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { cannotRun } from './support/engines.ts';
+import { openHost, type TestHost, until } from './support/host.ts';
+import { archivePath } from './support/images.ts';
+
+const unpacked = (variable: string): string => process.env[variable] ?? '';
+const dockerdFolder = join(unpacked('NETYARD_DOCKERD'), 'root/usr/sbin');
+const podmanFolder = join(unpacked('NETYARD_PODMAN'), 'bin');
+const withoutPodman =
+  !existsSync(join(unpacked('NETYARD_PODMAN'), 'complete')) &&
+  'NETYARD_PODMAN names no folder that script/unpack-podman filled';
+const environment = { PATH: `${podmanFolder}:${dockerdFolder}:${process.env['PATH']}:/usr/sbin:/sbin` };
+
+describe('the containers of all engines of a host', { skip: cannotRun('netyard') || cannotRun('dockerd') }, () => {
+  let host: TestHost;
+  const run = async (line: string): Promise<string> => {
+    const { status, stdout, stderr } = await host.run(['sh', '-ec', line], { environment });
+    assert.equal(status, 0, `${line}: ${stderr}`);
+    return stdout;
+  };
+  const rows = async (): Promise<string[]> =>
+    (await run(`${join(import.meta.dirname, '../bin/netyard')} topology`))
+      .split('\n')
+      .slice(1, -1)
+      .map((row) => row.replace(/ +/g, ' ').trim());
+
+  before(async () => {
+    host = await openHost('netyard', { images: ['netyard-test'] });
+    await host.docker('run', '-d', '--name', 'first', '-p', '8801:80', 'netyard-test', 'sleep', '10000');
+    await run(
+      'ip netns add bare; ip link add to-bare type veth peer name eth0 netns bare; ip -n bare address add 10.9.0.2/24 dev eth0',
+    );
+    const folders = `--data-root ${host.dataFolder}/dockerd --exec-root /run/docker -p /run/docker.pid`;
+    await run(`setsid --fork dockerd ${folders} -H unix:///run/docker.sock --bridge none > /run/dockerd.log 2>&1`);
+    const docker = 'docker -H unix:///run/docker.sock';
+    await until(async () => (await host.run(['sh', '-c', `${docker} version`])).status === 0, 'dockerd answers');
+    await run(`${docker} load -q -i ${archivePath('netyard-test')}
+      ${docker} network create --subnet 10.77.0.0/24 front
+      ${docker} run -d --name web --network front -p 8080:80 netyard-test nc -ll -p 80 -e cat
+      ${docker} run -d --name beside --network container:web netyard-test sleep 10000
+      ${docker} run --name job --network none netyard-test false || [ $? = 1 ]`);
+  });
+  after(() => host?.close());
+
+  const common = [
+    'server1 docker beside running container:web 10.77.0.2',
+    'server1 docker job exited (1) none',
+    'server1 docker web running front 10.77.0.2 0.0.0.0:8080->80/tcp, [::]:8080->80/tcp',
+    'server1 netyard first running bridge 172.17.0.2 0.0.0.0:8801->80/tcp, [::]:8801->80/tcp',
+  ];
+
+  test('Netyard, dockerd and ip netns, with names, states, addresses and ports', async () => {
+    assert.deepEqual(await rows(), [...common, 'server1 - bare running 10.9.0.2']);
+  });
+
+  test('links, neighbouring ends and servers are in the JSON', async () => {
+    const netyard = join(import.meta.dirname, '../bin/netyard');
+    const found = JSON.parse(await run(`${netyard} topology --json`));
+    const find = (name: string) => found.namespaces.find((each: { name: string }) => each.name === name);
+    const web = find('beside, web');
+    const eth0 = web.links.find((link: { name: string }) => link.name === 'eth0');
+    const end = find('host').links.find((link: { index: number }) => link.index === eth0.peer.index);
+    const front = found.networks.find((network: { name: string }) => network.name === 'front');
+    const bridge = find('host').links.find((link: { index: number }) => link.index === end.masterIndex);
+    assert.equal(eth0.peer.namespaceId, find('host').id);
+    assert.equal(bridge.name, front.link);
+    assert.deepEqual(front.subnets, [{ subnet: '10.77.0.0/24', gateway: '10.77.0.1' }]);
+    const listening = web.sockets.find((socket: { port: number }) => socket.port === 80);
+    assert.equal(listening.process.name, 'nc');
+    assert.equal(
+      found.engines.every((engine: { problem?: string }) => engine.problem === undefined),
+      true,
+    );
+  });
+
+  test('Podman, with its API and without', { skip: withoutPodman }, async () => {
+    await run(`podman load -q -i ${archivePath('netyard-test')}; podman network create --subnet 10.66.0.0/24 pods
+      podman run -d --name pod --network pods -p 9090:80 netyard-test sleep 10000
+      podman create --name later netyard-test sleep 10000`);
+    const podman = [
+      'server1 podman later created podman',
+      'server1 podman pod running pods 10.66.0.2 0.0.0.0:9090->80/tcp',
+    ];
+    const all = [...common, ...podman, 'server1 - bare running 10.9.0.2'];
+    assert.deepEqual(await rows(), all);
+    await run(
+      'mkdir -p /run/podman; setsid --fork podman system service -t 0 unix:///run/podman/podman.sock > /run/podman.log 2>&1; while ! [ -S /run/podman/podman.sock ]; do sleep 0.05; done',
+    );
+    assert.deepEqual(await rows(), all);
+    await run('podman rm -f -t 0 pod later');
+  });
+
+  test('containers of engines that have ended are found by their containerd', async () => {
+    const ids = (await run('docker -H unix:///run/docker.sock ps -q --no-trunc --filter name=web')).trim();
+    await run('kill -9 $(cat /run/docker.pid); while kill -0 $(cat /run/docker.pid) 2> /dev/null; do sleep 0.02; done');
+    const found = await rows();
+    assert.ok(found.includes(`server1 containerd moby/${ids.slice(0, 12)} running 10.77.0.2`), found.join('\n'));
+    assert.ok(found.includes(common[3] ?? ''));
+    const { stderr } = await host.tryNetyard('topology');
+    assert.match(stderr, /^warning: docker \(\/run\/docker\.sock\): nothing listens on the socket$/m);
+  });
+});
