@@ -69,7 +69,8 @@ function checkHostPart(ip: Ip, prefix: Prefix): void {
 
 function unreachable({ address, via }: PeerAddress, { family }: Ip, host: HostView): NetyardError {
   const where = `${address} is on no link of this host`;
-  if (!addressesOf(host, family).some(({ link, isGlobal }) => isGlobal && link !== 'lo'))
+  const inside = new Set(['lo', ...host.bridges.map(({ link }) => link)]);
+  if (!addressesOf(host, family).some(({ link, isGlobal }) => isGlobal && !inside.has(link)))
     return new NetyardError('invalid', `${address} is an IPv${family} address, but this host has none`, {
       hint: `use an IPv${family === 4 ? 6 : 4} address of the peer, or give this host an IPv${family} address`,
     });

@@ -120,7 +120,7 @@ test('an uplink that is missing at start is reported, and the peer has no object
   const peers = testbed.open();
   await testbed.start();
   const state = await peers.state('server2');
-  assert.match(state.problems[0] ?? '', /172\.16\.2\.102 is on no link of this host/);
+  assert.match(state.problems[0] ?? '', /172\.16\.2\.102 is an IPv4 address, but this host has none/);
   assert.deepEqual(routes(), []);
   assert.throws(() => peers.explain('server2'), refuses('conflict', /has no path/));
 });
