@@ -108,6 +108,7 @@ test('an on-link peer is reached by routes of both families via its address', ()
     'ip netyard peer_egress_24 "eth0" . 192.168.12.0',
     'ip netyard peer_packets_in_24 192.168.12.0',
     'ip netyard peer_packets_out_24 192.168.12.0',
+    'ip6 netyard_tunnel tunnel_subnets fd00:2::/64',
     'ip6 netyard peer_ingress fd00:2::/64 . "eth0"',
     'ip6 netyard peer_ingress fd00:2::/64 . "ny-vxlan6"',
     'ip6 netyard peer_egress fd00:2::/64 . "eth0"',
@@ -242,6 +243,8 @@ test('events of the tunnel over IPv6 identify the peer', () => {
   const element = { ...nft, action: 'del', what: 'element', set: 'tunnel_peers', keys: [key] } as const;
   assert.deepEqual(peersOfElement(table, element), ['far']);
   assert.deepEqual(scope(element), new Set(['far']));
+  const subnet = Uint8Array.from(Buffer.from('fd000002000000000000000000000000', 'hex'));
+  assert.deepEqual(scope({ ...element, set: 'tunnel_subnets', keys: [subnet] }), new Set(['far']));
   table.delete('far');
   assert.equal(table.findByMac(mac), undefined);
 });

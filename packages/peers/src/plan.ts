@@ -24,7 +24,10 @@ export function planPeer(
 ): KernelObject[] {
   const { address, subnets } = peer;
   const comment = commentOf(peer.name);
-  const own = subnets.flatMap((subnet) => planSubnet(subnet, linksIn(peer, subnet, path), path.link, comment));
+  const own = subnets.flatMap((subnet) => [
+    ...(isTunnelledOverIpv6(peer, subnet) ? [element('tunnel_subnets', keyOf(subnet), comment, tunnelTable)] : []),
+    ...planSubnet(subnet, linksIn(peer, subnet, path), path.link, comment),
+  ]);
   const routes = subnets.map((subnet) => planRoute(subnet, path));
   // The tunnel's entries are those of the peer without a network, which has the same address.
   if (peer.network !== undefined) return [...own, ...routes];
@@ -35,6 +38,13 @@ export function planPeer(
     ...routes,
   ];
 }
+
+/** Whether packets with IPv6 addresses of the subnet may arrive through the tunnel over IPv6. */
+const isTunnelledOverIpv6 = ({ address, via }: PlannedPeer, subnet: string): boolean =>
+  via !== 'route' && isIpv6(subnet) && outerFamilyOf(address) === 'v6';
+
+/** As nft(8) prints a subnet: one of a single address without its length. */
+const keyOf = (subnet: string): string => subnet.replace(subnet.includes(':') ? /\/128$/ : /\/32$/, '');
 
 const outerTableOf = (address: string): typeof peerTable | typeof tunnelTable =>
   outerFamilyOf(address) === 'v4' ? peerTable : tunnelTable;
@@ -82,12 +92,11 @@ function linksIn({ address, via }: PlannedPeer, subnet: string, { shared, uplink
  * An interval set of subnets costs the kernel more the more elements it has, in particular when the interface, which all
  * elements share, is the first part of the key: with a thousand elements a deletion takes 45 ms, and 5 ms with the
  * address first. A hash table takes 0.2 ms, and its lookup is faster. Therefore /24, the default length of subnets in a
- * cluster, has hash tables; the counting ones are looked up for every packet, so their key is the address alone. nft(8)
- * prints a subnet of one address without its length.
+ * cluster, has hash tables; the counting ones are looked up for every packet, so their key is the address alone.
  */
 function planSubnet(subnet: string, from: readonly string[], to: string, comment: string): NftElementObject[] {
-  if (isIpv6(subnet)) return planInterval(subnet.replace(/\/128$/, ''), from, to, [comment, ipv6PeerTable]);
-  if (!subnet.endsWith('/24')) return planInterval(subnet.replace(/\/32$/, ''), from, to, [comment]);
+  if (isIpv6(subnet)) return planInterval(keyOf(subnet), from, to, [comment, ipv6PeerTable]);
+  if (!subnet.endsWith('/24')) return planInterval(keyOf(subnet), from, to, [comment]);
   const start = subnet.replace(/\/24$/, '');
   return [
     ...from.map((link) => element('peer_ingress_24', `"${link}" . ${start}`, comment)),

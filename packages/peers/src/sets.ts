@@ -11,7 +11,12 @@ import { tunnelTable } from './tunnel-table.ts';
 export const countingIn = ['peer_packets_in_24', 'peer_ingress'] as const;
 export const countingOut = ['peer_packets_out_24', 'peer_egress'] as const;
 /** All sets whose elements belong to peers. */
-export const peerSets = ['tunnel_peers', 'peer_ingress_24', 'peer_egress_24', ...countingIn, ...countingOut] as const;
+export const peerSets = [
+  ...['tunnel_peers', 'tunnel_subnets', 'peer_ingress_24', 'peer_egress_24'],
+  ...[...countingIn, ...countingOut],
+] as const;
+/** Those in the table of the tunnel over IPv6. Only the first one is in `ip netyard`, too. */
+const tunnelSets = ['tunnel_peers', 'tunnel_subnets'] as const;
 
 /** The sets as a table in nft(8)'s syntax declares them. Subnets of other lengths than /24 are intervals, see plan.ts. */
 export const peerSetDeclarations = `	set peer_ingress { type ipv4_addr . ifname; flags interval; counter; }
@@ -42,9 +47,9 @@ export type PeerSetTable = typeof peerTable | typeof ipv6PeerTable | typeof tunn
 
 /** Each of these sets in each table that has it. */
 export const inTables = (sets: readonly PeerSet[]) => [
-  ...sets.map((set) => ({ ...peerTable, set })),
+  ...sets.filter((set) => set !== 'tunnel_subnets').map((set) => ({ ...peerTable, set })),
   ...sets.filter((set) => ipv6PeerSets.some((one) => one === set)).map((set) => ({ ...ipv6PeerTable, set })),
-  ...sets.filter((set) => set === 'tunnel_peers').map((set) => ({ ...tunnelTable, set })),
+  ...sets.filter((set) => tunnelSets.some((one) => one === set)).map((set) => ({ ...tunnelTable, set })),
 ];
 
 const commentPrefix = 'peer ';

@@ -1,7 +1,8 @@
 /**
  * The table `ip6 netyard_tunnel`, which exists as long as the tunnel over IPv6: it drops VXLAN packets with Netyard's VNI
- * from any host but peers. Over IPv4, `ip netyard` does this; `ip6 netyard` exists for networks with IPv6 only. The
- * packets inside the tunnel pass the tables `netyard` of their own family. Pure.
+ * from any host but peers, and IPv6 packets inside the tunnel that are of no peer's subnet. Over IPv4, `ip netyard` does
+ * the former; `ip6 netyard` exists for networks with IPv6 only. The packets inside the tunnel then pass the tables
+ * `netyard` of their own family. Pure.
  */
 import { tableName } from '@netyard/core';
 import type { NftTableObject } from '@netyard/kernel';
@@ -10,6 +11,9 @@ import type { NftTableObject } from '@netyard/kernel';
 export const tunnelId = 0x6e79;
 /** Assigned by IANA. */
 export const tunnelPort = 4789;
+
+/** The interface of the tunnel over IPv6: see tunnel.ts. */
+export const ipv6TunnelLink = 'ny-vxlan6';
 
 export const tunnelTable = { family: 'ip6', table: `${tableName}_tunnel` } as const;
 
@@ -22,9 +26,11 @@ const isTunnel = `udp dport ${tunnelPort} @th,96,24 ${tunnelId}`;
  */
 const body = `
 	set tunnel_peers { type ipv6_addr; }
+	set tunnel_subnets { type ipv6_addr; flags interval; }
 
 	chain tunnel_in {
 		type filter hook prerouting priority -300; policy accept;
+		iifname "${ipv6TunnelLink}" ip6 saddr != @tunnel_subnets drop comment "no peer's subnet"
 		${isTunnel} notrack comment "inner packets are tracked"
 	}
 

@@ -7,10 +7,10 @@ import { createHash } from 'node:crypto';
 import { formatIp, formatMac, ipToBytes, ownerPrefix, parseIp, parseMac } from '@netyard/core';
 import type { KernelObject } from '@netyard/kernel';
 import { type OuterFamily, outerFamilyOf } from './outer-family.ts';
-import { planTunnelTable, tunnelId, tunnelPort } from './tunnel-table.ts';
+import { ipv6TunnelLink, planTunnelTable, tunnelId, tunnelPort } from './tunnel-table.ts';
 
 /** An interface has one outer family: its socket and all its forwarding entries are of that one. */
-export const tunnelLinks = { v4: 'ny-vxlan', v6: 'ny-vxlan6' } as const satisfies Record<OuterFamily, string>;
+export const tunnelLinks = { v4: 'ny-vxlan', v6: ipv6TunnelLink } as const satisfies Record<OuterFamily, string>;
 /** Both interfaces in a rule of nft(8). */
 export const anyTunnelLink = 'ny-vxlan*';
 /** The tunnel in which a peer with this address is. */

@@ -141,6 +141,12 @@ describe('peers with an IPv6 address', host, () => {
     assert.ok(from('far', '192.168.13.2', address('v4')));
     assert.ok(!fromBriefly('third', '192.168.13.2', address('v4')), 'another host, with an address of the peer');
     assert.doesNotMatch(sh('nft list tables'), /ip6 netyard$/m);
+    const seen = (): string => sh("awk '/^Icmp6InEchos/ { print $2 }' /proc/net/snmp6");
+    const before = seen();
+    sh('ip address add fd00:99::1/128 dev lo nodad; ip -n far route add fd00:99::1 via fe80::1 dev v0');
+    assert.ok(!fromBriefly('far', 'fd00:3::2', 'fd00:99::1'), 'IPv6 inside the tunnel, to the host itself');
+    assert.equal(seen(), before);
+    sh('ip address delete fd00:99::1/128 dev lo; ip -n far route delete fd00:99::1');
     await testbed.networks.removePeer('far');
     assert.equal(objects(), bare);
   });
@@ -257,6 +263,7 @@ describe('peers with an IPv6 address', host, () => {
     ['an IPv6 route is deleted', 'ip -6 route delete fd00:3::/64'],
     ['the forwarding entry is deleted', `bridge fdb delete ${macs['2001:db8:9::2']} dev ny-vxlan6`],
     ['the peer is deleted from the set', 'nft delete element ip6 netyard_tunnel tunnel_peers { 2001:db8:9::2 }'],
+    ['its subnet is deleted from the set', 'nft delete element ip6 netyard_tunnel tunnel_subnets { fd00:3::/64 }'],
     ['the table of the tunnel is deleted', 'nft delete table ip6 netyard_tunnel'],
     ['the rules are flushed', 'nft flush ruleset'],
     ['the tunnel is deleted', 'ip link delete ny-vxlan6'],

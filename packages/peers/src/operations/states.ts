@@ -102,7 +102,8 @@ function problemsOf(
 
 /** Whether the element accepts the peer's packets; elements of other sets translate and count. */
 const isAllowElement = (object: KernelObject): boolean =>
-  object.kind === 'nft-element' && (object.set === 'tunnel_peers' || object.set.startsWith('peer_ingress'));
+  object.kind === 'nft-element' &&
+  (object.set === 'tunnel_peers' || object.set === 'tunnel_subnets' || object.set.startsWith('peer_ingress'));
 
 function describeMissing(object: KernelObject): string | undefined {
   if (isAllowElement(object)) return 'its packets are dropped: an element of a set is missing';

@@ -8,7 +8,7 @@ import { type Logger, messageOf } from '@netyard/core';
 import type { Kernel, KernelObject, KernelOperation } from '@netyard/kernel';
 import type { OwnHost } from '../contract.ts';
 import { type OuterFamily, outerFamilies, outerFamilyOf } from '../outer-family.ts';
-import { needsIpv6Gateway, needsTunnel } from '../plan.ts';
+import { hasIpv6, needsIpv6Gateway } from '../plan.ts';
 import type { Peer, PeerTable } from '../table.ts';
 import {
   isTunnelLink,
@@ -48,7 +48,7 @@ export function chooseTunnel(
   let ipv6 = false;
   for (const { record, path } of peers) {
     if (!path || record.via === 'route' || outerFamilyOf(record.address) !== family) continue;
-    if (record.network !== undefined && !needsTunnel(record)) continue; // it has the path of its host's peer
+    if (record.network !== undefined && !hasIpv6(record)) continue; // it has the path of its host's peer
     ipv6 ||= needsIpv6Gateway(record);
     const weight = path.kind === 'vxlan' ? 1 : 0;
     locals.set(path.local, (locals.get(path.local) ?? (path.local === current?.local ? 0.5 : 0)) + weight);
