@@ -57,7 +57,7 @@ export function topFolder(file: string): string {
 
 const packageOf = (file: string): string => file.split('/')[1] ?? '';
 
-const sources = ['packages/*/src/**/*.ts', 'packages/*/{test,bench}/**/*.ts', '{bench,e2e,fuzz,script}/**/*.ts'];
+const sources = ['packages/*/src/**/*.{ts,tsx}', 'packages/*/{test,bench}/**/*.ts', '{bench,e2e,fuzz,script}/**/*.ts'];
 
 function readGraph(top: string): ImportGraph {
   const files = globSync(sources, { cwd: top }).filter((file) => !file.endsWith('.test.ts'));

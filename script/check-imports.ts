@@ -60,7 +60,7 @@ export function checkImport(file: string, found: FoundImport): string | undefine
 
 function checkRelative(file: string, module: string): string | undefined {
   if (!module.startsWith('.')) return undefined;
-  if (!/\.(ts|json)$/.test(module)) return `${module} needs its extension: write ${module}.ts`;
+  if (!/\.(tsx?|json|css)$/.test(module)) return `${module} needs its extension: write ${module}.ts`;
   const folder = file.split('/').slice(0, 2).join('/');
   const target = relative('/', resolve('/', dirname(file), module));
   if (target.startsWith(`${folder}/`)) return undefined;
@@ -130,7 +130,9 @@ export function describeAllowed(name: string): string {
 
 function main(): void {
   const top = join(dirname(fileURLToPath(import.meta.url)), '..');
-  const files = globSync('packages/*/{src,test}/**/*.ts', { cwd: top }).filter((file) => !file.endsWith('_pb.ts'));
+  const files = globSync('packages/*/{src,test}/**/*.{ts,tsx}', { cwd: top }).filter(
+    (file) => !file.endsWith('_pb.ts'),
+  );
   let count = 0;
   let wrong = 0;
   for (const file of files.sort()) {

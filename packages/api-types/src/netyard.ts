@@ -4,6 +4,7 @@
  * - GET /netyard/v1/explain/{ref}: ExplainResponse (`?format=sh`: the script as text/x-shellscript)
  * - GET /netyard/v1/topology: TopologyResponse
  * - GET /netyard/v1/checks: ChecksResponse
+ * - POST /netyard/v1/page: 201 PageAddress
  * - POST /netyard/v1/cleanup?dryRun=1&unknownData=1: CleanupResponse
  * - GET /netyard/v1/peers: Peer[]; POST with PeerAddRequest: 201 Peer
  * - GET /netyard/v1/peers/{name}: Peer; DELETE: 204. POST and DELETE with `?dryRun=1`: DryRunResponse
@@ -136,6 +137,14 @@ export interface ChecksResponse {
     /** An instruction; '' where nothing has to be done. */
     Fix: string;
   }[];
+}
+
+/** Opens the topology page once. */
+export interface PageAddress {
+  /** With a token in its fragment, which browsers do not send. */
+  Url: string;
+  /** RFC 3339. */
+  Expires: string;
 }
 
 export interface CleanupResponse {

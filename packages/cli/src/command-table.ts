@@ -121,6 +121,12 @@ const ownCommands: readonly Entry[] = [
     summary: 'Follow a packet from a container to a target, and say where it stopped',
     load: async () => (await import('./commands/trace.ts')).trace,
   },
+  {
+    name: 'web',
+    group: 'netyard',
+    summary: 'Print an address that opens the topology page of the daemon',
+    load: async () => (await import('./commands/web.ts')).web,
+  },
 ];
 
 const plainCommands: readonly Entry[] = [

@@ -7,6 +7,7 @@ import type {
   EventMessage,
   ExplainResponse,
   InfoResponse,
+  PageAddress,
   VersionResponse,
 } from '@netyard/api-types';
 import { NetyardError } from '@netyard/core';
@@ -82,6 +83,14 @@ export class System {
       .send('GET', '/netyard/v1/checks')
       .then((answer) => answer.toArray())
       .then((chunks) => JSON.parse(Buffer.concat(chunks).toString('utf8')) as ChecksResponse);
+  }
+
+  /** An address that opens the topology page, once. */
+  page(): Promise<PageAddress> {
+    return this.#api.transport
+      .send('POST', '/netyard/v1/page')
+      .then((answer) => answer.toArray())
+      .then((chunks) => JSON.parse(Buffer.concat(chunks).toString('utf8')) as PageAddress);
   }
 
   /** Removes what belongs to no container. */

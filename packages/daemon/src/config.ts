@@ -10,6 +10,7 @@ import { type BridgeConfig, planBridge } from './bridge-config.ts';
 import { type ClusterConfig, planCluster } from './cluster-config.ts';
 import { type ListenAddress, parseListenAddress, type TlsFiles } from './listen-address.ts';
 import { type DaemonOption, daemonOptions, flagOf, type RawOptions } from './options.ts';
+import { planWeb, type WebConfig } from './web-address.ts';
 
 export interface DaemonConfig extends BridgeConfig {
   hosts: readonly ListenAddress[];
@@ -43,6 +44,8 @@ export interface DaemonConfig extends BridgeConfig {
   clusterPublishNames: boolean;
   insecureRegistries: readonly string[];
   tls: TlsFiles | undefined;
+  /** The topology page. */
+  web: WebConfig | undefined;
   archiveLimits: Readonly<ArchiveLimits>;
   labels: readonly string[];
   logDriver: 'json-file' | 'none';
@@ -198,6 +201,7 @@ export function planConfig(
     clusterPublishNames: flagSet('cluster-publish-names'),
     insecureRegistries: listOf('insecure-registries'),
     tls,
+    web: planWeb(textOf('web'), flagSet('web-actions'), tls),
     archiveLimits: planArchiveLimits(value),
     labels: listOf('labels').map(parseLabel),
     logDriver: oneOf('log-driver', textOf('log-driver'), ['json-file', 'none']),

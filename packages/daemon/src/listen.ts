@@ -42,6 +42,33 @@ export async function listen(
   return { addresses: addresses.map(formatAddress), close: () => closeAll(open) };
 }
 
+export interface BrowserListener {
+  /** As bound: not 0. */
+  port: number;
+  close(): Promise<void>;
+}
+
+/** A listener for browsers: plain, or with TLS for any client. */
+export async function listenForBrowsers(
+  makeServer: MakeServer,
+  { host, port }: { host: string; port: number },
+  files: Pick<TlsFiles, 'certificate' | 'key'> | undefined,
+): Promise<BrowserListener> {
+  const tls = files && {
+    cert: readPem(files.certificate),
+    key: readPrivateKey(files.key),
+    minVersion: 'TLSv1.2' as const,
+  };
+  const listener = track(makeServer(tls));
+  const { server } = listener;
+  server.listen(port, host);
+  await listening(server, formatAddress({ kind: 'tcp', host, port }));
+  const address = server.address();
+  if (typeof address !== 'object' || address === null)
+    throw new NetyardError('internal', 'the listener has no address');
+  return { port: address.port, close: () => closeListener(listener) };
+}
+
 export function formatAddress(address: ListenAddress): string {
   if (address.kind === 'unix') return `unix://${address.path}`;
   return `tcp://${urlHost(address.host)}:${address.port}`;

@@ -3,7 +3,7 @@ import { chmodSync, mkdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Cluster } from '@netyard/cluster';
 import { type Logger, systemClock, UndoStack } from '@netyard/core';
-import { type ApiOptions, createApiServer } from '@netyard/docker-api';
+import { type ApiOptions, createApiServer, type PageAccess } from '@netyard/docker-api';
 import { createImageService, type Engine, type EngineSettings, openEngine } from '@netyard/engine';
 import {
   type Kernel,
@@ -25,6 +25,7 @@ import {
 } from '@netyard/runtime';
 import { type Networks, openNetworks } from '@netyard/sandbox';
 import { makeRoom, openDataRoot, type Store } from '@netyard/store';
+import type { PageSources } from '@netyard/web';
 import { followCluster, joinCluster, remoteDirectory, watchAddresses, withClusterBridge } from './cluster.ts';
 import { checkClusterApi, clusterApi } from './cluster-apis.ts';
 import { ClusterSync } from './cluster-networks.ts';
@@ -87,9 +88,13 @@ async function openAll(opening: Opening): Promise<string[]> {
   opened.push(() => engine.stop({ stopContainers: !config.liveRestore }));
   await engine.start();
   if (cluster && sync) await followHosts(opening, { cluster, sync }, kernel, packages);
-  const listeners = await openApi(opening, packages);
+  // Loaded only where it is switched on.
+  const page =
+    config.web && (await (await import('./web.ts')).openPage(config.web, pageSources(opening, kernel, packages)));
+  if (page) opened.push(() => page.close());
+  const listeners = await openApi(opening, packages, page);
   opened.push(() => listeners.close());
-  return listeners.addresses;
+  return [...listeners.addresses, ...(page ? [page.address] : [])];
 }
 
 /** From here on the cluster's hosts are peers, its networks exist, and the cluster learns of uplink changes. */
@@ -177,9 +182,18 @@ async function openEngineOn(opening: Opening, kernel: Kernel, store: Store): Pro
   return { engine, networks: engine.hostNetworks, registry };
 }
 
+const pageSources = (
+  { config, logger }: Opening,
+  kernel: Kernel,
+  { engine, networks }: OpenedPackages,
+): PageSources => {
+  return { engine, networks, kernel, shell: shellPrinter, info: readHostFacts(config), clock: systemClock, logger };
+};
+
 async function openApi(
   { config, cluster, logger }: Opening,
   { engine, networks, registry }: OpenedPackages,
+  page: PageAccess | undefined,
 ): Promise<Listeners> {
   const clusterConfig = config.cluster;
   const options: ApiOptions = {
@@ -190,6 +204,7 @@ async function openApi(
     shell: shellPrinter,
     login: (domain, credentials, signal) => registry.login(domain, credentials, signal),
     capturePeer,
+    ...(page ? { page } : {}),
     limits: planConnections(readProcessLimits()),
     ...(cluster && clusterConfig ? { clusterApi: (host) => clusterApi(cluster, clusterConfig, host) } : {}),
     logger,

@@ -79,6 +79,12 @@ export interface ClusterAdapter {
   release(host: string): Promise<string[]>;
 }
 
+/** Grants access to the topology page, which has a listener of its own. */
+export interface PageAccess {
+  /** An address that opens the page once, until it expires. `expires`: nanoseconds since 1970. */
+  issue(): { url: string; expires: bigint };
+}
+
 export interface ApiOptions {
   engine: Engine;
   networks: Networks;
@@ -95,6 +101,8 @@ export interface ApiOptions {
   capturePeer: (peer: string, api: PeerApi, request: CaptureRequest, signal: AbortSignal) => Promise<Duplex>;
   /** API address and client certificate for a host of the cluster. Throws `conflict` with a hint. */
   clusterApi?: (host: string) => PeerApi;
+  /** Present when the daemon serves the topology page. */
+  page?: PageAccess;
   /** Absent limits have their defaults. */
   limits?: Partial<ApiLimits>;
   logger: Logger;

@@ -35,6 +35,7 @@ import { execRoutes } from './routes/exec.ts';
 import { imageRoutes } from './routes/images.ts';
 import { networkRoutes } from './routes/networks.ts';
 import { netyardRoutes } from './routes/netyard.ts';
+import { pageRoutes } from './routes/page.ts';
 import { peerRoutes } from './routes/peers.ts';
 import { swarmRoutes } from './routes/swarm.ts';
 import { systemRoutes } from './routes/system.ts';
@@ -121,6 +122,7 @@ export function allRoutes(options: ApiOptions): Route[] {
     ...peerRoutes(options),
     ...clusterRoutes(options),
     ...captureRoutes(options),
+    ...pageRoutes(options),
   ];
 }
 

@@ -320,7 +320,7 @@ test('IPv6 addresses that other hosts cannot rely on are marked', () => {
 });
 
 test('statistics of a dump are decoded by link; messages without counters are skipped', () => {
-  assert.equal(Buffer.from(encodeStatisticsQuery()).toString('hex'), '00000000'.repeat(2) + '01000000');
+  assert.equal(Buffer.from(encodeStatisticsQuery()).toString('hex'), `${'00000000'.repeat(2)}01000000`);
   const counters = new Uint8Array(8 * 8);
   new DataView(counters.buffer).setBigUint64(16, 5n, true);
   const head = goldenBytes([['00 00 0000 07000000 01000000', 'if_stats_msg of link 7, IFLA_STATS_LINK_64']]);

@@ -1,0 +1,185 @@
+/** The map: lanes, blocks, cells and edges, with pan, zoom and arrow keys. */
+import {
+  Background,
+  Controls,
+  type Edge as FlowEdge,
+  type Node as FlowNode,
+  ReactFlow,
+  ReactFlowProvider,
+  useReactFlow,
+  useStore,
+} from '@xyflow/react';
+import { type KeyboardEvent, useCallback, useMemo, useRef, useState } from 'react';
+import { type EdgeData, RateEdge } from './edge-view.tsx';
+import type { Edge } from './layout/edges.ts';
+import type { Layout } from './layout/lanes.ts';
+import type { PlacedNode } from './layout/nodes.ts';
+import { type Direction, nextNode } from './layout/walk.ts';
+import { ContainerNode, DotNode, HostNode, NetworkNode, type NodeData, PeerNode, PinNode } from './node-views.tsx';
+import type { Theme } from './use-theme.ts';
+
+interface MapViewProps {
+  layout: Layout;
+  found: ReadonlySet<string> | undefined;
+  selected: string | undefined;
+  select(id: string): void;
+  toggleExpanded(id: string): void;
+  theme: Theme;
+}
+
+const nodeTypes = {
+  host: HostNode,
+  network: NetworkNode,
+  container: ContainerNode,
+  dot: DotNode,
+  pin: PinNode,
+  peer: PeerNode,
+};
+const edgeTypes = { rate: RateEdge };
+/** With more of a kind, only the edges of the selected item are drawn. */
+const maximumEdges = 80;
+const maximumPortEdges = 12;
+
+const directions: Readonly<Record<string, Direction>> = {
+  ArrowLeft: 'left',
+  ArrowRight: 'right',
+  ArrowUp: 'up',
+  ArrowDown: 'down',
+};
+
+export function MapView(props: MapViewProps) {
+  return (
+    <ReactFlowProvider>
+      <Lanes {...props} />
+    </ReactFlowProvider>
+  );
+}
+
+function Lanes({ layout, found, selected, select, toggleExpanded, theme }: MapViewProps) {
+  const [active, setActive] = useState<string>();
+  const current = active ?? selected ?? layout.nodes[0]?.id;
+  const nodes = useMemo(
+    () => layout.nodes.map((node) => flowNode(node, { found, selected, current, select, toggleExpanded })),
+    [layout, found, selected, current, select, toggleExpanded],
+  );
+  const edges = useMemo(
+    () => visibleEdges(layout.edges, selected).map((edge) => flowEdge(edge, selected)),
+    [layout, selected],
+  );
+  const zoom = useStore(({ transform }) => zoomLevel(transform[2]));
+  const move = useMove(layout, current, setActive);
+  return (
+    // biome-ignore lint/a11y/noStaticElementInteractions: arrow keys move between the buttons inside
+    <div className={`map zoom-${zoom}`} onKeyDown={move}>
+      <ReactFlow
+        {...{ nodes, edges, nodeTypes, edgeTypes }}
+        colorMode={theme}
+        onlyRenderVisibleElements
+        nodesDraggable={false}
+        nodesConnectable={false}
+        nodesFocusable={false}
+        edgesFocusable={false}
+        elementsSelectable={false}
+        disableKeyboardA11y
+        onEdgeClick={(_event, edge) => select(edge.id)}
+        fitView
+        fitViewOptions={{ maxZoom: 1.2, padding: 0.05 }}
+        minZoom={0.05}
+        maxZoom={2.5}
+        proOptions={{ hideAttribution: true }}
+      >
+        <Background gap={24} />
+        <Controls showInteractive={false} />
+      </ReactFlow>
+    </div>
+  );
+}
+
+const zoomLevel = (zoom: number): 'far' | 'middle' | 'near' => (zoom < 0.45 ? 'far' : zoom < 0.8 ? 'middle' : 'near');
+
+/** Moves the focus by arrow keys, and the map along with it where the node is out of sight. */
+function useMove(
+  layout: Layout,
+  current: string | undefined,
+  setActive: (id: string) => void,
+): (event: KeyboardEvent<HTMLDivElement>) => void {
+  const { setCenter, getViewport } = useReactFlow();
+  const size = useRef<DOMRect>(undefined);
+  return useCallback(
+    (event) => {
+      const direction = directions[event.key];
+      if (direction === undefined) return;
+      event.preventDefault();
+      const isInside = event.target instanceof HTMLElement && event.target.dataset['node'] !== undefined;
+      const id = isInside ? nextNode(layout.nodes, current, direction) : current;
+      const node = layout.nodes.find((candidate) => candidate.id === id);
+      if (node === undefined) return;
+      size.current = event.currentTarget.getBoundingClientRect();
+      const { x, y, zoom } = getViewport();
+      const [left, top] = [node.x * zoom + x, node.y * zoom + y];
+      const isVisible = left > 0 && top > 0 && left < size.current.width - 80 && top < size.current.height - 40;
+      if (!isVisible) void setCenter(node.x + Math.min(node.width, 300) / 2, node.y + 40, { zoom });
+      setActive(node.id);
+      focusNode(node.id, 10);
+    },
+    [layout, current, setActive, setCenter, getViewport],
+  );
+}
+
+/** The element exists once the map has moved: that takes a few frames. */
+function focusNode(id: string, frames: number): void {
+  requestAnimationFrame(() => {
+    const element = document.querySelector<HTMLElement>(`[data-node="${CSS.escape(id)}"]`);
+    if (element) element.focus({ preventScroll: true });
+    else if (frames > 0) focusNode(id, frames - 1);
+  });
+}
+
+interface NodeContext {
+  found: ReadonlySet<string> | undefined;
+  selected: string | undefined;
+  current: string | undefined;
+  select(id: string): void;
+  toggleExpanded(id: string): void;
+}
+
+const layers: Readonly<Record<PlacedNode['kind'], number>> = {
+  ...{ host: 0, network: 1, peer: 2, pin: 2, container: 3, dot: 3 },
+};
+
+function flowNode(node: PlacedNode, context: NodeContext): FlowNode<NodeData> {
+  const { found, selected, current, select, toggleExpanded } = context;
+  const itemId = node.kind === 'network' ? node.item?.id : node.item.id;
+  return {
+    id: node.id,
+    type: node.kind,
+    position: { x: node.x, y: node.y },
+    width: node.width,
+    height: node.height,
+    zIndex: layers[node.kind],
+    data: {
+      node,
+      isDim: node.kind !== 'host' && found !== undefined && (itemId === undefined || !found.has(itemId)),
+      isSelected: itemId !== undefined && itemId === selected,
+      isCurrent: node.id === current,
+      select: () => (itemId === undefined ? undefined : select(itemId)),
+      toggleExpanded: () => toggleExpanded(node.id),
+    },
+  };
+}
+
+function visibleEdges(edges: readonly Edge[], selected: string | undefined): Edge[] {
+  const isOfSelected = ({ id, from, to }: Edge): boolean => [id, from, to].includes(selected ?? '');
+  const ports = edges.filter(({ kind }) => kind === 'port');
+  const others = edges.filter(({ kind }) => kind !== 'port');
+  return [
+    ...(others.length <= maximumEdges ? others : others.filter(isOfSelected)),
+    ...(ports.length <= maximumPortEdges ? ports : ports.filter(isOfSelected)),
+  ];
+}
+
+function flowEdge(edge: Edge, selected: string | undefined): FlowEdge<EdgeData> {
+  const { id, from, to, label } = edge;
+  const data = { edge, isSelected: id === selected };
+  return { id, source: from, target: to, type: 'rate', data, zIndex: 4, ariaLabel: label };
+}

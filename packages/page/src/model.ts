@@ -1,0 +1,145 @@
+/**
+ * What the topology page shows: items, and the messages of its event stream. Plain data that the server sends as JSON and
+ * the page draws; the page imports these types and nothing else of this project.
+ *
+ * Addresses are text without prefix length, MTUs are in bytes, rates per second.
+ */
+
+export interface HostItem {
+  kind: 'host';
+  /** `host:NAME` */
+  id: string;
+  name: string;
+  version: string;
+  /** Interfaces through which packets leave the host. */
+  uplinks: string[];
+  /** Why container traffic is blocked on the host. */
+  problems: string[];
+}
+
+export interface NetworkItem {
+  kind: 'network';
+  id: string;
+  /** Id of the host's item, as in all other items. */
+  host: string;
+  name: string;
+  driver: string;
+  /** The bridge, or the parent of a network without one; undefined if there is neither. */
+  link?: string;
+  subnets: { subnet: string; gateway?: string }[];
+  internal: boolean;
+  /** Whether its containers reach each other without a link or a published port. */
+  icc: boolean;
+  mtu?: number;
+  problems: string[];
+}
+
+export interface ContainerEndpoint {
+  /** '' for a network that does not exist. */
+  networkId: string;
+  network: string;
+  /** Absent in a container that does not run, as are addresses and MAC. */
+  link?: string;
+  /** The interface's end on the host, by which rates are reported. */
+  hostLink?: string;
+  mac?: string;
+  addresses: string[];
+  /** Names by which containers of the network find it. */
+  names: string[];
+}
+
+export interface ContainerPort {
+  protocol: 'tcp' | 'udp' | 'sctp';
+  hostAddress: string;
+  /** 0: reachable at the container's own address. */
+  hostPort: number;
+  containerPort: number;
+}
+
+export type ContainerItemState = 'created' | 'running' | 'paused' | 'restarting' | 'removing' | 'exited' | 'dead';
+
+export interface ContainerItem {
+  kind: 'container';
+  id: string;
+  host: string;
+  name: string;
+  image: string;
+  state: ContainerItemState;
+  /** `bridge`, `host`, `none`, `container:NAME` or the name of a network. */
+  mode: string;
+  endpoints: ContainerEndpoint[];
+  ports: ContainerPort[];
+  /** Containers that it is linked to; `id` is absent for one of another host. */
+  links: { id?: string; name: string; alias: string }[];
+  /** The container whose network namespace it uses. */
+  sharedWith?: string;
+  problems: string[];
+}
+
+export interface PeerItem {
+  kind: 'peer';
+  /** `peer:NAME` */
+  id: string;
+  host: string;
+  name: string;
+  address: string;
+  subnets: string[];
+  origin: 'request' | 'config' | 'cluster';
+  /** Absent while the peer is unreachable, as are link and MTU. */
+  via?: 'route' | 'vxlan';
+  link?: string;
+  mtu?: number;
+  problems: string[];
+}
+
+export type PageItem = HostItem | NetworkItem | ContainerItem | PeerItem;
+
+/** Event `snapshot`: everything. It comes first, and again after a reader was too slow for patches. */
+export interface SnapshotMessage {
+  items: PageItem[];
+}
+
+/** Event `patch`: new and changed items, and the ids of removed ones. */
+export interface PatchMessage {
+  set: PageItem[];
+  removed: string[];
+}
+
+/** Bytes, and packets that were dropped or had errors, per second. In and out as the host's interface counts them. */
+export type LinkRate = [inBytes: number, outBytes: number, drops: number];
+
+/** Event `rates`: links and peers without traffic are omitted. A peer's are packets from and to its containers. */
+export interface RatesMessage {
+  links: Record<string, LinkRate>;
+  peers: Record<string, [inPackets: number, outPackets: number]>;
+}
+
+/** A rule of the firewall that concerns two ends of an edge. */
+export interface RuleItem {
+  effect: 'permits' | 'forbids' | 'translates';
+  text: string;
+  /** Equivalent command, or the element alone where the command is one of many lines. */
+  command: string;
+}
+
+export interface ExplainAnswer {
+  script: string;
+}
+
+export interface RulesAnswer {
+  rules: RuleItem[];
+}
+
+export interface ChecksAnswer {
+  checks: { grade: 'ok' | 'info' | 'warning' | 'broken'; text: string; fix: string }[];
+}
+
+export interface SessionAnswer {
+  /** Whether captures are allowed (`--web-actions`). */
+  actions: boolean;
+}
+
+/** Answer to the exchange of a token; the key goes into the header `X-Netyard-Key` of all further requests. */
+export interface OpenedSessionAnswer extends SessionAnswer {
+  key: string;
+}

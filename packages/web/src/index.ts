@@ -1,0 +1,8 @@
+/** Public API of web: the server of the topology page. */
+
+export type * from '@netyard/page';
+export { hostNames, loopbackHosts, type OwnAddresses } from './access.ts';
+export { openFeed, openQueries, type PageSources } from './open.ts';
+export { type PageFile, readPageFiles } from './page-files.ts';
+export { createWebServer, type WebServerOptions } from './server.ts';
+export { type IssuedToken, Sessions } from './sessions.ts';

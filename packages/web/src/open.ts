@@ -1,0 +1,134 @@
+/** Connects the topology page with the engine, the networks and the kernel of this daemon. */
+import { type Clock, type Logger, NetyardError } from '@netyard/core';
+import { captureFile, type DaemonInfo, type ShellPrinter } from '@netyard/docker-api';
+import type { ContainerService, EventStream } from '@netyard/engine';
+import type { Kernel, LinkStatistics, ObservedLink } from '@netyard/kernel';
+import { driverOf, type NetworkRecord } from '@netyard/network';
+import type { Networks } from '@netyard/sandbox';
+import { Feed, type FeedSource } from './feed.ts';
+import { planPicture } from './picture.ts';
+import { describeRules, selectElements } from './rules.ts';
+import type { CaptureQuery, PageQueries, RulesQuery } from './server.ts';
+
+export interface PageSources {
+  engine: { containers: Pick<ContainerService, 'list'>; events: Pick<EventStream, 'subscribe'> };
+  networks: Pick<Networks, 'list' | 'links' | 'config' | 'peers' | 'explain' | 'inspect' | 'warnings' | 'capture'>;
+  kernel: Pick<Kernel, 'listLinks' | 'listLinkStatistics' | 'listRoutes'>;
+  shell: Pick<ShellPrinter, 'printPlan' | 'printObject'>;
+  info: DaemonInfo;
+  clock: Clock;
+  logger: Logger;
+}
+
+export const openFeed = (sources: PageSources): Feed => new Feed(openSource(sources), sources.clock, sources.logger);
+
+function openSource({ engine, networks, kernel, info, logger }: PageSources): FeedSource {
+  let names: ReadonlyMap<number, string> = new Map();
+  return {
+    async read() {
+      const [containers, peers, links, routes] = await Promise.all([
+        engine.containers.list({ all: true, limit: 0, size: false, filters: new Map() }),
+        networks.peers(),
+        kernel.listLinks(),
+        kernel.listRoutes(),
+      ]);
+      names = new Map(links.map(({ index, name }) => [index, name]));
+      const defaults = routes.flatMap(({ to, link }) => (to === 'default' && link !== undefined ? [link] : []));
+      const items = planPicture({
+        host: { name: info.hostname, version: info.version },
+        networks: networks.list(),
+        networkLink: linkOf,
+        containers,
+        links: (id) => networks.links(id),
+        mode: (id) => networks.config(id)?.mode,
+        peers,
+        interfaces: new Map(links.map((link) => [link.name, { mtu: link.mtu, up: link.up }])),
+        uplinks: [...new Set(defaults)],
+        warnings: networks.warnings(),
+      });
+      return { items, peerPackets: new Map(peers.map(({ record, packets }) => [`peer:${record.name}`, packets])) };
+    },
+    async sample() {
+      return byName(await kernel.listLinkStatistics(), names);
+    },
+    watch(changed, signal) {
+      void follow(engine.events, changed, signal).catch((error: unknown) => {
+        if (!signal.aborted) logger.warn('the topology page follows no events any more', { error });
+      });
+    },
+  };
+}
+
+async function follow(
+  events: PageSources['engine']['events'],
+  changed: () => void,
+  signal: AbortSignal,
+): Promise<void> {
+  const filters = new Map([['type', ['container', 'network']]]);
+  for await (const { action } of events.subscribe({ since: undefined, until: undefined, filters, signal }))
+    if (!/^(?:exec_|top$|attach$|resize$)/.test(action)) changed();
+}
+
+/** A new interface is missing until the next read. */
+function byName(
+  counters: ReadonlyMap<number, LinkStatistics>,
+  names: ReadonlyMap<ObservedLink['index'], string>,
+): Map<string, LinkStatistics> {
+  const found = new Map<string, LinkStatistics>();
+  for (const [index, statistics] of counters) {
+    const name = names.get(index);
+    if (name !== undefined) found.set(name, statistics);
+  }
+  return found;
+}
+
+/** The bridge of a network, or its parent. */
+function linkOf(network: NetworkRecord): string | undefined {
+  const driver = driverOf(network);
+  return driver.openPlanner(network).bridge?.link ?? driver.parentOf(network)?.link;
+}
+
+export function openQueries({ networks, shell, info, clock }: PageSources): PageQueries {
+  return {
+    explain: (ref) => ({ script: shell.printPlan(networks.explain(ref)) }),
+    rules: (query) => ({ rules: findRules(networks, shell, query) }),
+    async checks() {
+      const checks = await networks.inspect();
+      return { checks: checks.map(({ grade, text, fix }) => ({ grade, text, fix: fix ?? '' })) };
+    },
+    capture: async (request, signal) => openCapture(networks, info, clock, request, signal),
+  };
+}
+
+function findRules(
+  networks: PageSources['networks'],
+  shell: PageSources['shell'],
+  { ref, port, linkTo }: RulesQuery,
+): ReturnType<typeof describeRules> {
+  const elements = networks.explain(ref).objects.filter((object) => object.kind === 'nft-element');
+  const print = (element: (typeof elements)[number]): string => shell.printObject(element);
+  if (linkTo !== undefined) return describeRules(selectElements(elements, { linkTo }), print);
+  if (port === undefined) return describeRules(elements, print);
+  const [, hostPort = '', protocol = ''] = /^(\d{1,5})\/(tcp|udp|sctp)$/.exec(port) ?? [];
+  if (hostPort === '') throw new NetyardError('invalid', `invalid port ${JSON.stringify(port)}: use 8080/tcp`);
+  return describeRules(selectElements(elements, { hostPort: Number(hostPort), protocol }), print);
+}
+
+/** Ends after `count` packets or `seconds`. */
+async function openCapture(
+  networks: PageSources['networks'],
+  info: DaemonInfo,
+  clock: Clock,
+  { target, filter, count, seconds }: CaptureQuery,
+  signal: AbortSignal,
+): Promise<AsyncIterable<Uint8Array>> {
+  const session = await networks.capture({ target, count, ...(filter === '' ? {} : { filter }) });
+  const timer = setTimeout(() => session.packets.stop(), seconds * 1_000);
+  const end = (): void => {
+    clearTimeout(timer);
+    session.packets.close();
+  };
+  if (signal.aborted) end();
+  else signal.addEventListener('abort', end, { once: true });
+  return captureFile(session, filter, info, clock);
+}

@@ -1,0 +1,144 @@
+/** What the page's server refuses, as an attacker's requests reach it. */
+import assert from 'node:assert/strict';
+import { request } from 'node:http';
+import { test } from 'node:test';
+import { servePage } from './page-server.ts';
+
+test('a token opens a session once; cookie and key together open the API', async (context) => {
+  const { send, sessions, login } = await servePage(context);
+  const { token } = sessions.issueToken();
+  const body = JSON.stringify({ token });
+  const opened = await send('POST', '/api/session', {}, body);
+  assert.equal(opened.status, 200);
+  assert.match(opened.headers['set-cookie']?.[0] ?? '', /^netyard-\d+=[\w-]{43}; Path=\/; HttpOnly; SameSite=Strict$/);
+  const replayed = await send('POST', '/api/session', {}, body);
+  assert.deepEqual([replayed.status, replayed.headers['set-cookie']], [401, undefined]);
+  assert.match(replayed.body, /unknown, used or expired/);
+  const session = await login();
+  assert.match((await send('GET', '/api/stream', session)).body, /^event: snapshot\ndata: {"items":\[]}\n\n$/);
+  assert.equal((await send('GET', '/api/explain?ref=web', session)).body, '{"script":"# web"}');
+  assert.equal((await send('POST', '/api/capture', session, '{"target":"web"}')).body, 'pcapng');
+});
+
+test('every route of the API but the exchange needs cookie and key', async (context) => {
+  const { send, login } = await servePage(context);
+  const session = await login();
+  const other = await login();
+  const routes = ['GET /api/stream', 'GET /api/explain?ref=a', 'GET /api/rules?ref=a', 'GET /api/checks'];
+  for (const route of [...routes, 'GET /api/session', 'POST /api/capture']) {
+    const [method = '', path = ''] = route.split(' ');
+    const incomplete: Record<string, string>[] = [
+      {},
+      { ...session, Cookie: '' },
+      { ...session, 'X-Netyard-Key': '' },
+      { ...session, 'X-Netyard-Key': other['X-Netyard-Key'] ?? '' },
+      { ...session, Cookie: `${session['Cookie']}; ${other['Cookie']}` },
+    ];
+    for (const headers of incomplete)
+      assert.equal((await send(method, path, headers, '{"target":"a"}')).status, 401, route);
+  }
+});
+
+test('another site, a rebinding name and a form reach nothing, not even with a session', async (context) => {
+  const { send, login, sessions } = await servePage(context);
+  const session = await login();
+  const { token } = sessions.issueToken();
+  const refused: [status: number, headers: Record<string, string>][] = [
+    [403, { Host: 'rebind.example' }],
+    [403, { Origin: 'http://evil.example' }],
+    [403, { Origin: 'null' }],
+    [403, { 'Sec-Fetch-Site': 'cross-site' }],
+    [403, { 'Sec-Fetch-Site': 'same-site' }],
+    [403, { 'X-Netyard-Page': '' }],
+  ];
+  for (const [status, headers] of refused) {
+    for (const [method, path] of [
+      ['GET', '/api/stream'],
+      ['GET', '/api/checks'],
+      ['POST', '/api/session'],
+      ['POST', '/api/capture'],
+    ] as const) {
+      const answer = await send(method, path, { ...session, ...headers }, JSON.stringify({ token, target: 'a' }));
+      assert.equal(answer.status, status, `${method} ${path} ${JSON.stringify(headers)}`);
+      assert.equal(answer.headers['access-control-allow-origin'], undefined);
+    }
+  }
+  assert.equal((await send('GET', '/', { 'Sec-Fetch-Site': 'cross-site' })).status, 403);
+  assert.equal((await send('GET', '/', { Host: 'rebind.example' })).status, 403);
+  assert.equal(
+    (await send('POST', '/api/session', { 'Content-Type': 'text/plain' }, `{"token":"${token}"}`)).status,
+    415,
+  );
+  assert.equal((await send('OPTIONS', '/api/session', { Origin: 'http://evil.example' })).status, 403);
+  assert.equal(
+    (await send('POST', '/api/session', {}, JSON.stringify({ token }))).status,
+    200,
+    'the token is still good',
+  );
+});
+
+test('the page may not be framed and loads nothing from elsewhere', async (context) => {
+  const { send } = await servePage(context);
+  const { status, headers } = await send('GET', '/', { 'Sec-Fetch-Site': 'none', 'X-Netyard-Page': '' });
+  const policy = String(headers['content-security-policy']);
+  assert.equal(status, 200);
+  assert.match(policy, /default-src 'none'; script-src 'self'; style-src 'self';/);
+  assert.match(policy, /frame-ancestors 'none'/);
+  assert.equal(headers['x-frame-options'], 'DENY');
+  assert.equal(headers['x-content-type-options'], 'nosniff');
+  assert.equal(headers['cache-control'], 'no-store');
+});
+
+test('the Docker API and files outside of the bundle are not here', async (context) => {
+  const { send, login } = await servePage(context);
+  const session = await login();
+  for (const path of ['/containers/json', '/v1.52/info', '/netyard/v1/topology', '/assets/../../package.json', '/api'])
+    assert.equal((await send('GET', path, session)).status, 404, path);
+});
+
+test('captures are refused without --web-actions; bodies are checked', async (context) => {
+  const off = await servePage(context, { actions: false });
+  const answer = await off.send('POST', '/api/capture', await off.login(), '{"target":"web"}');
+  assert.equal(answer.status, 403);
+  assert.match(answer.body, /--web-actions/);
+  const { send, login } = await servePage(context);
+  const session = await login();
+  for (const body of [
+    '',
+    '{',
+    '{"target":""}',
+    '{"target":"a","count":0}',
+    '{"target":"a","more":1}',
+    'x'.repeat(5_000),
+  ])
+    assert.equal((await send('POST', '/api/capture', session, body)).status, 400, body.slice(0, 30));
+  assert.equal((await send('GET', '/api/explain', session)).status, 400);
+});
+
+test('more pages than allowed are refused, until one is closed', async (context) => {
+  const { send, login, port } = await servePage(context);
+  const session = await login();
+  const headers = { Host: `127.0.0.1:${port}`, 'X-Netyard-Page': '1', ...session };
+  const streams = Array.from({ length: 32 }, () => new AbortController());
+  for (const { signal } of streams) await openStream(port, headers, signal);
+  assert.equal((await send('GET', '/api/stream', session)).status, 503);
+  streams[0]?.abort();
+  let status = 503;
+  while (status === 503) ({ status } = await send('GET', '/api/stream', session));
+  assert.equal(status, 200);
+  for (const stream of streams) stream.abort();
+});
+
+/** Resolves when the stream has begun. */
+function openStream(port: number, headers: Record<string, string>, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const sent = request({ host: '127.0.0.1', port, path: '/api/stream', headers, agent: false }, (answer) => {
+      answer.resume();
+      if (answer.statusCode === 200) resolve();
+      else reject(new Error(`status ${answer.statusCode}`));
+    });
+    sent.on('error', (error) => (signal.aborted ? undefined : reject(error)));
+    signal.addEventListener('abort', () => sent.destroy());
+    sent.end();
+  });
+}
