@@ -1,0 +1,68 @@
+/** Serves the page with synthetic items, on a free port of 127.0.0.1: for tests, screenshots and measurements. */
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { silentLogger, systemClock } from '@netyard/core';
+import type { PageItem } from '@netyard/page';
+import { createWebServer, loopbackHosts, readPageFiles, Sessions } from '@netyard/web';
+import { syntheticRates } from './synthetic.ts';
+
+export interface ServedPage {
+  /** Opens the page once. */
+  url(): string;
+  close(): void;
+}
+
+const rules = [
+  {
+    effect: 'translates' as const,
+    text: 'any address, port 8000/tcp leads to 10.0.0.2:80',
+    command: "nft 'add element ip netyard published_any { tcp . 8000 : 10.0.0.2 . 80 }'",
+  },
+];
+
+export async function servePage(items: readonly PageItem[]): Promise<ServedPage> {
+  const sessions = new Sessions(systemClock);
+  let hosts: ReadonlySet<string> = new Set();
+  const snapshot = { event: 'snapshot' as const, data: JSON.stringify({ items }) };
+  const server = createWebServer({
+    own: () => ({ scheme: 'http', hosts }),
+    sessions,
+    files: readPageFiles(join(import.meta.dirname, '../../packages/page/dist')),
+    feed: {
+      listen(listener) {
+        listener(snapshot);
+        let step = 0;
+        const send = (): void => {
+          step += 1;
+          listener({ event: 'rates', data: JSON.stringify(syntheticRates(items, step)) });
+        };
+        send();
+        const timer = setInterval(send, 1_000);
+        return () => clearInterval(timer);
+      },
+      snapshot: () => snapshot,
+    },
+    queries: {
+      explain: (ref) => ({ script: `# ${ref}\nip link add name ny1 type veth peer name eth0\n` }),
+      rules: () => ({ rules }),
+      checks: async () => ({ checks: [] }),
+      capture: async () => Readable.from([]),
+    },
+    actions: true,
+    clock: systemClock,
+    logger: silentLogger,
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  hosts = loopbackHosts('127.0.0.1', port);
+  return {
+    url: () => `http://127.0.0.1:${port}/#token=${sessions.issueToken().token}`,
+    close: () => {
+      server.closeAllConnections();
+      server.close();
+    },
+  };
+}
