@@ -229,6 +229,14 @@ export interface KernelOptions {
   logger?: Logger;
 }
 
+export interface AnnounceRequest {
+  /** Path of the namespace; default: this process's. */
+  ns?: string;
+  link: string;
+  /** Without prefix length. */
+  addresses: readonly string[];
+}
+
 export interface Kernel {
   observe(objects: readonly KernelObject[]): Promise<Observation[]>;
   /** Brings the kernel into the plan's state. Rolls back and throws when an operation fails. Idempotent. */
@@ -292,6 +300,11 @@ export interface Kernel {
    * more than the caller's own observations.
    */
   watchNamespaces(report: (path: string) => void): NamespaceWatch;
+  /**
+   * Announces own addresses of an Ethernet link to its neighbours, once: an ARP announcement or an unsolicited neighbour
+   * advertisement each (`arping -U -I LINK ADDRESS`, ndsend(8)). Throws KernelError, such as ENODEV.
+   */
+  announceAddresses(request: AnnounceRequest): void;
   /**
    * Packets of one link, captured from the moment this resolves. Throws `invalid` with the filter compiler's message,
    * KernelError ENODEV, `unavailable` without libpcap. `close` of the kernel ends its captures.

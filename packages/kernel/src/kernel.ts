@@ -1,6 +1,7 @@
 /** Entry point of the kernel package on Linux: `openKernel()` returns the `Kernel` of contract.ts. */
 import { type Logger, ownerPrefix, silentLogger } from '@netyard/core';
 import type {
+  AnnounceRequest,
   ApplyOptions,
   ApplyReport,
   ConnectionMatch,
@@ -36,6 +37,7 @@ import { listLinkStatistics } from './netlink/rtnl/link-statistics.ts';
 import { listNeighbourProxies, listNeighbours } from './netlink/rtnl/neighbour.ts';
 import { listRoutes } from './netlink/rtnl/route.ts';
 import { OwnHandles, Session } from './netlink/session.ts';
+import { announceAddresses } from './netlink/trace/announce.ts';
 import type { PacketCapture, PacketCaptureRequest } from './packet-capture.ts';
 import { applyPlan } from './state/apply.ts';
 import { checkObject } from './state/objects/index.ts';
@@ -211,6 +213,10 @@ class LinuxKernel implements Kernel {
 
   watchNamespaces(report: (path: string) => void): NamespaceWatch {
     return watchNamespaces(report);
+  }
+
+  announceAddresses(request: AnnounceRequest): void {
+    announceAddresses(request);
   }
 
   async capture(request: PacketCaptureRequest): Promise<PacketCapture> {

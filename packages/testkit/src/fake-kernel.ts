@@ -11,6 +11,7 @@
  */
 import { failureCodeOf, type Logger, messageOf, NetyardError, parsePrefix, silentLogger } from '@netyard/core';
 import {
+  type AnnounceRequest,
   type ApplyOptions,
   type ApplyReport,
   type CapturedPacket,
@@ -84,6 +85,7 @@ export class FakeKernel implements Kernel {
   readonly forgottenSubnets: string[] = [];
   /** `capture` calls. */
   readonly captures: PacketCaptureRequest[] = [];
+  readonly announced: AnnounceRequest[] = [];
   /** The packets that each capture returns. */
   readonly packets: CapturedPacket[] = [];
   readonly #objects = new Map<string, KernelObject>();
@@ -279,6 +281,10 @@ export class FakeKernel implements Kernel {
     const watch = new FakeNamespaceWatch(report);
     this.namespaceWatches.push(watch);
     return watch;
+  }
+
+  announceAddresses(request: AnnounceRequest): void {
+    this.announced.push(request);
   }
 
   /** Returns `packets` and ends. Ignores filters. */

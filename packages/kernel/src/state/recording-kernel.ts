@@ -59,6 +59,7 @@ const readsOf = (kernel: Kernel): Reads => ({
   canHoldTables: () => kernel.canHoldTables(),
   watch: (signal) => kernel.watch(signal),
   watchNamespaces: (report) => kernel.watchNamespaces(report),
+  announceAddresses: () => undefined,
   capture: (request) => kernel.capture(request),
 });
 

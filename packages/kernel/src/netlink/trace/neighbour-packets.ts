@@ -18,7 +18,12 @@ const hopLimit = 255;
 const equal = (a: Uint8Array, b: Uint8Array): boolean => Buffer.compare(a, b) === 0;
 
 /** A request without sender address. */
-export function encodeArpProbe(mac: Uint8Array, target: Ip): Uint8Array {
+export const encodeArpProbe = (mac: Uint8Array, target: Ip): Uint8Array => encodeArpRequest(mac, undefined, target);
+
+/** A request of the owner of an address for this address: neighbours who know another MAC for it take this one. */
+export const encodeArpAnnouncement = (mac: Uint8Array, own: Ip): Uint8Array => encodeArpRequest(mac, own, own);
+
+function encodeArpRequest(mac: Uint8Array, sender: Ip | undefined, target: Ip): Uint8Array {
   const packet = new Uint8Array(arpLength);
   const view = viewOf(packet);
   view.setUint16(0, 1); // Ethernet
@@ -26,6 +31,7 @@ export function encodeArpProbe(mac: Uint8Array, target: Ip): Uint8Array {
   packet.set([6, 4], 4); // lengths of the addresses
   view.setUint16(6, ARP_REQUEST);
   packet.set(mac, 8);
+  if (sender !== undefined) packet.set(ipToBytes(sender), 14);
   packet.set(ipToBytes(target), 24);
   return packet;
 }
@@ -49,13 +55,36 @@ export function encodeSolicitation(target: Ip): Uint8Array {
   const message = new Uint8Array(solicitationLength);
   message[0] = NEIGHBOUR_SOLICITATION;
   message.set(ipToBytes(target), 8);
+  return encodeIcmp6(message, new Uint8Array(16), solicitedNode(target));
+}
+
+/** ff02::1, and its Ethernet group (RFC 2464). */
+const allNodes = Uint8Array.from([0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
+export const allNodesMac = Uint8Array.from([0x33, 0x33, ...allNodes.subarray(12)]);
+
+/** Bit O of the flags: neighbours who know another MAC for the address take this one. */
+const OVERRIDE = 0x20;
+
+/** An unsolicited advertisement of an own address, to all nodes (RFC 4861, 7.2.6). */
+export function encodeAdvertisement(mac: Uint8Array, own: Ip): Uint8Array {
+  const message = new Uint8Array(solicitationLength + 8);
+  message[0] = NEIGHBOUR_ADVERTISEMENT;
+  message[4] = OVERRIDE;
+  message.set(ipToBytes(own), 8);
+  message.set([OPTION_TARGET_LINK_LAYER, 1, ...mac], solicitationLength); // 1: eight bytes
+  return encodeIcmp6(message, ipToBytes(own), allNodes);
+}
+
+/** The IPv6 packet of a message, whose checksum is set. */
+function encodeIcmp6(message: Uint8Array, from: Uint8Array, to: Uint8Array): Uint8Array {
   const header = new Uint8Array(ipv6Header);
   header[0] = 6 << 4;
-  viewOf(header).setUint16(4, solicitationLength);
+  viewOf(header).setUint16(4, message.length);
   header.set([protocolNumber.icmp6, hopLimit], 6);
-  header.set(solicitedNode(target), 24);
+  header.set(from, 8);
+  header.set(to, 24);
   const pseudoHeader = new Uint8Array(8); // length and next header, behind the addresses (RFC 8200, 8.1)
-  viewOf(pseudoHeader).setUint32(0, solicitationLength);
+  viewOf(pseudoHeader).setUint32(0, message.length);
   pseudoHeader[7] = protocolNumber.icmp6;
   viewOf(message).setUint16(2, internetChecksum([header.subarray(8), pseudoHeader, message]));
   return concatBytes([header, message]);

@@ -41,7 +41,8 @@ export async function solicitNeighbours(request: SolicitRequest): Promise<string
   }
 }
 
-function findEthernetLink(ns: string | undefined, name: string): { index: number; mac: Uint8Array } {
+/** Throws ENODEV for a link without a MAC. */
+export function findEthernetLink(ns: string | undefined, name: string): { index: number; mac: Uint8Array } {
   const socket = NetlinkSocket.open(NETLINK_ROUTE, { ns });
   try {
     const link = findLink(socket, name);
