@@ -3,6 +3,7 @@
 export * from './attachments.ts';
 export * from './contract.ts';
 export { hasDefaultRoute } from './drivers/addresses.ts';
+export { advertisementOf } from './drivers/advertisement.ts';
 export { planBridgePool, planBridgePool6 } from './drivers/bridge/default-bridge.ts';
 export type { Capabilities, EndpointPlanInput, NetworkPlanner } from './drivers/driver.ts';
 export { driverNames, driverOf } from './drivers/index.ts';

@@ -18,6 +18,7 @@ import type {
 import { openDryRuns } from './dry-run.ts';
 import { LinkIndex } from './links/index.ts';
 import { networkOf } from './lookup.ts';
+import { AddressAnnouncer } from './operations/address-announcer.ts';
 import { openAttachments } from './operations/attachments.ts';
 import { connect, disconnect } from './operations/connect.ts';
 import { explain } from './operations/explain.ts';
@@ -57,12 +58,14 @@ export function openNetworks(options: NetworksOptions): Networks {
   const listeners = new Set<(event: NetworkEvent) => void>();
   const self = (): Context => context;
   const { kernel, store, settings, logger, clock } = options;
+  const announcer = new AddressAnnouncer(self);
   const host = openHost({
     ...{ kernel, store, settings, logger, clock },
     containers: openAttachments(self),
     emit(event) {
       const moved = event.action === 'connect' || event.action === 'disconnect';
       if (moved && event.containerId !== undefined) context.names.update(event.containerId);
+      announcer.networkEvent(event);
       for (const listener of listeners) deliver(listener, { type: 'network', ...event }, logger);
     },
   });
@@ -98,6 +101,7 @@ export function openNetworks(options: NetworksOptions): Networks {
     async close() {
       context.remoteLinks.close();
       context.names.close();
+      announcer.close();
       await Promise.all([host.stopRepairs(), context.namespaces.close()]);
       await host.close();
     },

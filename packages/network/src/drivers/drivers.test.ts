@@ -50,8 +50,6 @@ test('the bridge driver rejects invalid options with the messages of Docker', ()
 test('the bridge driver rejects options that have no effect yet, and modes that need an internal network', () => {
   const key = 'com.docker.network.';
   const unsupported = {
-    [`${key}advertise_addr_nmsgs`]: '3',
-    [`${key}advertise_addr_ms`]: '100',
     [`${key}host_ipv4`]: 'fd00::1',
   };
   for (const [name, value] of Object.entries(unsupported))
@@ -59,7 +57,6 @@ test('the bridge driver rejects options that have no effect yet, and modes that 
       `not-implemented: option ${name} with value ${value} is not implemented yet`,
     ]);
   const accepted = {
-    [`${key}advertise_addr_nmsgs`]: '0',
     [`${key}host_ipv4`]: '192.0.2.1',
     [`${key}bridge.gateway_mode_ipv6`]: 'nat',
     [`${key}bridge.trusted_host_interfaces`]: 'eth0:wg0',

@@ -1,6 +1,7 @@
 /** Options that networks on an interface of the host share: the parent and the MTU. Docker's messages. Pure. */
 import { NetyardError } from '@netyard/core';
 import { valuesOf } from '../family.ts';
+import { validateAdvertisement } from './advertisement.ts';
 import type { NetworkSpec } from './driver.ts';
 
 /** Of Ethernet interfaces (linux/if_ether.h ETH_MAX_MTU). */
@@ -17,5 +18,5 @@ export function validateParentOptions(driver: string, { ipam, options }: Network
     errors.push(new NetyardError('failed', `loopback interface is not a valid ${driver} parent link`));
   if (!/^\d+$/.test(mtu) || Number(mtu) > largestMtu)
     errors.push(new NetyardError('invalid', `invalid MTU number: ${mtu}`));
-  return errors;
+  return [...errors, ...validateAdvertisement(options)];
 }

@@ -17,6 +17,7 @@ import {
 } from '@netyard/core';
 import type { IpamPool } from '../../contract.ts';
 import { families, valuesOf } from '../../family.ts';
+import { validateAdvertisement } from '../advertisement.ts';
 import type { NetworkSpec } from '../driver.ts';
 import { largestMtu } from '../parent-options.ts';
 import { ndpProxyOption, optionPrefix, peersOption, routerOf, spoofingOption } from './options.ts';
@@ -100,7 +101,7 @@ export function validateBridge({ ipam, internal, options }: NetworkSpec): Netyar
   }
   const mtu = Number(options[`${optionPrefix}driver.mtu`] ?? 0);
   if (mtu < 0 || mtu > largestMtu) errors.push(new NetyardError('invalid', `invalid MTU number: ${mtu}`));
-  errors.push(...(ipam.v6 ?? []).flatMap(checkIpv6Pool));
+  errors.push(...validateAdvertisement(options), ...(ipam.v6 ?? []).flatMap(checkIpv6Pool));
   if (valuesOf(ipam).length === 0) errors.push(new NetyardError('invalid', 'IPv4 or IPv6 must be enabled'));
   if (valuesOf(ipam).some((pools) => pools.length > 1))
     errors.push(new NetyardError('forbidden', "bridge driver doesn't support multiple subnets"));
@@ -138,8 +139,6 @@ const familyOf = (text: string): Ip['family'] | undefined => tryParseIp(text)?.f
 
 /** Options of Docker whose value has no effect here yet. */
 const unsupported: Readonly<Record<string, (value: string) => boolean>> = {
-  [`${optionPrefix}advertise_addr_nmsgs`]: (value) => value !== '0',
-  [`${optionPrefix}advertise_addr_ms`]: () => true,
   [`${optionPrefix}host_ipv4`]: (value) => familyOf(value) === 6,
 };
 

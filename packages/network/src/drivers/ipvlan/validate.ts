@@ -1,6 +1,7 @@
 /** Checks the options of an ipvlan network with Docker's messages (moby daemon/libnetwork/drivers/ipvlan). Pure. */
 import { NetyardError } from '@netyard/core';
 import type { NetworkRecord } from '../../contract.ts';
+import { advertisementOptions } from '../advertisement.ts';
 import type { NetworkSpec } from '../driver.ts';
 import { hostAccessOption } from '../macvlan/host-access.ts';
 import { validateParentOptions } from '../parent-options.ts';
@@ -18,6 +19,9 @@ export function validateIpvlan(network: NetworkSpec): NetyardError[] {
     errors.push(
       new NetyardError('not-implemented', `option ${hostAccessOption} is not implemented for ipvlan networks`),
     );
+  const [advertised] = advertisementOptions.filter((key) => network.options[key] !== undefined);
+  if (advertised !== undefined && mode !== '' && mode !== 'l2')
+    errors.push(new NetyardError('invalid', `option ${advertised} has no effect in mode ${mode}, which has no ARP`));
   return [...errors, ...validateParentOptions('ipvlan', network)];
 }
 

@@ -4,6 +4,7 @@
  */
 import { NetyardError, parseGoBoolean } from '@netyard/core';
 import { valuesOf } from '../../family.ts';
+import { advertisementOptions } from '../advertisement.ts';
 import { optionPrefix, spoofingOption } from '../bridge/options.ts';
 import { validateBridge } from '../bridge/validate.ts';
 import type { NetworkSpec } from '../driver.ts';
@@ -12,7 +13,9 @@ import type { NetworkSpec } from '../driver.ts';
 export const partSizeOption = 'netyard.subnet-size';
 
 export function validateOverlay({ ipam, internal, options }: NetworkSpec): NetyardError[] {
-  const common = [`${optionPrefix}driver.mtu`, spoofingOption].filter((key) => options[key] !== undefined);
+  const common = [`${optionPrefix}driver.mtu`, spoofingOption, ...advertisementOptions].filter(
+    (key) => options[key] !== undefined,
+  );
   const asBridge = validateBridge({
     ...{ ipam: { driver: 'default', v4: [] }, internal },
     options: Object.fromEntries(common.map((key) => [key, options[key] ?? ''])),
