@@ -3,6 +3,7 @@ import type { KernelEvent } from '../contract.ts';
 import type { NftFamily } from '../desired.ts';
 import { Attributes, eachAttribute } from './attribute.ts';
 import type { NetlinkMessage } from './message.ts';
+import { familyNumbers } from './nft/family.ts';
 import { decodeAddress, RTM_DELADDR, RTM_NEWADDR } from './rtnl/address.ts';
 import { AF_BRIDGE, decodeFdb } from './rtnl/fdb.ts';
 import { decodeLink, RTM_DELLINK, RTM_NEWLINK } from './rtnl/link.ts';
@@ -90,15 +91,9 @@ const NFTA_SET_ELEM_LIST = { SET: 2, ELEMENTS: 3 } as const;
 const NFTA_SET_ELEM_KEY = 1;
 const NFTA_DATA_VALUE = 1;
 
-/** linux/netfilter.h NFPROTO_*. */
-const nftFamilies: ReadonlyMap<number, NftFamily> = new Map([
-  [1, 'inet'],
-  [2, 'ip'],
-  [3, 'arp'],
-  [5, 'netdev'],
-  [7, 'bridge'],
-  [10, 'ip6'],
-]);
+const nftFamilies: ReadonlyMap<number, NftFamily> = new Map(
+  Object.entries(familyNumbers).map(([family, number]) => [number, family as NftFamily]),
+);
 
 /** Decodes an nfnetlink message; undefined for others, such as the new generation after each transaction. */
 export function decodeNftEvent(message: NetlinkMessage): KernelEvent | undefined {

@@ -9,7 +9,7 @@ import { checked, checkedRetrying, closeFile } from '../system/calls.ts';
 import { errnoOf, kernelError } from '../system/ffi/errno.ts';
 import { libc } from '../system/ffi/libc.ts';
 import { openInNetns } from '../system/netns.ts';
-import { hostIsLittleEndian, viewOf } from './attribute.ts';
+import { concatBytes, hostIsLittleEndian, viewOf } from './attribute.ts';
 import {
   decodeAcknowledgement,
   decodeMessages,
@@ -53,6 +53,16 @@ export interface NetlinkRequest {
   operation: string;
   object: string;
 }
+
+/** One request of a transaction. */
+export type TransactionPart = Pick<NetlinkRequest, 'type' | 'flags' | 'payload'>;
+
+/** linux/netfilter/nfnetlink.h. */
+const NFNL_MSG_BATCH_BEGIN = 0x10;
+const NFNL_MSG_BATCH_END = 0x11;
+const NFNL_SUBSYS_NFTABLES = 10;
+/** struct nfgenmsg: family and version 0, the subsystem in network byte order. */
+const batchHead = Uint8Array.of(0, 0, 0, NFNL_SUBSYS_NFTABLES);
 
 export const setIntegerOption = (fd: number, level: number, name: number, value: number): void => {
   const bytes = new Uint8Array(new Int32Array([value]).buffer);
@@ -155,6 +165,28 @@ export class NetlinkSocket {
     }
   }
 
+  /**
+   * Executes requests of nfnetlink as one transaction; packets see all of it or nothing. Throws the KernelError of the
+   * first request that the kernel rejects.
+   */
+  executeTransaction(parts: readonly TransactionPart[], purpose: { operation: string; object: string }): void {
+    const first = this.#sequence + 1;
+    const encode = (part: TransactionPart, flags: number): Uint8Array => this.#encode({ ...part, ...purpose }, flags);
+    const begin = encode({ type: NFNL_MSG_BATCH_BEGIN, payload: batchHead }, 0);
+    const requests = parts.map((part, index) => encode(part, index === parts.length - 1 ? NLM_F_ACK : 0));
+    const last = this.#sequence;
+    const end = encode({ type: NFNL_MSG_BATCH_END, payload: batchHead }, 0);
+    const request = { ...purpose, type: NFNL_MSG_BATCH_BEGIN, payload: batchHead };
+    this.#sendBytes(concatBytes([begin, ...requests, end]), request);
+    for (;;) {
+      for (const message of this.#receive(request)) {
+        if (message.sequence < first || message.sequence > last || message.type !== NLMSG_ERROR) continue;
+        throwOnError(message, this.#qualified(request));
+        if (message.sequence === last) return;
+      }
+    }
+  }
+
   /** Queries one object. Throws KernelError, such as ENODEV. */
   query(request: NetlinkRequest): NetlinkMessage {
     const sequence = this.#send(request, 0);
@@ -254,9 +286,12 @@ export class NetlinkSocket {
   }
 
   #send(request: NetlinkRequest, flags: number): number {
-    const data = this.#encode(request, flags);
-    checkedRetrying(() => libc().sendto(this.#fd, data, data.length, 0, null, 0), request.operation, request.object);
+    this.#sendBytes(this.#encode(request, flags), request);
     return this.#sequence;
+  }
+
+  #sendBytes(data: Uint8Array, { operation, object }: NetlinkRequest): void {
+    checkedRetrying(() => libc().sendto(this.#fd, data, data.length, 0, null, 0), operation, object);
   }
 
   /** Sends from a thread of the pool, because sendto(2) returns only after the kernel has processed the request. */

@@ -45,9 +45,10 @@ function checkedExpression(expression: string): string {
 }
 
 /** Comments of elements: NFTNL_UDATA allows 128 bytes, the closing NUL included. */
+export const isComment = (text: string): boolean => !/["\\\n\r\0]/.test(text) && Buffer.byteLength(text) <= 127;
+
 function checkedComment(comment: string): string {
-  if (/["\\\n\r\0]/.test(comment) || Buffer.byteLength(comment) > 127)
-    throw new NetyardError('invalid', `invalid nftables comment ${JSON.stringify(comment)}`);
+  if (!isComment(comment)) throw new NetyardError('invalid', `invalid nftables comment ${JSON.stringify(comment)}`);
   return comment;
 }
 

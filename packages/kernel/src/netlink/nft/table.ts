@@ -4,19 +4,18 @@
  * later edits. Pure except `findTable`.
  */
 import { createHash } from 'node:crypto';
-import type { NftFamily, NftTableObject } from '../../desired.ts';
+import type { NftTableObject } from '../../desired.ts';
 import { hasErrno } from '../../system/ffi/errno.ts';
 import { Attributes, bytes, concatBytes, encodeAttributes } from '../attribute.ts';
 import type { NetlinkSocket } from '../socket.ts';
 import { type NftElement, parseElements, printElement } from './element.ts';
+import { familyNumbers } from './family.ts';
 import { checkNftName } from './name.ts';
 
 const NFT_MSG_GETTABLE = 0x0a01; // subsystem NFTABLES, message 1
 const NFTA_TABLE_NAME = 1;
 const NFTA_TABLE_USERDATA = 6;
 const UDATA_TABLE_COMMENT = 0;
-/** linux/netfilter.h NFPROTO_*. */
-const familyNumbers: Readonly<Record<NftFamily, number>> = { inet: 1, ip: 2, arp: 3, netdev: 5, bridge: 7, ip6: 10 };
 
 export type NftTableName = Pick<NftTableObject, 'family' | 'name'>;
 

@@ -5,8 +5,10 @@
  * adding does not, so a published port costs the same whatever the size of the set. Existing elements are queried only
  * when the kernel reports EEXIST.
  */
+import { KernelError } from '@netyard/core';
 import type { KernelOperation, NftElementObject, NftTableObject, Observation } from '../../desired.ts';
 import { listBare } from '../../netlink/nft/canonical-tables.ts';
+import { changeElements } from '../../netlink/nft/change-elements.ts';
 import { type NftElement, parseElements, printAdd, printDelete, printGet, setSpec } from '../../netlink/nft/element.ts';
 import {
   digestComment,
@@ -122,6 +124,7 @@ interface Prepared {
 export function applyBatch(session: Session, batch: NftBatch): { operations: KernelOperation[]; undo: Undo } {
   const tables = prepareTables(session, batch);
   try {
+    if (batch.tables.length === 0 && createDirectly(session, batch)) return createdAll(session, batch);
     return runPrepared(session, batch, [tables, prepareElements(batch, observeIfMany(session, batch), 'create')]);
   } catch (error) {
     if (!hasErrno(error, 'EEXIST') || batch.elements.length === 0) throw error;
@@ -130,6 +133,21 @@ export function applyBatch(session: Session, batch: NftBatch): { operations: Ker
   const pairs = batch.elements.map((element, index) => ({ element, found: found[index] }));
   return runPrepared(session, batch, [tables, prepareElements(batch, pairs, 'add')]);
 }
+
+/** Without libnftables. False: it is needed, also to report why the kernel rejects the elements. Throws EEXIST. */
+function createDirectly(session: Session, { ns, elements }: NftBatch): boolean {
+  try {
+    return changeElements(session.netfilter(ns), 'create', elements);
+  } catch (error) {
+    if (!(error instanceof KernelError) || hasErrno(error, 'EEXIST')) throw error;
+    return false;
+  }
+}
+
+const createdAll = (session: Session, { ns, elements }: NftBatch): { operations: KernelOperation[]; undo: Undo } => ({
+  operations: elements.map((object) => ({ action: 'create', object })),
+  undo: () => void deleteElements(session, ns, elements),
+});
 
 /** Like `findElements`; elements of a table to replace are also found in sets that still have their former names. */
 function findKeptElements(session: Session, { ns, tables, elements }: NftBatch): (NftElement | undefined)[] {
@@ -266,6 +284,16 @@ export function removeBatch(session: Session, ns: string | undefined, objects: r
   return [...deletedElements, ...existing];
 }
 
+/** As `createDirectly`. Throws ENOENT. */
+function deleteDirectly(session: Session, ns: string | undefined, elements: readonly NftElementObject[]): boolean {
+  try {
+    return changeElements(session.netfilter(ns), 'delete', elements);
+  } catch (error) {
+    if (!(error instanceof KernelError) || hasErrno(error, 'ENOENT')) throw error;
+    return false;
+  }
+}
+
 function deleteElements(session: Session, ns: string | undefined, elements: readonly NftElementObject[]) {
   if (elements.length === 0) return [];
   const run = (some: readonly NftElementObject[]): void => {
@@ -273,7 +301,7 @@ function deleteElements(session: Session, ns: string | undefined, elements: read
     session.nft(ns).run(printDelete(some), { operation: 'nft delete element', object: names });
   };
   try {
-    run(elements);
+    if (!deleteDirectly(session, ns, elements)) run(elements);
     return [...elements];
   } catch (error) {
     if (!hasErrno(error, 'ENOENT')) throw error;
