@@ -17,7 +17,7 @@ export const patience = 30_000;
 /** a and b on the bridge br0 of this namespace, which routes to far; IPv4 and IPv6. */
 export async function addNamespaces(): Promise<void> {
   sh(`set -e
-    ip link add br0 type bridge; ip address add 10.9.0.1/24 dev br0; ip address add fd09::1/64 dev br0 nodad
+    ip link add br0 address 02:00:00:00:09:01 type bridge; ip address add 10.9.0.1/24 dev br0; ip address add fd09::1/64 dev br0 nodad
     ip link set br0 up; sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
     sysctl -qw net.ipv4.icmp_ratelimit=0 # the kernel limits ICMP errors per destination
     add() { ip netns add $1; ip link add v$1 type veth peer name eth0 netns $1; ip link set v$1 up
