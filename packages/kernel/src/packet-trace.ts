@@ -3,8 +3,8 @@
  *
  * All of it works on any namespace by path (`ns`; default: the process's own). A probe is opened and bound first, so that
  * its port is known; then rule traces and taps are opened in all namespaces; then the probe is sent. Everything is
- * buffered by the kernel until `read`. Every handle must be closed. The kernel also removes everything when the process
- * ends, however it ends.
+ * buffered by the kernel until `read`. Every handle must be closed; sockets of taps and drop traces end some milliseconds
+ * after `close` returns. The kernel also removes everything when the process ends, however it ends.
  */
 import type { NftFamily } from './desired.ts';
 

@@ -3,7 +3,7 @@
  *
  * No decisions here; `netns`, `mounts`, `sockets` and `netlink` build on this file.
  */
-import { constants } from 'node:fs';
+import { close, constants } from 'node:fs';
 import { errnoOf, kernelError } from './ffi/errno.ts';
 import { libc } from './ffi/libc.ts';
 
@@ -65,4 +65,12 @@ export function openFile(path: string, flags: number = constants.O_RDONLY, mode 
 /** close(2). An invalid descriptor is a programming error and throws. */
 export function closeFile(fd: number): void {
   checked(libc().close(fd), 'close', `fd ${fd}`);
+}
+
+/**
+ * close(2) on a thread of the pool: for packet sockets and perf events, whose close waits for an RCU grace period (10 to
+ * 50 ms). Nothing can be done about a failure.
+ */
+export function closeInBackground(fd: number): void {
+  close(fd, () => undefined);
 }

@@ -3,7 +3,7 @@
  * ends with the descriptors, so also with the process.
  */
 import { readFileSync } from 'node:fs';
-import { checked, closeFile } from './calls.ts';
+import { checked, closeInBackground } from './calls.ts';
 import { kernelError } from './ffi/errno.ts';
 import { libc } from './ffi/libc.ts';
 
@@ -156,7 +156,7 @@ class Ring {
   close(): void {
     if (this.#address !== 0n) checked(libc().munmap(this.#address, this.#length), 'munmap', 'perf events');
     this.#address = 0n;
-    for (const fd of this.#fds.splice(0)) closeFile(fd);
+    for (const fd of this.#fds.splice(0)) closeInBackground(fd);
   }
 }
 

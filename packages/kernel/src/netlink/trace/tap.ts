@@ -1,6 +1,6 @@
 /** A tap: one packet socket that sees a probe's packets on all links of a namespace, transmitted ones too. */
 import type { PacketTap, TappedPacket, TraceRequest } from '../../packet-trace.ts';
-import { closeFile } from '../../system/calls.ts';
+import { closeInBackground } from '../../system/calls.ts';
 import { errnoOf, kernelError } from '../../system/ffi/errno.ts';
 import { libc } from '../../system/ffi/libc.ts';
 import { type ReceivedMessage, receiveMessage } from '../../system/message-buffer.ts';
@@ -73,7 +73,7 @@ class SocketTap implements PacketTap {
   close(): void {
     if (this.#fd === undefined) return;
     this.#dropped += readDropped(this.#fd);
-    closeFile(this.#fd);
+    closeInBackground(this.#fd);
     this.#fd = undefined;
     this.#namespace.close();
   }
