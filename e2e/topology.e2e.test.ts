@@ -9,6 +9,7 @@ import { after, before, describe, test } from 'node:test';
 import { cannotRun } from './support/engines.ts';
 import { openHost, type TestHost, until } from './support/host.ts';
 import { archivePath } from './support/images.ts';
+import { dumpNetwork } from './support/network-dump.ts';
 
 const unpacked = (variable: string): string => process.env[variable] ?? '';
 const dockerdFolder = join(unpacked('NETYARD_DOCKERD'), 'root/usr/sbin');
@@ -78,6 +79,46 @@ describe('the containers of all engines of a host', { skip: cannotRun('netyard')
       found.engines.every((engine: { problem?: string }) => engine.problem === undefined),
       true,
     );
+  });
+
+  test('explain prints commands that build the network of a container of dockerd on an empty host', async () => {
+    const script = await host.netyard('explain', 'web');
+    assert.match(
+      script,
+      /^# container web of docker \([0-9a-f]{12}\), whose namespace beside shares, as observed on server1$/m,
+    );
+    assert.match(script, /^# the firewall rules of docker are not included, nor its published ports 8080\/tcp$/m);
+    assert.equal(await host.netyard('explain', 'docker/web'), script);
+    const key = await host.sh("docker -H unix:///run/docker.sock inspect -f '{{.NetworkSettings.SandboxKey}}' web");
+    const replica = await openHost('netyard', { daemon: false });
+    try {
+      const { status, stderr } = await replica.run(['sh', '-eu'], { stdin: script });
+      assert.equal(status, 0, stderr);
+      const [built, original] = [await dumpNetwork(replica, '/run/netns/web'), await dumpNetwork(host, key.trim())];
+      for (const part of ['links', 'routes'] as const) assert.deepEqual(built[part], original[part]);
+      const front = await host.netyard('explain', 'front');
+      assert.ok(
+        front
+          .split('\n')
+          .filter((line) => line.startsWith('ip '))
+          .every((line) => script.includes(line)),
+      );
+      assert.match(await replica.sh('ip -o address show scope global'), / br-[0-9a-f]{12} +inet 10\.77\.0\.1\/24 /);
+    } finally {
+      await replica.close();
+    }
+    const objects = JSON.parse(await host.netyard('explain', '--json', 'docker/web')) as { kind: string }[];
+    assert.deepEqual(
+      new Set(objects.map(({ kind }) => kind)),
+      new Set(['netns', 'bridge', 'address', 'veth', 'link-state', 'route']),
+    );
+  });
+
+  test('explain names what it cannot explain', async () => {
+    const fails = async (...args: string[]): Promise<string> => (await host.tryNetyard('explain', ...args)).stderr;
+    assert.match(await fails('job'), /^cannot explain container job of docker \([0-9a-f]{12}\): it is not running$/m);
+    assert.match(await fails('docker/none'), /^cannot explain network none of docker: it has no bridge on this host$/m);
+    assert.match(await fails('missing'), /^Error response from daemon: No such container, network or peer: missing$/m);
   });
 
   test('Podman, with its API and without', { skip: withoutPodman }, async () => {

@@ -1,3 +1,5 @@
+export { explainNamed } from './explain/explain.ts';
+export { type Explanation, printExplanation, type Step } from './explain/steps.ts';
 export type * from './model.ts';
 export { type ObserveOptions, observeHost, observeNamespaces, type SurveyOptions, surveyHost } from './observe.ts';
 export type { HostSurvey, NamespaceEntry } from './survey.ts';

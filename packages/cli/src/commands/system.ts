@@ -1,4 +1,5 @@
 /** `system df`, `system cleanup`, `system recover` and `explain`. */
+import type { ExplainResponse } from '@netyard/api-types';
 import { containerListing, containerRow } from '../format/containers.ts';
 import { diskUsageListing, diskUsageRows } from '../format/disk-usage.ts';
 import { imageListing, imageUsageRow } from '../format/images.ts';
@@ -115,16 +116,35 @@ export const explain: CommandSpec = {
   args: [1, 1],
   flags: [{ name: 'json', type: 'bool', help: 'Print the kernel objects as JSON, each with its equivalent commands' }],
   description:
-    'The script creates the same objects on an empty host. The script of a peer requires the network bridge.',
-  examples: ['netyard explain nginx-3', 'netyard explain bridge | less', 'netyard explain nginx-3 | sudo sh'],
+    'The script creates the same objects on an empty host. The script of a peer requires the network bridge.\n' +
+    'Of containers and networks of other engines (NAME, or ENGINE/NAME: docker, podman, containerd) and of network\n' +
+    'namespaces, as root and without a daemon, it creates the links, addresses and routes that are observed.',
+  examples: [
+    'netyard explain nginx-3',
+    'netyard explain bridge | less',
+    'netyard explain nginx-3 | sudo sh',
+    'sudo netyard explain docker/web',
+  ],
   complete: 'containers',
   run: async (context, { args: [ref = ''], flags }) => {
-    const explained = await context.client().system.explain(ref);
-    if (flags.bool('json')) context.print(JSON.stringify(explained.Objects, null, 2));
-    else writeScript(context, explained.Script);
+    const { Objects, Script } = await explainAny(context, ref);
+    if (flags.bool('json')) context.print(JSON.stringify(Objects, null, 2));
+    else writeScript(context, Script);
     return 0;
   },
 };
+
+async function explainAny(context: Context, ref: string): Promise<Omit<ExplainResponse, 'Ref'>> {
+  try {
+    return await context.client().system.explain(ref);
+  } catch (error) {
+    const { explainOther } = await import('../topology/explain.ts');
+    const explanation = await explainOther(context, ref, error);
+    const { printExplanation } = await import('@netyard/topology');
+    const objects = explanation.steps.map(({ commands, ...step }) => ({ ...step, shell: commands.join('\n') }));
+    return { Objects: objects, Script: printExplanation(explanation) };
+  }
+}
 
 function writeScript(context: Context, script: string): void {
   context.write(script.endsWith('\n') ? script : `${script}\n`);

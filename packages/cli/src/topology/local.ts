@@ -1,6 +1,7 @@
-/** Observing this host without its daemon: who may, and which engines to ask. */
+/** Observing this host without its daemon: who may, when, and which engines to ask. */
+import { isNetyardError } from '@netyard/core';
 import type { SurveyOptions } from '@netyard/topology';
-import { Failure } from '../failure.ts';
+import { describeError, Failure } from '../failure.ts';
 import type { Context } from '../program/context.ts';
 
 /** Other users' namespaces are entered, which only root may. `command`: `netyard topology`. */
@@ -15,4 +16,15 @@ export function requireRoot(command: string): void {
 export function surveyOptions(context: Context): SurveyOptions {
   const { address } = context.client();
   return { env: context.env, sockets: address.kind === 'unix' ? [address.path] : [] };
+}
+
+/**
+ * Whether a target that the daemon does not know, or a daemon that cannot be reached, leads to the other engines of this
+ * host. Throws the daemon's error otherwise, and for users who may not enter namespaces with what to do about it.
+ */
+export function requireLocal(context: Context, command: string, error: unknown): void {
+  const isElsewhere = (['not-found', 'unavailable', 'forbidden'] as const).some((code) => isNetyardError(error, code));
+  if (!isElsewhere || context.client().address.kind !== 'unix') throw error;
+  if (process.geteuid?.() === 0) return;
+  throw new Failure(`${describeError(error)}\nto look among the containers of other engines: sudo ${command}`);
 }
