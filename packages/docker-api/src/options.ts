@@ -85,6 +85,15 @@ export interface PageAccess {
   issue(): { url: string; expires: bigint };
 }
 
+/** A request that has a route, once its handler has ended. */
+export interface HandledRequest {
+  method: string;
+  /** The route's path, such as `/containers/:id/start`; without version and parameters. */
+  route: string;
+  status: number;
+  seconds: number;
+}
+
 export interface ApiOptions {
   engine: Engine;
   networks: Networks;
@@ -103,6 +112,8 @@ export interface ApiOptions {
   clusterApi?: (host: string) => PeerApi;
   /** Present when the daemon serves the topology page. */
   page?: PageAccess;
+  /** Called after each request that has a route. */
+  noteHandled?: (request: HandledRequest) => void;
   /** Absent limits have their defaults. */
   limits?: Partial<ApiLimits>;
   logger: Logger;

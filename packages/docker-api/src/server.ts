@@ -23,7 +23,7 @@ import { type Answer, answerUpgrade, answerWith, type Headers, type RequestConte
 import { withRequestScope } from './http/request-scope.ts';
 import { openRouter, type Route, type Router } from './http/router.ts';
 import { asksForWebSocket } from './http/web-socket.ts';
-import type { ApiOptions } from './options.ts';
+import type { ApiOptions, HandledRequest } from './options.ts';
 import { buildRoutes } from './routes/build.ts';
 import { captureRoutes } from './routes/capture.ts';
 import { clusterRoutes } from './routes/cluster.ts';
@@ -48,7 +48,7 @@ const CLOSE_DELAY_MS = 1_000;
 export function createApiServer(options: ApiOptions, tls?: TlsOptions): Server {
   const router = openRouter(allRoutes(options));
   const common = commonHeaders(options.info.version);
-  const { logger } = options;
+  const { logger, noteHandled } = options;
   const noteRequest = (): void => options.engine.noteRequest();
   const limits: ApiLimits = { ...defaultLimits, ...options.limits };
   const connections = new Connections(tls ? limits.tcpConnections : limits.unixConnections);
@@ -78,7 +78,7 @@ export function createApiServer(options: ApiOptions, tls?: TlsOptions): Server {
       if (!request.complete && !request.destroyed && socket.destroyed) request.destroy();
     });
     for (const emitter of [request, stream]) emitter.on('error', () => gone.abort());
-    serve(router, { request, answer, signal: gone.signal, logger, limits, noteRequest });
+    serve(router, { request, answer, signal: gone.signal, logger, limits, noteRequest, noteHandled });
   };
   const onRequest: RequestListener = (request, response) => {
     const answer = answerWith(request, response, common);
@@ -152,6 +152,7 @@ interface Call {
   signal: AbortSignal;
   logger: Logger;
   noteRequest: () => void;
+  noteHandled: ((request: HandledRequest) => void) | undefined;
   limits: ApiLimits;
 }
 
@@ -176,11 +177,13 @@ async function run(router: Router, call: Call): Promise<void> {
   const { request, answer, signal, logger, limits } = call;
   const began = performance.now();
   const isUrgent = !logsPath.test(request.url ?? '');
+  let route: string | undefined;
   try {
     if (isUrgent) call.noteRequest();
     checkHeaders(request, limits);
     if (request.method === 'OPTIONS') return answer.send(200, {}, '');
-    const { handler, ...match } = router.match(request);
+    const { handler, pattern, ...match } = router.match(request);
+    route = pattern;
     const logError = (error: unknown): void => logFailure(logger, request, error);
     const exchange: RequestContext = { request, answer, signal, logError, ...match };
     await handler(exchange);
@@ -188,8 +191,10 @@ async function run(router: Router, call: Call): Promise<void> {
     refuse(error, call);
   } finally {
     if (isUrgent) call.noteRequest();
-    const milliseconds = Math.round(performance.now() - began);
-    logger.debug('request', { method: request.method, url: request.url, milliseconds });
+    const { method = '', url } = request;
+    const milliseconds = performance.now() - began;
+    logger.debug('request', { method, url, milliseconds: Math.round(milliseconds) });
+    if (route !== undefined) call.noteHandled?.({ method, route, status: answer.status, seconds: milliseconds / 1000 });
   }
 }
 

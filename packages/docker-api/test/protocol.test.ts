@@ -288,3 +288,28 @@ test('inspect of an image has ContainerConfig before API 1.45, and for docker-co
   assert.deepEqual(await volumesOf('1.51', old), { '/data': {} });
   assert.equal(await volumesOf('1.51', { 'User-Agent': 'docker-compose/v2.40.3' }), undefined);
 });
+
+test('each request that has a route is reported once, by its pattern, with its status', async (t) => {
+  const handled: string[] = [];
+  const server = await serve(
+    t,
+    {
+      containers: {
+        start: async (ref) => {
+          if (ref !== 'web') throw new NetyardError('not-found', `No such container: ${ref}`);
+        },
+      },
+    },
+    undefined,
+    {
+      noteHandled({ method, route, status, seconds }) {
+        assert.ok(seconds >= 0);
+        handled.push(`${method} ${route} ${status}`);
+      },
+    },
+  );
+  await server.send('POST', '/v1.41/containers/web/start');
+  await server.send('POST', '/containers/other/start');
+  await server.send('GET', '/nothing');
+  assert.deepEqual(handled, ['POST /containers/:id/start 204', 'POST /containers/:id/start 404']);
+});

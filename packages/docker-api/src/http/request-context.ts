@@ -17,6 +17,8 @@ export type Headers = Readonly<Record<string, string>>;
 export interface Answer {
   /** True when the head of the response has been sent. */
   readonly started: boolean;
+  /** Of the response's head; 0 until it has been sent. */
+  readonly status: number;
   /** Sends a complete response. */
   send(status: number, headers: Headers, body: string): void;
   /** Sends the head at once; the body is written to the result. */
@@ -61,6 +63,9 @@ export function answerWith(request: IncomingMessage, response: ServerResponse, c
     get started() {
       return response.headersSent || taken;
     },
+    get status() {
+      return response.headersSent || taken ? response.statusCode : 0;
+    },
     send(status, headers, body) {
       const parting = restOf(request) === 'too much';
       begin(status, { ...headers, ...(parting ? { Connection: 'close' } : {}), ...lengthOf(status, body) });
@@ -97,15 +102,18 @@ function endAfterClient(request: IncomingMessage, response: ServerResponse, cont
 const UPGRADE_PARTING_MS = 1_000;
 
 export function answerUpgrade(request: IncomingMessage, connection: Duplex, common: Headers): Answer {
-  let started = false;
+  let sent = 0;
   const begin = (status: number, reason: string, headers: Headers): void => {
-    started = true;
+    sent = status;
     const lines = Object.entries({ ...common, ...headers }).map(([name, value]) => `${name}: ${value}\r\n`);
     connection.write(`HTTP/1.1 ${status} ${reason}\r\n${lines.join('')}\r\n`);
   };
   return {
     get started() {
-      return started;
+      return sent !== 0;
+    },
+    get status() {
+      return sent;
     },
     send(status, headers, body) {
       begin(status, STATUS_CODES[status] ?? '', { ...headers, ...lengthOf(status, body), Connection: 'close' });
@@ -122,7 +130,7 @@ export function answerUpgrade(request: IncomingMessage, connection: Duplex, comm
     },
     webSocket() {
       const accepted = acceptWebSocket(request, connection);
-      started = true;
+      sent = 101;
       return accepted;
     },
   };

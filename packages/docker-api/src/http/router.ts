@@ -21,6 +21,8 @@ export interface Route {
 export const route = (method: Method, path: string, handler: Handler): Route => ({ method, path, handler });
 
 export interface Match {
+  /** The route's path, with its parameters as `:name`. */
+  pattern: string;
   handler: Handler;
   params: Readonly<Record<string, string | undefined>>;
   version: ApiVersion;
@@ -49,7 +51,7 @@ export function foldReference(method: string, path: string): string {
 export function openRouter(routes: readonly Route[]): Router {
   // find-my-way's own handlers are not used: the match's store holds ours.
   const table = findMyWay({ maxParamLength: 16_384, caseSensitive: true });
-  for (const { method, path, handler } of routes) table.on(method, path, ignore, { handler });
+  for (const { method, path, handler } of routes) table.on(method, path, ignore, { pattern: path, handler });
   return {
     match(request) {
       const [rawPath = '/', ...search] = (request.url ?? '/').split('?');
@@ -58,8 +60,8 @@ export function openRouter(routes: readonly Route[]): Router {
       const found = table.find(methodOf(request), foldReference(request.method ?? '', path));
       if (!found) throw new HttpError(404, 'page not found');
       checkVersion(version);
-      const { handler } = found.store as { handler: Handler };
-      return { handler, params: found.params, version, query: parseQuery(search.join('?')) };
+      const { pattern, handler } = found.store as Pick<Match, 'pattern' | 'handler'>;
+      return { pattern, handler, params: found.params, version, query: parseQuery(search.join('?')) };
     },
   };
 }
