@@ -227,6 +227,8 @@ export interface NamespaceWatch {
 export interface KernelOptions {
   /** Receives debug messages, such as repeated dumps. Default: silent. */
   logger?: Logger;
+  /** Called after each `apply` that was no dry run, also a failed one, with its duration. */
+  noteApply?: (seconds: number) => void;
 }
 
 export interface AnnounceRequest {

@@ -51,7 +51,7 @@ import { readSysctl } from './system/sysctl.ts';
 
 /** Libraries and sockets are opened on first use. Call `close()` when done. */
 export function openKernel(options: KernelOptions = {}): Kernel {
-  return new LinuxKernel(options.logger ?? silentLogger);
+  return new LinuxKernel(options);
 }
 
 const ownerOf = (link: Link): string | undefined =>
@@ -59,14 +59,16 @@ const ownerOf = (link: Link): string | undefined =>
 
 class LinuxKernel implements Kernel {
   readonly #logger: Logger;
+  readonly #noteApply: (seconds: number) => void;
   readonly #own: OwnHandles;
   readonly #closing = new AbortController();
   readonly #captures = new Captures();
   readonly #relays: Relays;
   #canHoldTables: boolean | undefined;
 
-  constructor(logger: Logger) {
+  constructor({ logger = silentLogger, noteApply = () => undefined }: KernelOptions) {
     this.#logger = logger;
+    this.#noteApply = noteApply;
     this.#own = new OwnHandles(logger);
     this.#relays = new Relays((error) => logger.error('the relay thread failed', { error: error.message }));
   }
@@ -77,7 +79,12 @@ class LinuxKernel implements Kernel {
   }
 
   async apply(plan: KernelPlan, options: ApplyOptions = {}): Promise<ApplyReport> {
-    return await this.#inSession((session) => applyPlan(session, plan, options, this.#logger));
+    const began = performance.now();
+    try {
+      return await this.#inSession((session) => applyPlan(session, plan, options, this.#logger));
+    } finally {
+      if (options.dryRun !== true) this.#noteApply((performance.now() - began) / 1000);
+    }
   }
 
   async remove(plan: KernelPlan, options: ApplyOptions = {}): Promise<ApplyReport> {

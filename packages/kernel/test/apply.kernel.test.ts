@@ -214,3 +214,18 @@ test('a plan works in another namespace as in the own one', host, async () => {
   assert.equal(sh('ip netns list'), '');
   assert.equal(sh('ip link show d 2>&1 || true'), 'Device "d" does not exist.\n');
 });
+
+test('the duration of each apply is reported, also of a failed one, but not of a dry run', host, async () => {
+  const seconds: number[] = [];
+  const noting = openKernel({ noteApply: (duration) => seconds.push(duration) });
+  const link: KernelObject = { kind: 'link-state', name: 'lo', mtu: 60_000 };
+  await noting.apply({ owner: 'test', objects: [link] }, { dryRun: true });
+  assert.equal(seconds.length, 0);
+  await noting.apply({ owner: 'test', objects: [link] });
+  await assert.rejects(
+    noting.apply({ owner: 'test', objects: [{ kind: 'address', link: 'absent', prefix: '10.0.0.1/8' }] }),
+  );
+  assert.equal(seconds.length, 2);
+  assert.ok(seconds.every((duration) => duration > 0));
+  noting.close();
+});
