@@ -6,7 +6,7 @@ import { createSocket, type Socket as UdpSocket } from 'node:dgram';
 import { createServer, type Server, type Socket } from 'node:net';
 import { type Logger, messageOf } from '@netyard/core';
 import { frame, MessageReader } from './framing.ts';
-import { fitUdp } from './message.ts';
+import { fitUdp, rcodeOf } from './message.ts';
 import type { Transport } from './upstream-query.ts';
 
 /** Per container: pending forwarded queries, and TCP connections. */
@@ -26,6 +26,8 @@ export interface NameServerOptions {
   udp: number;
   tcp?: number | undefined;
   answer: Answerer;
+  /** Called for each answer, with its response code (RFC 1035, 4.1.1). */
+  noteAnswer?: ((rcode: number) => void) | undefined;
   logger: Logger;
   /** For the log. */
   container: string;
@@ -70,10 +72,14 @@ export class NameServer {
 
   #answer(query: Buffer, transport: Transport, reply: (message: Buffer) => void): void {
     if (this.#pending >= maximumPending || !this.#isWithinRate()) return;
+    const send = (message: Buffer): void => {
+      this.#options.noteAnswer?.(rcodeOf(message));
+      reply(message);
+    };
     try {
       const answer = this.#options.answer(query, transport);
-      if (answer instanceof Promise) this.#replyLater(answer, reply);
-      else if (answer) reply(answer);
+      if (answer instanceof Promise) this.#replyLater(answer, send);
+      else if (answer) send(answer);
     } catch (error) {
       this.#logFailure('a query could not be answered', error);
     }

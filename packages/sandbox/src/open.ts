@@ -49,6 +49,8 @@ export interface NetworksOptions {
   peerApis?: PeerApis;
   /** Opens a name server's socket inside a namespace. Default: the kernel package's. */
   openListener?: typeof openListenerInNetns;
+  /** Called for each answer of a container's name server, with its response code. */
+  noteDnsAnswer?: (rcode: number) => void;
   logger: Logger;
   clock: Clock;
 }
@@ -222,6 +224,7 @@ function openContext(options: NetworksOptions, host: Host, self: () => Context):
   const names = new NameService(self, {
     directory: options.directory,
     listen: options.openListener ?? openListenerInNetns,
+    noteAnswer: options.noteDnsAnswer,
   });
   const containers: ContainerContext = {
     store,

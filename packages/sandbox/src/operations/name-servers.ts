@@ -60,6 +60,13 @@ export interface ServedNames {
   reportAmbiguous(ambiguous: { name: string; of: readonly RemoteName[] }): void;
 }
 
+export interface NameServersOptions {
+  /** Opens a socket inside a namespace. */
+  listen: typeof openListenerInNetns;
+  /** Called for each answer to a container, with its response code. */
+  noteAnswer?: ((rcode: number) => void) | undefined;
+}
+
 /** Limit for pending queries to upstream name servers, over all containers; each holds up to three sockets. */
 const maxForwarded = 1024;
 
@@ -79,7 +86,7 @@ interface Served {
 export class NameServers {
   readonly #context: () => NameServersDependencies;
   readonly #names: ServedNames;
-  readonly #listen: typeof openListenerInNetns;
+  readonly #options: NameServersOptions;
   readonly #forwarder = new Forwarder({ limit: maxForwarded });
   readonly #hostHealth = new ServerHealth();
   #hostFile: HostResolvConf | undefined;
@@ -88,10 +95,10 @@ export class NameServers {
   /** Those whose name server could not be opened; logged once, and tried again at each change of the container. */
   readonly #failed = new Set<string>();
 
-  constructor(context: () => NameServersDependencies, names: ServedNames, listen: typeof openListenerInNetns) {
+  constructor(context: () => NameServersDependencies, names: ServedNames, options: NameServersOptions) {
     this.#context = context;
     this.#names = names;
-    this.#listen = listen;
+    this.#options = options;
   }
 
   /** A namespace, and with it its name server, lives on after its owner stops while other containers share it. */
@@ -142,10 +149,11 @@ export class NameServers {
     try {
       // The TCP port of a container that is a name server itself stays free, because two listeners exclude each other.
       for (const protocol of servesDns(config) ? (['udp'] as const) : (['udp', 'tcp'] as const))
-        open.push(this.#listen(path, { protocol, address: serverAddress, port: dnsPort, shared: true }).fd);
+        open.push(this.#options.listen(path, { protocol, address: serverAddress, port: dnsPort, shared: true }).fd);
       const [udp = -1, tcp] = open;
       const answer = (query: Buffer, transport: Transport) => this.#answer(served, query, transport);
-      const server = new NameServer({ udp, tcp, answer, logger, container: config.name });
+      const { noteAnswer } = this.#options;
+      const server = new NameServer({ udp, tcp, answer, noteAnswer, logger, container: config.name });
       const served: Served = { ...facts, server, path, ownerId: config.containerId, health: new ServerHealth() };
       this.#served.set(config.containerId, served);
       this.#failed.delete(config.containerId);

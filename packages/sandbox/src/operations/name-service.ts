@@ -6,14 +6,13 @@
 import { isDeepStrictEqual } from 'node:util';
 import { type Logger, TimeSlice } from '@netyard/core';
 import { EndpointIndex, isValidRemoteName, NameIndex } from '@netyard/dns';
-import type { openListenerInNetns } from '@netyard/kernel';
 import type { KnownPeers } from '@netyard/peers';
 import type { NetworkSettings, RemoteDirectory, RemoteName } from '../contract.ts';
 import type { Sandbox } from '../lookup.ts';
 import { endpointNames } from '../names/asker.ts';
 import { asksToPublish } from '../names/published-name.ts';
 import { clusterEndpoints, type OwnEndpoint, RemoteEndpoints } from '../names/remote-endpoints.ts';
-import { NameServers, type NameServersDependencies } from './name-servers.ts';
+import { NameServers, type NameServersDependencies, type NameServersOptions } from './name-servers.ts';
 import { linkEndpoint, type SandboxPlanDependencies } from './sandbox-plan.ts';
 
 /** Dependencies of the functions in this file. */
@@ -29,10 +28,8 @@ interface Ambiguous {
   of: readonly RemoteName[];
 }
 
-export interface NameServiceOptions {
+export interface NameServiceOptions extends NameServersOptions {
   directory?: RemoteDirectory | undefined;
-  /** Opens a socket inside a namespace. */
-  listen: typeof openListenerInNetns;
 }
 
 export class NameService {
@@ -51,7 +48,7 @@ export class NameService {
   #index: NameIndex | undefined;
   #started = false;
 
-  constructor(context: () => NameServiceDependencies, { directory, listen }: NameServiceOptions) {
+  constructor(context: () => NameServiceDependencies, { directory, ...options }: NameServiceOptions) {
     this.#context = context;
     this.directory = directory;
     const names = {
@@ -60,7 +57,7 @@ export class NameService {
       cluster: () => (this.directory ? this.index : undefined),
       reportAmbiguous: (ambiguous: Ambiguous) => this.#reportAmbiguous(ambiguous),
     };
-    this.#servers = new NameServers(context, names, listen);
+    this.#servers = new NameServers(context, names, options);
   }
 
   /** Names published on all hosts: the current ones of this host, and those of other hosts from the directory. */
