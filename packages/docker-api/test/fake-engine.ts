@@ -37,6 +37,7 @@ export function fakeOptions(services: FakeEngine, networks: Partial<Networks> = 
       throw new NetyardError('internal', 'the test has no build');
     },
     noteRequest: () => undefined,
+    counters: () => ({ events: 0, eventSubscribers: 0, healthChecks: 0, failedHealthChecks: 0 }),
     system: strict('system', services.system),
     start: async () => {},
     stop: async () => {},

@@ -339,6 +339,15 @@ export interface EventStream {
   publish(event: Omit<EngineEvent, 'time'>): void;
 }
 
+/** Since the daemon's start, except the present number of subscribers. */
+export interface EngineCounters {
+  events: number;
+  eventSubscribers: number;
+  healthChecks: number;
+  /** Those that exited with another code than 0, timed out or could not be run. */
+  failedHealthChecks: number;
+}
+
 export interface Engine {
   containers: ContainerService;
   exec: ExecService;
@@ -353,6 +362,7 @@ export interface Engine {
    * CPU.
    */
   noteRequest(): void;
+  counters(): EngineCounters;
   system: {
     info(): Promise<SystemInfo>;
     diskUsage(): Promise<DiskUsage>;

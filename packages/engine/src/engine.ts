@@ -76,6 +76,7 @@ export function openEngine(options: EngineOptions): Engine & { hostNetworks: Net
     events: context.events,
     build: (archive, build, signal) => buildImage(building, archive, build, signal),
     noteRequest: () => context.requests.note(),
+    counters: () => ({ ...context.events.counters, ...context.health.counters }),
     system: createSystemService(context),
     hostNetworks: context.networks,
     async start() {

@@ -3,6 +3,7 @@
  * verdict is pure (`applyProbe`); the monitors hold the timers.
  */
 import { type Clock, messageOf } from '@netyard/core';
+import type { EngineCounters } from '../contract.ts';
 import { publishContainer } from '../events/container-events.ts';
 import type { EventLog } from '../events/event-log.ts';
 import { createExec, type ExecCreateDependencies } from '../exec/create.ts';
@@ -56,6 +57,8 @@ export class HealthMonitors {
   readonly #probe: (record: ContainerRecord, command: string[]) => Promise<HealthResult>;
   readonly #settle: (id: string, result: HealthResult) => void;
   readonly #clock: Clock;
+  #checks = 0;
+  #failed = 0;
 
   constructor(
     clock: Clock,
@@ -65,6 +68,10 @@ export class HealthMonitors {
     this.#clock = clock;
     this.#probe = probe;
     this.#settle = settle;
+  }
+
+  get counters(): Pick<EngineCounters, 'healthChecks' | 'failedHealthChecks'> {
+    return { healthChecks: this.#checks, failedHealthChecks: this.#failed };
   }
 
   /** Starts with a wait, as in Docker. */
@@ -82,6 +89,8 @@ export class HealthMonitors {
     const run = async (): Promise<void> => {
       const mine = this.#timers.get(record.id);
       const result = await this.#probe(record, command);
+      this.#checks += 1;
+      if (result.exitCode !== 0) this.#failed += 1;
       if (this.#timers.get(record.id) !== mine) return; // stopped or restarted meanwhile
       this.#settle(record.id, result);
       next();

@@ -18,6 +18,7 @@ const event = (name: string): Omit<EngineEvent, 'time'> => ({
 test('a listener that does not read is ended after a bounded number of events, without a gap before', async () => {
   const log = new EventLog(systemClock);
   const silent = log.subscribe(all);
+  assert.deepEqual(log.counters, { events: 0, eventSubscribers: 1 });
   const reader = log.subscribe(all)[Symbol.asyncIterator]();
   for (let index = 0; index < 20_000; index += 1) {
     log.publish(event(String(index)));
@@ -29,4 +30,5 @@ test('a listener that does not read is ended after a bounded number of events, w
     seen,
     Array.from({ length: 4096 }, (_, index) => String(index)),
   );
+  assert.deepEqual(log.counters, { events: 20_000, eventSubscribers: 1 });
 });

@@ -3,7 +3,7 @@
  * keep up is ended rather than served with gaps.
  */
 import type { Clock } from '@netyard/core';
-import type { EventStream } from '../contract.ts';
+import type { EngineCounters, EventStream } from '../contract.ts';
 import type { EngineEvent } from '../model.ts';
 import { eventFilter } from './event-filter.ts';
 
@@ -21,13 +21,19 @@ export class EventLog implements EventStream {
   readonly #clock: Clock;
   readonly #past: EngineEvent[] = [];
   readonly #listeners = new Set<Listener>();
+  #published = 0;
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
+  get counters(): Pick<EngineCounters, 'events' | 'eventSubscribers'> {
+    return { events: this.#published, eventSubscribers: this.#listeners.size };
+  }
+
   publish(event: Omit<EngineEvent, 'time'>): void {
     const stamped = { ...event, time: this.#clock.now() };
+    this.#published += 1;
     this.#past.push(stamped);
     if (this.#past.length > kept) this.#past.shift();
     for (const listener of this.#listeners) {
