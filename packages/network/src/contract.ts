@@ -3,6 +3,7 @@
  * namespace to one network: an address, a MAC, an interface. References (`ref`) are a name, an id or an unambiguous id
  * prefix. Nothing here depends on containers or HTTP.
  */
+import type { KernelObject } from '@netyard/kernel';
 import type { PeerRequest, PeerStore } from '@netyard/peers';
 import type { EndpointRecord, EndpointState } from './endpoint-contract.ts';
 import type { Family, PerFamily } from './family.ts';
@@ -88,6 +89,8 @@ export type NetworkEvent = {
   containerId?: string;
   /** For repair: what was repaired, as equivalent commands; for refuse: `peer NAME: PROBLEM`. */
   detail?: string;
+  /** For repair: the kind of each repaired object. */
+  repaired?: readonly KernelObject['kind'][];
 };
 
 export interface CreateNetworkRequest {

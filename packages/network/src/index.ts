@@ -53,7 +53,7 @@ export {
 export { type PublishWay, publishWays } from './ports/bindings.ts';
 export { checkPortRequest, formatPortRequest, resolvePortRequests } from './ports/choose.ts';
 export { PortTable, unreserved } from './ports/table.ts';
-export { describe } from './reconcile/describe.ts';
+export { describe, describeRepair } from './reconcile/describe.ts';
 export { type ForeignRulesDependencies, findForwardingBlocks, foreignWarnings } from './reconcile/foreign-rules.ts';
 export { type HostDependencies, readHost } from './reconcile/host.ts';
 export { LinkDeletions } from './reconcile/link-deletions.ts';

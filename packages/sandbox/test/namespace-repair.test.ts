@@ -40,7 +40,9 @@ test('a reported namespace is repaired and watched again; an intact one emits no
     breakRoute();
     assert.ok(!hasRoute());
     await until('the route is back', hasRoute);
-    assert.equal(testbed.events.filter(({ action }) => action === 'repair').length, round);
+    const repairs = testbed.events.filter(({ action }) => action === 'repair');
+    assert.equal(repairs.length, round);
+    assert.deepEqual(repairs.at(-1)?.repaired, ['route']);
   }
   const { armed } = kernel.namespaceWatches[0] ?? assert.fail();
   kernel.namespaceWatches[0]?.change(web.netnsPath ?? '');

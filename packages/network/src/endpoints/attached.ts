@@ -4,6 +4,7 @@ import type { Kernel } from '@netyard/kernel';
 import type { EndpointRecord, NetworkEvent } from '../contract.ts';
 import { plannerOf } from '../lookup.ts';
 import type { HostFacts } from '../model.ts';
+import type { describeRepair } from '../reconcile/describe.ts';
 import type { LinkDeletions } from '../reconcile/link-deletions.ts';
 import type { EndpointDependencies } from './allocate.ts';
 import { type EndpointPlan, planAttached } from './plan.ts';
@@ -64,8 +65,8 @@ export function emitOf(
   context: Pick<AttachedDependencies, 'emit' | 'networks'>,
   action: 'connect' | 'disconnect' | 'repair',
   { endpoint: { networkId, networkName } }: EndpointRecord,
-  detail?: string,
+  repair?: ReturnType<typeof describeRepair>,
 ): void {
   const driver = context.networks.get(networkId)?.driver ?? '';
-  context.emit({ action, networkId, networkName, driver, ...(detail === undefined ? {} : { detail }) });
+  context.emit({ action, networkId, networkName, driver, ...repair });
 }

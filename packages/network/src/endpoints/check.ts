@@ -3,7 +3,7 @@ import { messageOf } from '@netyard/core';
 import type { KernelObject, KernelOperation, Observation } from '@netyard/kernel';
 import type { EndpointDrift, EndpointRecord } from '../contract.ts';
 import { planHostSideRepair } from '../plan/namespace-repair.ts';
-import { describe } from '../reconcile/describe.ts';
+import { describe, describeRepair } from '../reconcile/describe.ts';
 import { type AttachedDependencies, emitOf, inQueue, planOf, queueKey } from './attached.ts';
 import { relayAttached } from './publish.ts';
 
@@ -39,8 +39,7 @@ export async function repairAttached(context: AttachedDependencies, id: string):
       owner: `endpoint ${name}`,
       objects: await planRepair(context, record),
     });
-    const detail = operations.map(({ action, object }) => `${action} ${describe(object)}`).join('; ');
-    if (operations.length > 0) emitOf(context, 'repair', record, detail);
+    if (operations.length > 0) emitOf(context, 'repair', record, describeRepair(operations));
     return operations;
   });
 }

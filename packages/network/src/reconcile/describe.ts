@@ -1,5 +1,6 @@
 /** Names of kernel objects in messages and events. Pure. */
-import type { KernelObject } from '@netyard/kernel';
+import type { KernelObject, KernelOperation } from '@netyard/kernel';
+import type { NetworkEvent } from '../contract.ts';
 
 /** A short description of one object, for messages. */
 export function describe(object: KernelObject): string {
@@ -28,4 +29,12 @@ export function describe(object: KernelObject): string {
     default:
       return `${object.kind} ${object.name}`;
   }
+}
+
+/** What an event `repair` says of its operations. */
+export function describeRepair(operations: readonly KernelOperation[]): Pick<NetworkEvent, 'detail' | 'repaired'> {
+  return {
+    detail: operations.map(({ action, object }) => `${action} ${describe(object)}`).join('; '),
+    repaired: operations.map(({ object }) => object.kind),
+  };
 }

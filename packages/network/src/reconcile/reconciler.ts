@@ -13,7 +13,7 @@ import type { HostFacts } from '../model.ts';
 import type { NetworkTable } from '../network-table.ts';
 import { usesIpv6 } from '../plan/host.ts';
 import { applyNetworks } from './apply-networks.ts';
-import { describe } from './describe.ts';
+import { describe, describeRepair } from './describe.ts';
 import { DriftTracker, type DriftTrackerDependencies, type NetworkScope } from './drift-tracker.ts';
 import { type ForeignRulesDependencies, reconcileForeignRules } from './foreign-rules.ts';
 import { findEngineBridges, type HostDependencies } from './host.ts';
@@ -226,13 +226,12 @@ export class Reconciler {
     this.#noteRepairs(operations);
     const bridge = [...this.#context.networks.values()].find((record) => record.name === 'bridge');
     if (operations.length === 0 || !bridge) return;
-    const detail = operations.map(({ action, object }) => `${action} ${describe(object)}`).join('; ');
     this.#context.emit({
       action: 'repair',
       networkId: bridge.id,
       networkName: bridge.name,
       driver: bridge.driver,
-      detail,
+      ...describeRepair(operations),
     });
   }
 

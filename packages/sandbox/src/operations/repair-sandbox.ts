@@ -1,7 +1,7 @@
 /** Repairs a running container's kernel objects; inside its namespace only if the repair policy allows it. */
 import type { Kernel, KernelObject, KernelOperation } from '@netyard/kernel';
 import {
-  describe,
+  describeRepair,
   isInNamespace,
   planHostSideRepair,
   planNamespaceRepair,
@@ -54,7 +54,7 @@ export async function repairSandbox(context: RepairSandboxDependencies, sandbox:
     networkName: network.name,
     driver: network.driver,
     containerId: config.containerId,
-    detail: operations.map(({ action, object }) => `${action} ${describe(object)}`).join('; '),
+    ...describeRepair(operations),
   });
   return operations;
 }
