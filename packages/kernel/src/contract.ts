@@ -268,7 +268,7 @@ export interface Kernel {
   listNftElements(table: { ns?: string; family: NftFamily; table: string; set: string }): Promise<ObservedElement[]>;
 
   /** Base chains of these families at a hook, of all tables in this process's namespace, with their rules. */
-  listNftBaseChains(hook: 'forward', families: readonly NftFamily[]): Promise<ObservedNftChain[]>;
+  listNftBaseChains(hook: 'forward' | 'input', families: readonly NftFamily[]): Promise<ObservedNftChain[]>;
   /** Undefined when the chain does not exist. */
   listNftChain(name: { family: NftFamily; table: string; chain: string }): Promise<ObservedNftChain | undefined>;
   /**

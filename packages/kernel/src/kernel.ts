@@ -181,7 +181,7 @@ class LinuxKernel implements Kernel {
     return await this.#inSession((session) => listElements(session, request.ns, set));
   }
 
-  async listNftBaseChains(hook: 'forward', families: readonly NftFamily[]): Promise<ObservedNftChain[]> {
+  async listNftBaseChains(hook: 'forward' | 'input', families: readonly NftFamily[]): Promise<ObservedNftChain[]> {
     return await this.#inSession((session) => listBaseChains(session.nft(), hook, families));
   }
 

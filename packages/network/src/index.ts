@@ -23,6 +23,7 @@ export { findSettingProblems, withCanonicalAddresses } from './endpoints/validat
 export { families, familyOfAddress, ofFamily, perFamily, valuesOf } from './family.ts';
 export { describeBlock, type ForwardBlock } from './firewall/forward-blocks.ts';
 export { planLinkAllowRules } from './firewall/link-allow.ts';
+export type { TunnelBlock } from './firewall/tunnel-blocks.ts';
 export { type Host, openHost } from './host.ts';
 export type { HostContext } from './host-context.ts';
 export type { HostLinks } from './host-links.ts';
@@ -61,3 +62,4 @@ export { planNetworks } from './reconcile/plan-networks.ts';
 export { RepairPace } from './reconcile/repair-pace.ts';
 export { type HostStartDependencies, removeOrphans, startHost } from './reconcile/start.ts';
 export { listElements } from './reconcile/table-elements.ts';
+export { findBlockedTunnels } from './reconcile/tunnel-blocks.ts';

@@ -258,6 +258,30 @@ describe('peers with an IPv6 address', host, () => {
     sh('ip link delete theirs; ip -n third link delete theirs');
   });
 
+  test("doctor names the chain of another firewall that drops the tunnel's packets, and the rule that it lacks", async () => {
+    const found = async () => (await testbed.networks.inspect()).filter(({ id }) => id === 'tunnel');
+    assert.deepEqual(
+      (await found()).map(({ grade }) => grade),
+      ['ok'],
+    );
+    sh(`nft 'add table inet fw; add chain inet fw input { type filter hook input priority 0; policy drop; }'
+      nft 'add rule inet fw input ct state established,related accept; add rule inet fw input iif lo accept'
+      nft 'add rule inet fw input meta l4proto ipv6-icmp accept; add rule inet fw input tcp dport 22 accept'`);
+    assert.ok(!fromBriefly('far', '192.168.13.2', address('v4')));
+    const [block] = await found();
+    assert.deepEqual(block, {
+      ...{ id: 'tunnel', grade: 'broken', fix: 'nft insert rule inet fw input udp dport 4789 accept' },
+      text: 'chain inet fw input drops the packets of tunnels to peers (policy drop)',
+    });
+    sh(block?.fix ?? '');
+    assert.ok(from('far', '192.168.13.2', address('v4')));
+    assert.deepEqual(
+      (await found()).map(({ grade }) => grade),
+      ['ok'],
+    );
+    sh('nft delete table inet fw');
+  });
+
   const breakages: [string, string][] = [
     ['a route is deleted', 'ip route delete 192.168.13.0/24'],
     ['an IPv6 route is deleted', 'ip -6 route delete fd00:3::/64'],

@@ -226,7 +226,7 @@ export class FakeKernel implements Kernel {
     return listNftElements(this.objects(), address, this.#tableOf(address)?.body ?? '', this.counted);
   }
 
-  async listNftBaseChains(hook: 'forward', families: readonly NftFamily[]): Promise<ObservedNftChain[]> {
+  async listNftBaseChains(hook: 'forward' | 'input', families: readonly NftFamily[]): Promise<ObservedNftChain[]> {
     const found = this.chains.filter((chain) => chain.hook === hook && families.includes(chain.family));
     return found.map((chain) => this.#withRules(chain));
   }

@@ -1,7 +1,7 @@
 /** Reports how the host differs from Netyard's plan, and who may use it as a router. Pure. */
 import { formatPrefix, networkOf, parsePrefix, prefixesOverlap } from '@netyard/core';
 import { type KernelObject, type Observation, type ObservedRoute, printCommands } from '@netyard/kernel';
-import { type BridgeSettings, type FamilySettings, valuesOf } from '@netyard/network';
+import { type BridgeSettings, type FamilySettings, type TunnelBlock, valuesOf } from '@netyard/network';
 import type { HostCheck } from './contract.ts';
 
 /** With a running daemon, which repairs what it can: what remains is contested by another program. */
@@ -146,6 +146,18 @@ export function reportForwarding({ enabled, managed, byDaemon, drops }: Forwardi
         text: 'enabled by Netyard with --ip-forward-no-drop: packets between other hosts are left alone',
         fix: 'to drop them, start the daemon without --ip-forward-no-drop',
       };
+}
+
+// Tunnels
+
+/** @param blocks undefined: no peer is reached through a tunnel */
+export function reportTunnels(blocks: readonly TunnelBlock[] | undefined): HostCheck[] {
+  if (blocks === undefined) return [];
+  if (blocks.length === 0) return [passed('tunnel', 'no chain drops the packets of tunnels to peers')];
+  return blocks.map(({ chain, reason, fix }) => ({
+    ...{ id: 'tunnel', grade: 'broken', fix },
+    text: `chain ${chain} drops the packets of tunnels to peers (${reason})`,
+  }));
 }
 
 // Containers

@@ -1,13 +1,23 @@
 /** Compares the host with Netyard's plan, without changing it: with a running daemon, or with its recorded state. */
 import type { KernelObject, Observation } from '@netyard/kernel';
 import type { HostFacts } from '@netyard/network';
-import { describe, forwardingKey, type HostDependencies, listElements, planNetworks, readHost } from '@netyard/network';
+import {
+  describe,
+  findBlockedTunnels,
+  forwardingKey,
+  type HostDependencies,
+  listElements,
+  planNetworks,
+  readHost,
+} from '@netyard/network';
+import type { Peers } from '@netyard/peers';
 import type { HostCheck } from '../inspection/contract.ts';
 import {
   type InspectionMode,
   reportDrift,
   reportForwarding,
   reportRoutes,
+  reportTunnels,
   reportUnrepaired,
   type UnrepairedContainer,
 } from '../inspection/report.ts';
@@ -16,7 +26,9 @@ import type { ExplainDependencies } from './explain.ts';
 import { isNamespaceRepaired } from './repair-sandbox.ts';
 
 /** Dependencies of the functions in this file. */
-export interface InspectDependencies extends ExplainDependencies, HostDependencies {}
+export interface InspectDependencies extends ExplainDependencies, HostDependencies {
+  readonly peers: Pick<Peers, 'get' | 'refusalOf' | 'explain' | 'values'>;
+}
 
 export async function inspect(context: InspectDependencies, mode: InspectionMode): Promise<HostCheck[]> {
   const facts = mode.daemonRuns ? context.facts : await readRecordedFacts(context);
@@ -35,6 +47,7 @@ export async function inspect(context: InspectDependencies, mode: InspectionMode
       byDaemon: facts.enabledForwarding,
       drops: facts.dropsForeignForwarding,
     }),
+    ...reportTunnels(await findBlockedTunnels(context.kernel, context.peers.values())),
     ...(mode.daemonRuns ? findUnrepaired(context).map(reportUnrepaired) : []),
   ];
 }
