@@ -1,5 +1,5 @@
 /** Sysctls (files below /proc/sys) of this network namespace or another. See sysctl(8). */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
 import { NetyardError } from '@netyard/core';
 import { errnoOf, hasErrno, kernelError } from './ffi/errno.ts';
 import { openInNetns } from './netns.ts';
@@ -38,15 +38,23 @@ export function writeSysctl(key: string, value: string, ns?: string): void {
   withKernelErrors('sysctl -w', object, ns, () => openInNetns(ns, () => writeFileSync(sysctlPath(key), value)));
 }
 
-/** The same; returns the former value. The namespace is entered once for both. */
+/**
+ * The same; returns the former value. The namespace is entered once, and the file opened once: below /proc/sys/net all
+ * namespaces have their files in one directory cache, where the kernel searches one after the other (proc_sys_compare).
+ */
 export function exchangeSysctl(key: string, value: string, ns?: string): string {
   checkSysctlValue(value);
   const path = sysctlPath(key);
   return withKernelErrors('sysctl -w', `${key}=${value}`, ns, () =>
     openInNetns(ns, () => {
-      const former = readFileSync(path, 'utf8').trimEnd();
-      writeFileSync(path, value);
-      return former;
+      const file = openSync(path, 'r+');
+      try {
+        const former = readFileSync(file, 'utf8').trimEnd();
+        writeSync(file, value, 0);
+        return former;
+      } finally {
+        closeSync(file);
+      }
     }),
   );
 }
