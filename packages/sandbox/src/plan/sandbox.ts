@@ -38,9 +38,13 @@ export interface SandboxPlanInput {
 export function gatewayEndpoint(endpoints: readonly EndpointState[], family: Family): EndpointState | undefined {
   const priority = ({ config }: EndpointState): number => config.gatewayPriority ?? 0;
   const ways = ({ addresses }: EndpointState): number => valuesOf(addresses).filter(hasDefaultRoute).length;
-  return endpoints
-    .filter(({ addresses }) => hasDefaultRoute(addresses[family]))
-    .toSorted((a, b) => priority(b) - priority(a) || ways(b) - ways(a) || (a.networkName < b.networkName ? -1 : 1))[0];
+  const precedes = (a: EndpointState, b: EndpointState): boolean =>
+    (priority(a) - priority(b) || ways(a) - ways(b) || (a.networkName < b.networkName ? 1 : -1)) > 0;
+  let first: EndpointState | undefined;
+  for (const endpoint of endpoints)
+    if (hasDefaultRoute(endpoint.addresses[family]) && (first === undefined || precedes(endpoint, first)))
+      first = endpoint;
+  return first;
 }
 
 const ipv6PortsEndpoint = ({ state, planners }: SandboxPlanInput): EndpointState | undefined =>
