@@ -104,6 +104,23 @@ test('a rejected transaction changes nothing', host, () => {
   });
 });
 
+test('hundreds of elements of one set are one transaction', host, () => {
+  addTable();
+  const many = Array.from({ length: 250 }, (_, index) => element('four', `10.0.${index >> 8}.${index & 255}`));
+  withSocket((socket) => {
+    assert.ok(changeElements(socket, 'create', many));
+    assert.equal(sh('nft list set bridge test four').match(/container/g)?.length, many.length);
+    const before = listed();
+    const more = [...Array.from({ length: 150 }, (_, index) => element('four', `10.1.0.${index}`)), ...many.slice(-1)];
+    assert.throws(
+      () => changeElements(socket, 'create', more),
+      (error) => hasErrno(error, 'EEXIST'),
+    );
+    assert.equal(listed(), before);
+    assert.ok(changeElements(socket, 'delete', many));
+  });
+});
+
 test('what is more than a key and a value is left to libnftables', host, () => {
   const declarations = [
     'set intervals { type ipv4_addr; flags interval; }',

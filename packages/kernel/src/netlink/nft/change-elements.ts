@@ -15,8 +15,10 @@ const NFT_MSG_GETSET = 0x0a0a;
 const NFT_MSG_NEWSETELEM = 0x0a0c;
 const NFT_MSG_DELSETELEM = 0x0a0e;
 
-/** More elements would not fit into the socket's buffer, and neither would the kernel's messages about each. */
-const mostElements = 100;
+/** More elements may not fit into the socket's buffer; of each some 100 to 300 bytes are sent. */
+const mostElements = 500;
+/** An attribute, such as the list of elements, has at most 64 KiB. */
+const mostPerRequest = 100;
 
 export type ElementChange = 'create' | 'delete';
 
@@ -51,7 +53,8 @@ function encodeChange(
     const encoded = encodeMembers(socket, spec, { change, members });
     const [first] = members;
     if (encoded === undefined || first === undefined) return undefined;
-    parts.push({ ...kind, payload: encodeElements(first, encoded) });
+    for (let at = 0; at < encoded.length; at += mostPerRequest)
+      parts.push({ ...kind, payload: encodeElements(first, encoded.slice(at, at + mostPerRequest)) });
   }
   return parts;
 }
