@@ -160,13 +160,16 @@ async function attach(
       save(context, sandbox);
       storeEndpoint(context, containerId, after.endpoint);
     });
-    const objects = planAttach(planInput(context, after, { files: false }), before, after.endpoint);
+    const input = planInput(context, after, { files: false });
+    // With many endpoints these are long lists: they are planned once.
+    const [former, next] = [planSharedElements({ ...input, ...before }), planSharedElements(input)];
+    const objects = planAttach(input, after.endpoint, changedElements(next, former));
     context.ownDeletion();
     await context.kernel.apply({
       owner: `container ${before.config.name}`,
       objects: [...objects, ...resolvConf.objects],
     });
-    await deleteOldGateway(context, before, after);
+    await deleteOldGateway(context, before, { former, next });
   } catch (error) {
     sandbox.config = before.config;
     sandbox.state = before.state;
@@ -184,11 +187,13 @@ async function attach(
 }
 
 /** Port map keys stay when the gateway moves, but other elements of the old gateway's address are stale. */
-async function deleteOldGateway(context: ConnectDependencies, before: Prepared, after: Prepared): Promise<void> {
-  const kept = new Set(planSharedElements(planInput(context, after, { files: false })).map(idOf));
-  const objects = planSharedElements(planInput(context, before, { files: false })).filter(
-    (one) => !kept.has(idOf(one)),
-  );
+async function deleteOldGateway(
+  context: ConnectDependencies,
+  before: Prepared,
+  { former, next }: Record<'former' | 'next', readonly NftElementObject[]>,
+): Promise<void> {
+  const kept = new Set(next.map(idOf));
+  const objects = former.filter((one) => !kept.has(idOf(one)));
   if (objects.length === 0) return;
   context.ownDeletion();
   await context.kernel.remove({ owner: `container ${before.config.name}`, objects });
@@ -226,6 +231,7 @@ export function release(context: ConnectDependencies, before: Prepared, after: A
 }
 
 const idOf = ({ family, set, key }: NftElementObject): string => `${family} ${set} ${key}`;
+
 const textOf = (element: NftElementObject): string => `${idOf(element)} ${element.value ?? ''}`;
 
 /** The elements of `from` that are not in `others` with the same value. */
@@ -235,12 +241,15 @@ function changedElements(from: readonly NftElementObject[], others: readonly Nft
 }
 
 /** Plans the new endpoint, with ports, and with links only if it is the first endpoint that can have them. */
-export function planAttach(input: SandboxPlanInput, before: Prepared, endpoint: EndpointState): KernelObject[] {
+export function planAttach(
+  input: SandboxPlanInput,
+  endpoint: EndpointState,
+  changed: readonly NftElementObject[],
+): KernelObject[] {
   const objects = planEndpoint(input, endpoint);
   if (objects.length === 0) return [];
   // A higher priority moves the default route. The port map keys stay; their values change to the new address.
-  const shared = changedElements(planSharedElements(input), planSharedElements({ ...input, ...before }));
-  return [...objects, ...shared, ...input.linkAllowRules];
+  return [...objects, ...changed, ...input.linkAllowRules];
 }
 
 export async function disconnect(
