@@ -1,5 +1,7 @@
 /** The topology page of a daemon, in Debian's Chromium, which runs in the network namespace of the lab host. */
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import type { BrowserContext, Page } from 'playwright-core';
 import { findChromium, type OpenedBrowser, openBrowser } from './page/browser.ts';
@@ -12,6 +14,7 @@ const chromium = findChromium();
 const skip =
   cannotRun('netyard') || (chromium === undefined && 'needs chromium: script/unpack-chromium, NETYARD_CHROMIUM');
 const address = 'http://127.0.0.1:7420';
+const axeCore = readFileSync(join(import.meta.dirname, '../node_modules/axe-core/axe.min.js'), 'utf8');
 
 /** Errors in the console, such as violations of the content security policy, fail the test. */
 async function openPage(context: BrowserContext, url: string): Promise<{ page: Page; problems: string[] }> {
@@ -181,4 +184,29 @@ describe('the topology page of five hosts with 300 containers', { skip }, () => 
     assert.deepEqual(problems, []);
     await context.close();
   });
+
+  for (const colorScheme of ['light', 'dark'] as const)
+    test(`axe-core finds no fault in map, panel and table, ${colorScheme}`, async (current) => {
+      const small = await servePage(syntheticItems(1)); // axe-core takes 10 s for five hosts
+      current.after(() => small.close());
+      // axe-core is added to the page, which its content security policy forbids.
+      const context = await opened.browser.newContext({ colorScheme, bypassCSP: true });
+      const { page } = await openPage(context, small.url());
+      await page.locator('.node-host').first().waitFor();
+      const faults = async (): Promise<string[]> => {
+        await page.evaluate(axeCore);
+        return await page.evaluate('axe.run(document).then((found) => found.violations.map(({ id }) => id))');
+      };
+      assert.deepEqual(await faults(), []);
+      await page
+        .getByRole('button', { name: /^container bridge-1,/ })
+        .first()
+        .click();
+      await page.locator('.panel').waitFor();
+      assert.deepEqual(await faults(), []);
+      await page.keyboard.press('g');
+      await page.getByRole('columnheader', { name: 'Addresses' }).waitFor();
+      assert.deepEqual(await faults(), []);
+      await context.close();
+    });
 });

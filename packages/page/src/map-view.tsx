@@ -9,11 +9,12 @@ import {
   useReactFlow,
   useStore,
 } from '@xyflow/react';
-import { type KeyboardEvent, useCallback, useMemo, useRef, useState } from 'react';
+import { type KeyboardEvent, useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import { type EdgeData, RateEdge } from './edge-view.tsx';
+import { planCurve } from './layout/curve.ts';
 import type { Edge } from './layout/edges.ts';
 import type { Layout } from './layout/lanes.ts';
-import type { PlacedNode } from './layout/nodes.ts';
+import type { PlacedNode, Rectangle } from './layout/nodes.ts';
 import { type Direction, nextNode } from './layout/walk.ts';
 import { ContainerNode, DotNode, HostNode, NetworkNode, type NodeData, PeerNode, PinNode } from './node-views.tsx';
 import type { Theme } from './use-theme.ts';
@@ -62,10 +63,12 @@ function Lanes({ layout, found, selected, select, toggleExpanded, theme }: MapVi
     () => layout.nodes.map((node) => flowNode(node, { found, selected, current, select, toggleExpanded })),
     [layout, found, selected, current, select, toggleExpanded],
   );
+  const ends = useMemo(() => new Map(layout.nodes.map((node) => [node.id, endOf(node)])), [layout]);
   const edges = useMemo(
-    () => visibleEdges(layout.edges, selected).map((edge) => flowEdge(edge, selected)),
-    [layout, selected],
+    () => visibleEdges(layout.edges, selected).flatMap((edge) => flowEdge(edge, ends, selected)),
+    [layout, ends, selected],
   );
+  useSelectedInView(layout, selected);
   const zoom = useStore(({ transform }) => zoomLevel(transform[2]));
   const move = useMove(layout, current, setActive);
   return (
@@ -178,8 +181,39 @@ function visibleEdges(edges: readonly Edge[], selected: string | undefined): Edg
   ];
 }
 
-function flowEdge(edge: Edge, selected: string | undefined): FlowEdge<EdgeData> {
+/** Lines lead to the title of a network, not through its cells. */
+function endOf({ kind, x, y, width, height }: PlacedNode): Rectangle {
+  if (kind !== 'network') return { x, y, width, height };
+  return { x, y, width: Math.min(width, titleSize.width), height: titleSize.height };
+}
+
+const titleSize = { width: 180, height: 34 };
+
+function flowEdge(
+  edge: Edge,
+  ends: ReadonlyMap<string, Rectangle>,
+  selected: string | undefined,
+): FlowEdge<EdgeData>[] {
   const { id, from, to, label } = edge;
-  const data = { edge, isSelected: id === selected };
-  return { id, source: from, target: to, type: 'rate', data, zIndex: 4, ariaLabel: label };
+  const [start, end] = [ends.get(from), ends.get(to)];
+  if (start === undefined || end === undefined) return [];
+  const data = { edge, curve: planCurve(start, end), isSelected: id === selected };
+  return [{ id, source: from, target: to, type: 'rate', data, zIndex: 4, ariaLabel: label }];
+}
+
+/** Moves the map to what is selected, where a search, a table or the panel itself has put it out of sight. */
+function useSelectedInView(layout: Layout, selected: string | undefined): void {
+  const { setCenter, getViewport } = useReactFlow();
+  const width = useStore((state) => state.width);
+  const height = useStore((state) => state.height);
+  const edge = layout.edges.find(({ id }) => id === selected);
+  const node = layout.nodes.find(({ id }) => id === (edge?.to ?? selected));
+  const [x, y] = [node && node.x + Math.min(node.width, 300) / 2, node && node.y + Math.min(node.height, 80) / 2];
+  useEffect(() => {
+    if (x === undefined || y === undefined || width === 0) return;
+    const { x: left, y: top, zoom } = getViewport();
+    const [screenX, screenY] = [x * zoom + left, y * zoom + top];
+    const isVisible = screenX > 60 && screenY > 30 && screenX < width - 60 && screenY < height - 30;
+    if (!isVisible) void setCenter(x, y, { zoom: Math.max(zoom, 0.6) });
+  }, [x, y, width, height, getViewport, setCenter]);
 }

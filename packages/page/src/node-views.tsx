@@ -33,18 +33,15 @@ function Frame({ data, kind, children }: { data: NodeData; kind: string; childre
   );
 }
 
+/** What is drawn depends on the zoom; a reader of the screen gets the whole text. */
 function NodeButton({ data, label, children }: { data: NodeData; label: string; children: ReactNode }) {
   const { node, isCurrent, isSelected, select } = data;
   return (
-    <button
-      type="button"
-      data-node={node.id}
-      tabIndex={isCurrent ? 0 : -1}
-      aria-label={label}
-      aria-pressed={isSelected}
-      onClick={select}
-    >
-      {children}
+    <button type="button" data-node={node.id} tabIndex={isCurrent ? 0 : -1} aria-pressed={isSelected} onClick={select}>
+      <span className="hidden-text">{label}</span>
+      <span className="visible" aria-hidden="true">
+        {children}
+      </span>
     </button>
   );
 }

@@ -46,7 +46,8 @@ export function ToolBar(props: ToolBarProps) {
       <button type="button" onClick={toggleView} aria-keyshortcuts="G">
         {view === 'map' ? 'Table' : 'Map'}
       </button>
-      <button type="button" onClick={cycleTheme} aria-label={`Colours: ${theme}`}>
+      <button type="button" onClick={cycleTheme}>
+        <span className="hidden-text">Colours: </span>
         {theme === 'system' ? 'Auto' : theme === 'light' ? 'Light' : 'Dark'}
       </button>
     </header>

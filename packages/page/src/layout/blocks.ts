@@ -1,7 +1,7 @@
 /** The blocks of one host: a network with its containers each, and those without a network of their own. Pure. */
 import type { ContainerItem, NetworkItem } from '../model.ts';
 
-export const cellSize = { width: 168, height: 58 } as const;
+export const cellSize = { width: 168, height: 64 } as const;
 export const dotSize = { width: 16, height: 16 } as const;
 export const cellGap = 8;
 const dotGap = 6;

@@ -123,7 +123,7 @@ export function ContainerFacts({
           <ul className="plain mono">
             {item.ports.map(({ hostAddress, hostPort, containerPort, protocol }) => (
               <li key={`${hostAddress} ${hostPort} ${protocol} ${containerPort}`}>
-                {hostAddress}:{hostPort} → {containerPort}/{protocol}
+                {hostAddress.includes(':') ? `[${hostAddress}]` : hostAddress}:{hostPort} → {containerPort}/{protocol}
               </li>
             ))}
           </ul>
