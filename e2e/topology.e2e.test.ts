@@ -7,7 +7,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { cannotRun } from './support/engines.ts';
-import { openHost, type TestHost, until } from './support/host.ts';
+import { collect, openHost, type TestHost, until } from './support/host.ts';
 import { archivePath } from './support/images.ts';
 import { dumpNetwork } from './support/network-dump.ts';
 
@@ -36,7 +36,7 @@ describe('the containers of all engines of a host', { skip: cannotRun('netyard')
     host = await openHost('netyard', { images: ['netyard-test'] });
     await host.docker('run', '-d', '--name', 'first', '-p', '8801:80', 'netyard-test', 'sleep', '10000');
     await run(
-      'ip netns add bare; ip link add to-bare type veth peer name eth0 netns bare; ip -n bare address add 10.9.0.2/24 dev eth0',
+      'ip netns add bare; ip link add to-bare type veth peer name eth0 netns bare; ip -n bare address add 10.9.0.2/24 dev eth0; ip -n bare link set eth0 up; ip link set to-bare up',
     );
     const folders = `--data-root ${host.dataFolder}/dockerd --exec-root /run/docker -p /run/docker.pid`;
     await run(`setsid --fork dockerd ${folders} -H unix:///run/docker.sock --bridge none > /run/dockerd.log 2>&1`);
@@ -119,6 +119,58 @@ describe('the containers of all engines of a host', { skip: cannotRun('netyard')
     assert.match(await fails('job'), /^cannot explain container job of docker \([0-9a-f]{12}\): it is not running$/m);
     assert.match(await fails('docker/none'), /^cannot explain network none of docker: it has no bridge on this host$/m);
     assert.match(await fails('missing'), /^Error response from daemon: No such container, network or peer: missing$/m);
+  });
+
+  test('capture shows packets of a container of dockerd, as text and as a pcapng file', async () => {
+    const netyard = join(import.meta.dirname, '../bin/netyard');
+    const captured = async (
+      args: string,
+      pinged: string,
+    ): Promise<{ stdout: string; stderr: string; status: number }> => {
+      const child = host.start(['sh', '-c', `exec ${netyard} capture ${args}`], { environment });
+      const ended = collect(child);
+      let text = '';
+      const listening = new Promise<void>((resolve) => {
+        child.stderr?.on('data', (chunk: string) => {
+          text += chunk;
+          if (text.includes('listening on ')) resolve();
+        });
+      });
+      await Promise.race([listening, ended.then(({ stderr }) => assert.fail(`the capture did not start: ${stderr}`))]);
+      await run(pinged);
+      return await ended;
+    };
+    const ping = 'ping -c 2 -i 0.1 10.77.0.2';
+    const text = await captured('-c 2 docker/web icmp', ping);
+    assert.match(
+      text.stdout,
+      /IP 10\.77\.0\.1 > 10\.77\.0\.2: ICMP echo request.*\n.*IP 10\.77\.0\.2 > 10\.77\.0\.1: ICMP echo reply/,
+    );
+    assert.match(text.stderr, /^listening on eth0 of container web of docker \([0-9a-f]{12}\), link-type EN10MB/m);
+    assert.match(text.stderr, /^2 packets captured\n2 packets received by filter\n0 packets dropped by kernel$/m);
+    assert.equal(text.status, 0);
+    const file = await captured('-c 1 -w /run/capture.pcapng front icmp', ping);
+    assert.match(file.stderr, /^listening on br-[0-9a-f]{12} of network front of docker, /m);
+    assert.match(
+      await run('tcpdump -nn -r /run/capture.pcapng 2>&1'),
+      /IP 10\.77\.0\.1 > 10\.77\.0\.2: ICMP echo request/,
+    );
+    // Ctrl-C ends it with the counts.
+    const interrupted = await captured('bare', "kill -INT $(pgrep -f 'capture bare$' | head -n 1)");
+    assert.match(
+      interrupted.stderr,
+      /^listening on eth0 of namespace bare, .*\n0 packets captured\n0 packets received/m,
+    );
+    assert.equal(interrupted.status, 0);
+    const fails = async (...args: string[]): Promise<string> => (await host.tryNetyard('capture', ...args)).stderr;
+    assert.match(await fails('job'), /^container job of docker \([0-9a-f]{12}\) is not running$/m);
+    assert.match(await fails('-i', 'eth7', 'docker/web'), /has no interface eth7\nname one with -i: lo, eth0\n$/);
+    assert.match(await fails('docker/web', 'no', 'filter'), /syntax error|can't parse filter/);
+    assert.equal(
+      await run('tail -qn +2 /proc/net/packet /proc/[0-9]*/net/packet | wc -l'),
+      '0\n',
+      'no packet socket is left',
+    );
   });
 
   test('Podman, with its API and without', { skip: withoutPodman }, async () => {

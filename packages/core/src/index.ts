@@ -10,6 +10,7 @@ export * from './log.ts';
 export * from './mac.ts';
 export * from './masked-paths.ts';
 export * from './ownership.ts';
+export { type CaptureFacts, encodeCapture } from './pcapng/capture-file.ts';
 export * from './prefix-index.ts';
 export * from './queue.ts';
 export * from './tar/byte-text.ts';

@@ -1,3 +1,4 @@
+export { type CapturePlace, findCapturePlace } from './capture-place.ts';
 export { explainNamed } from './explain/explain.ts';
 export { type Explanation, printExplanation, type Step } from './explain/steps.ts';
 export type * from './model.ts';

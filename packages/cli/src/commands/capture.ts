@@ -1,6 +1,6 @@
 /** `capture`: shows packets of a container, a network or an uplink with tcpdump, or writes a pcapng file. */
 import type { Duplex } from 'node:stream';
-import { CaptureReader } from '@netyard/client';
+import { type CaptureCall, CaptureReader } from '@netyard/client';
 import { beginText, endText } from '../capture/messages.ts';
 import { openSink, type PacketSink } from '../capture/sinks.ts';
 import { Failure } from '../failure.ts';
@@ -27,23 +27,22 @@ export const capture: CommandSpec = {
   ],
   description:
     'TARGET is a container, a network, uplink (the interface of the default route), or one of these on a peer:\n' +
-    'HOST/NAME. FILTER is a pcap-filter(7) expression; quote characters that are special to the shell.\n' +
+    'HOST/NAME. As root also a container or network of another engine (NAME, or ENGINE/NAME: docker, podman,\n' +
+    'containerd), a network namespace, or host; these need no daemon.\n' +
+    'FILTER is a pcap-filter(7) expression; quote characters that are special to the shell.\n' +
     'Press Ctrl-C to stop. Prints packets with tcpdump of this machine; use -w to write a file without it.',
   examples: [
     'netyard capture web',
     'netyard capture bridge icmp',
     "netyard capture uplink -c 10 'tcp port 80'",
     'netyard capture web -w - | wireshark -k -i -',
+    'sudo netyard capture docker/web icmp',
   ],
   complete: 'targets',
   run: async (context, { args: [target = '', ...filter], flags }) => {
     const openedSink = openSink(context, flags.text('write'));
-    const stream = await context.client().captures.open({
-      target,
-      filter: filter.join(' '),
-      link: flags.text('interface'),
-      ...numbersOf(flags),
-    });
+    const call = { target, filter: filter.join(' '), link: flags.text('interface'), ...numbersOf(flags) };
+    const stream = await openStream(context, call);
     try {
       return await follow(context, stream, await openedSink());
     } finally {
@@ -51,6 +50,16 @@ export const capture: CommandSpec = {
     }
   },
 };
+
+/** Of Netyard's daemon, or of what it does not know: containers of other engines on this host. */
+async function openStream(context: Context, call: CaptureCall): Promise<Duplex> {
+  try {
+    return await context.client().captures.open(call);
+  } catch (error) {
+    const { captureOther } = await import('../topology/capture.ts');
+    return await captureOther(context, call, error);
+  }
+}
 
 function checkPositive(text: string): void {
   if (!/^[1-9]\d{0,8}$/.test(text)) throw new Error('it must be a whole number above 0');

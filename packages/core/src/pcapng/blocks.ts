@@ -2,7 +2,7 @@
  * Encodes blocks of the PCAP Next Generation capture file format (draft-ietf-opsawg-pcapng): one section, one interface,
  * packets with timestamps in nanoseconds, statistics. Little endian, as the section's byte-order magic states. Pure.
  */
-import { ipToBytes, parseIp, parsePrefix } from '@netyard/core';
+import { ipToBytes, parseIp, parsePrefix } from '../ip.ts';
 
 export interface Packet {
   seconds: number;
