@@ -1,5 +1,5 @@
 /** Creates and removes networks of the cluster: one etcd transaction each, repeated when another host was faster. */
-import { NetyardError, shortId } from '@netyard/core';
+import { NetyardError, parseIp, shortId } from '@netyard/core';
 import type { ClusterNetwork, NewNetwork } from './contract.ts';
 import { type Entry, listPrefix } from './etcd/list.ts';
 import type { EtcdSession } from './etcd/session.ts';
@@ -93,10 +93,12 @@ function takenBy({ pool, hosts }: Surroundings): TakenSubnet[] {
   return [
     { subnet: pool.subnet, owner: 'the pool of the hosts' },
     ...hosts.flatMap(({ name, address, subnets }) =>
-      [`${address}/32`, ...subnets].map((subnet) => ({ subnet, owner: `host ${name}` })),
+      [asSubnet(address), ...subnets].map((subnet) => ({ subnet, owner: `host ${name}` })),
     ),
   ];
 }
+
+const asSubnet = (address: string): string => `${address}/${parseIp(address).family === 4 ? 32 : 128}`;
 
 /**
  * Writes networks again that etcd has lost, unless another host has done so. Parts and containers follow, as after any

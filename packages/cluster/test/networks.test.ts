@@ -197,6 +197,29 @@ test('a part of this host that is no part of the network is ignored, and counts 
   assert.equal(directory.networks()[0]?.part, '10.128.7.0/24');
 });
 
+test('an IPv6 subnet avoids the addresses of hosts, but not all with the same beginning', async () => {
+  const kv = { range: async () => ({ kvs: [], more: false }), txn: async () => ({ succeeded: true }) };
+  const surroundings = () => ({
+    pool: { subnet: '192.168.0.0/16', subnetSize: 24 },
+    hosts: [{ name: 'a', address: '2001:db8::a', subnets: ['192.168.1.0/24'] }],
+  });
+  const create = (subnet: string) =>
+    createNetwork(
+      { kv } as unknown as EtcdSession,
+      'c',
+      {
+        ...{ id, name: 'back', created: 0n, internal: false, attachable: true, options: {}, labels: {} },
+        ...{ ipv6: { subnet }, isTaken: () => false },
+      },
+      surroundings,
+    );
+  assert.deepEqual((await create('2001:db8:7::/48')).ipv6, { subnet: '2001:db8:7::/48', partSize: 64 });
+  await assert.rejects(
+    create('2001:db8::/48'),
+    isInvalid('forbidden', /^subnet 2001:db8::\/48 overlaps with 2001:db8::a\/128 of host a$/),
+  );
+});
+
 test('a network that hosts would refuse to read is rejected before it is written', async () => {
   const unused = {} as EtcdSession;
   const request = {
