@@ -13,18 +13,21 @@ import { tunnelTable } from './tunnel-table.ts';
 const nameLength = 16;
 const addressFirst: readonly (string | undefined)[] = ['peer_ingress', 'peer_egress'];
 
-/** An IPv6 address and an interface's name, in the sets of `ip6 netyard`; the address alone in `tunnel_subnets`. */
-const isIpv6Key = (key: Uint8Array): boolean => key.length === 16 + nameLength;
+/** The address in the key of a set: alone, or beside an interface's name. Empty in a key of another form. */
+function addressIn(set: string | undefined, key: Uint8Array): Uint8Array {
+  const isAlone = key.length === 4 || key.length === 16;
+  const length = isAlone ? key.length : key.length - nameLength;
+  if (length !== 4 && length !== 16) return new Uint8Array();
+  const start = isAlone || addressFirst.includes(set) ? 0 : nameLength;
+  return key.subarray(start, start + length);
+}
 
 /** Names of the peers that own these elements. */
 export function peersOfElement(peers: PeerTable, { set, keys }: Extract<KernelEvent, { type: 'nft' }>): string[] {
   return (keys ?? []).flatMap((key) => {
     if (set === 'tunnel_peers') return peers.findByAddress(formatIp(ipFromBytes(key)))?.record.name ?? [];
-    if (key.length === 16 || isIpv6Key(key))
-      return peers.findBySubnet(formatIp(ipFromBytes(key.subarray(0, 16))))?.record.name ?? [];
-    const start = key.length === 4 || addressFirst.includes(set) ? 0 : nameLength;
-    const address = key.subarray(start, start + 4);
-    if (address.length !== 4) return [];
+    const address = addressIn(set, key);
+    if (address.length === 0) return [];
     return peers.findBySubnet(formatIp(ipFromBytes(address)))?.record.name ?? [];
   });
 }

@@ -109,9 +109,11 @@ test('an on-link peer is reached by routes of both families via its address', ()
     'ip netyard peer_packets_in_24 192.168.12.0',
     'ip netyard peer_packets_out_24 192.168.12.0',
     'ip6 netyard_tunnel tunnel_subnets fd00:2::/64',
-    'ip6 netyard peer_ingress fd00:2::/64 . "eth0"',
-    'ip6 netyard peer_ingress fd00:2::/64 . "ny-vxlan6"',
-    'ip6 netyard peer_egress fd00:2::/64 . "eth0"',
+    'ip6 netyard peer_ingress_64 "eth0" . fd00:2::',
+    'ip6 netyard peer_ingress_64 "ny-vxlan6" . fd00:2::',
+    'ip6 netyard peer_egress_64 "eth0" . fd00:2::',
+    'ip6 netyard peer_packets_in_64 fd00:2::',
+    'ip6 netyard peer_packets_out_64 fd00:2::',
   ]);
   const routed = elementsOf(planPeer({ ...near, via: 'route' }, path));
   assert.ok(!routed.some((text) => /tunnel/.test(text) || /vxlan/.test(text)), 'nothing is accepted from a tunnel');
@@ -144,7 +146,7 @@ test('a peer behind a router is reached through the tunnel of its family', () =>
     ],
   );
   const elements = elementsOf(planPeer(far, path));
-  assert.ok(elements.includes('ip6 netyard peer_ingress fd00:2::/64 . "ny-vxlan6"'));
+  assert.ok(elements.includes('ip6 netyard peer_ingress_64 "ny-vxlan6" . fd00:2::'));
   assert.ok(!elements.some((text) => text.includes('"eth0"')), 'from the tunnel only');
 });
 

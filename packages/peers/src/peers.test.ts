@@ -252,8 +252,10 @@ test('a peer with IPv6 subnets is reached through the tunnel, which needs their 
   assert.deepEqual(
     planned.map((object) => (object.kind === 'nft-element' ? `${object.family} ${object.set} ${object.key}` : object)),
     [
-      'ip6 peer_ingress fd00:2::/64 . "ny-vxlan"',
-      'ip6 peer_egress fd00:2::/64 . "ny-vxlan"',
+      'ip6 peer_ingress_64 "ny-vxlan" . fd00:2::',
+      'ip6 peer_egress_64 "ny-vxlan" . fd00:2::',
+      'ip6 peer_packets_in_64 fd00:2::',
+      'ip6 peer_packets_out_64 fd00:2::',
       {
         ...{ kind: 'route', to: 'fd00:2::/64', via: 'fe80::ac10:266', link: 'ny-vxlan', source: 'fd00:1::1' },
         protocol: peerProtocol,
@@ -340,6 +342,14 @@ test("the kernel's event of an element identifies the peer, in each order of int
   for (const set of ['peer_ingress_24', 'peer_egress_24']) assert.deepEqual(of(set, link, whole), ['whole'], set);
   for (const set of ['peer_ingress', 'peer_egress']) assert.deepEqual(of(set, half, link), ['half'], set);
   assert.deepEqual(of('peer_packets_in_24', whole), ['whole']);
+  const six = Uint8Array.of(0xfd, 0, 0, 2, ...new Uint8Array(12));
+  table.add({
+    record: { ...server2, name: 'six', address: '172.16.2.6', subnets: ['fd00:2::/64'], created: 0n },
+    origin: 'request',
+  });
+  for (const set of ['peer_ingress_64', 'peer_egress_64']) assert.deepEqual(of(set, link, six), ['six'], set);
+  for (const set of ['peer_ingress', 'peer_egress']) assert.deepEqual(of(set, six, link), ['six'], set);
+  assert.deepEqual(of('peer_packets_in_64', six), ['six']);
   assert.deepEqual(of('tunnel_peers', Uint8Array.of(172, 16, 2, 13)), ['half']);
   assert.deepEqual(
     of(

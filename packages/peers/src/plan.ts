@@ -7,7 +7,7 @@
 import type { KernelObject, NftElementObject, RouteObject } from '@netyard/kernel';
 import type { PeerPath, PeerRecord } from './contract.ts';
 import { outerFamilyOf } from './outer-family.ts';
-import { commentOf, element, ipv6PeerTable, peerTable } from './sets.ts';
+import { commentOf, element, ipv6PeerTable, type PeerSetTable, peerTable } from './sets.ts';
 import { ipv6Gateway, tunnelLinkTo, tunnelMac } from './tunnel.ts';
 import { tunnelTable } from './tunnel-table.ts';
 
@@ -91,18 +91,19 @@ function linksIn({ address, via }: PlannedPeer, subnet: string, { shared, uplink
 /**
  * An interval set of subnets costs the kernel more the more elements it has, in particular when the interface, which all
  * elements share, is the first part of the key: with a thousand elements a deletion takes 45 ms, and 5 ms with the
- * address first. A hash table takes 0.2 ms, and its lookup is faster. Therefore /24, the default length of subnets in a
- * cluster, has hash tables; the counting ones are looked up for every packet, so their key is the address alone.
+ * address first. A hash table takes 0.2 ms, and its lookup is faster. Therefore /24 and /64, the default lengths of subnets
+ * in a cluster, have hash tables; the counting ones are looked up for every packet, so their key is the address alone.
  */
 function planSubnet(subnet: string, from: readonly string[], to: string, comment: string): NftElementObject[] {
-  if (isIpv6(subnet)) return planInterval(keyOf(subnet), from, to, [comment, ipv6PeerTable]);
-  if (!subnet.endsWith('/24')) return planInterval(keyOf(subnet), from, to, [comment]);
-  const start = subnet.replace(/\/24$/, '');
+  const [start = '', length] = subnet.split('/');
+  const [table, hashed] = isIpv6(subnet) ? ([ipv6PeerTable, '64'] as const) : ([peerTable, '24'] as const);
+  const where = [comment, table] as const;
+  if (length !== hashed) return planInterval(keyOf(subnet), from, to, where);
   return [
-    ...from.map((link) => element('peer_ingress_24', `"${link}" . ${start}`, comment)),
-    element('peer_egress_24', `"${to}" . ${start}`, comment),
-    element('peer_packets_in_24', start, comment),
-    element('peer_packets_out_24', start, comment),
+    ...from.map((link) => element(`peer_ingress_${hashed}`, `"${link}" . ${start}`, ...where)),
+    element(`peer_egress_${hashed}`, `"${to}" . ${start}`, ...where),
+    element(`peer_packets_in_${hashed}`, start, ...where),
+    element(`peer_packets_out_${hashed}`, start, ...where),
   ];
 }
 
@@ -110,7 +111,7 @@ function planInterval(
   subnet: string,
   from: readonly string[],
   to: string,
-  where: [comment: string, table?: typeof ipv6PeerTable],
+  where: readonly [comment: string, table: PeerSetTable],
 ): NftElementObject[] {
   const key = (link: string): string => `${subnet} . "${link}"`;
   return [

@@ -8,17 +8,17 @@ import type { NftElementObject } from '@netyard/kernel';
 import { tunnelTable } from './tunnel-table.ts';
 
 /** Sets whose elements count packets from and to peers. */
-export const countingIn = ['peer_packets_in_24', 'peer_ingress'] as const;
-export const countingOut = ['peer_packets_out_24', 'peer_egress'] as const;
+export const countingIn = ['peer_packets_in_24', 'peer_packets_in_64', 'peer_ingress'] as const;
+export const countingOut = ['peer_packets_out_24', 'peer_packets_out_64', 'peer_egress'] as const;
 /** All sets whose elements belong to peers. */
 export const peerSets = [
-  ...['tunnel_peers', 'tunnel_subnets', 'peer_ingress_24', 'peer_egress_24'],
+  ...['tunnel_peers', 'tunnel_subnets', 'peer_ingress_24', 'peer_egress_24', 'peer_ingress_64', 'peer_egress_64'],
   ...[...countingIn, ...countingOut],
 ] as const;
 /** Those in the table of the tunnel over IPv6. Only the first one is in `ip netyard`, too. */
 const tunnelSets = ['tunnel_peers', 'tunnel_subnets'] as const;
 
-/** The sets as a table in nft(8)'s syntax declares them. Subnets of other lengths than /24 are intervals, see plan.ts. */
+/** The sets as a table in nft(8)’s syntax declares them. Subnets of other lengths than /24 and /64 are intervals, see plan.ts. */
 export const peerSetDeclarations = `	set peer_ingress { type ipv4_addr . ifname; flags interval; counter; }
 	set peer_egress { type ipv4_addr . ifname; flags interval; counter; }
 	set peer_ingress_24 { type ifname . ipv4_addr; }
@@ -27,13 +27,18 @@ export const peerSetDeclarations = `	set peer_ingress { type ipv4_addr . ifname;
 	set peer_packets_out_24 { type ipv4_addr; counter; }
 	set tunnel_peers { type ipv4_addr; }`;
 
-/**
- * Those of them that `ip6 netyard` has. Its subnets of all lengths are intervals.
- */
-export const ipv6PeerSets = ['peer_ingress', 'peer_egress'] as const;
+/** Those that only `ip6 netyard` has: hash tables as for /24. */
+const ipv6OnlySets = ['peer_ingress_64', 'peer_egress_64', 'peer_packets_in_64', 'peer_packets_out_64'] as const;
+
+/** All sets of `ip6 netyard`. */
+export const ipv6PeerSets = ['peer_ingress', 'peer_egress', ...ipv6OnlySets] as const;
 
 export const ipv6PeerSetDeclarations = `	set peer_ingress { type ipv6_addr . ifname; flags interval; counter; }
-	set peer_egress { type ipv6_addr . ifname; flags interval; counter; }`;
+	set peer_egress { type ipv6_addr . ifname; flags interval; counter; }
+	set peer_ingress_64 { type ifname . ipv6_addr; }
+	set peer_egress_64 { type ifname . ipv6_addr; }
+	set peer_packets_in_64 { type ipv6_addr; counter; }
+	set peer_packets_out_64 { type ipv6_addr; counter; }`;
 
 export type PeerSet = (typeof peerSets)[number];
 
@@ -47,10 +52,14 @@ export type PeerSetTable = typeof peerTable | typeof ipv6PeerTable | typeof tunn
 
 /** Each of these sets in each table that has it. */
 export const inTables = (sets: readonly PeerSet[]) => [
-  ...sets.filter((set) => set !== 'tunnel_subnets').map((set) => ({ ...peerTable, set })),
-  ...sets.filter((set) => ipv6PeerSets.some((one) => one === set)).map((set) => ({ ...ipv6PeerTable, set })),
-  ...sets.filter((set) => tunnelSets.some((one) => one === set)).map((set) => ({ ...tunnelTable, set })),
+  ...sets.filter((set) => !isOneOf(notIpv4Sets, set)).map((set) => ({ ...peerTable, set })),
+  ...sets.filter((set) => isOneOf(ipv6PeerSets, set)).map((set) => ({ ...ipv6PeerTable, set })),
+  ...sets.filter((set) => isOneOf(tunnelSets, set)).map((set) => ({ ...tunnelTable, set })),
 ];
+
+const notIpv4Sets: readonly PeerSet[] = ['tunnel_subnets', ...ipv6OnlySets];
+
+const isOneOf = (sets: readonly PeerSet[], set: PeerSet): boolean => sets.includes(set);
 
 const commentPrefix = 'peer ';
 

@@ -139,7 +139,7 @@ describe('a peer with IPv6 subnets', host, () => {
   const breakages: [string, string][] = [
     ['the route is deleted', 'ip route delete fd00:2::/64'],
     ['the neighbour is deleted', 'ip neighbour delete fe80::c000:202 dev ny-vxlan'],
-    ['the element is deleted', `nft 'delete element ip6 netyard peer_ingress { fd00:2::/64 . "ny-vxlan" }'`],
+    ['the element is deleted', `nft 'delete element ip6 netyard peer_ingress_64 { "ny-vxlan" . fd00:2:: }'`],
     ['the rules are flushed', 'nft flush ruleset'],
     ['the tunnel is deleted', 'ip link delete ny-vxlan'],
     ['the bridge is deleted', 'ip link delete docker0'],

@@ -69,8 +69,10 @@ const meanings: Readonly<Record<string, Meaning>> = {
   relayed_ports_any: bothWays('permits', ({ key }) => `the daemon relays ${key.replaceAll(' . ', ' ')}`),
   peer_ingress: fromPeer,
   peer_ingress_24: fromPeer,
+  peer_ingress_64: fromPeer,
   peer_egress: toPeer,
   peer_egress_24: toPeer,
+  peer_egress_64: toPeer,
   tunnel_peers: bothWays('permits', ({ key }) => `VXLAN packets from ${quoted(key)} are accepted`),
 };
 

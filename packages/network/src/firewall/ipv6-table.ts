@@ -72,6 +72,7 @@ const natChains = (allow: string): string => `${publishChain('ip6')}
 		ct status dnat ip6 saddr . ip6 daddr @hairpin masquerade comment "hairpin"
 		ct status dnat iifname . oifname @icc_bridges masquerade comment "published port of a neighbour"
 		ct status dnat iifname . oifname @no_icc_bridges masquerade comment "published port of a neighbour"
+		oifname . ip6 daddr & ffff:ffff:ffff:ffff:: @peer_egress_64 goto no_nat
 		ip6 daddr . oifname @peer_egress goto no_nat
 		ip6 saddr @masqueraded oifname != @bridges masquerade comment "leaves the host"
 		ip6 saddr & ffff:ffff:ffff:ffff:: @masqueraded_64 oifname != @bridges masquerade comment "leaves the host"
@@ -86,6 +87,7 @@ const filterChains = (allow: string, gotoForeign: string): string => `
 	}
 
 	chain tunnel_inner {
+		iifname . ip6 saddr & ffff:ffff:ffff:ffff:: @peer_ingress_64 ${allow}accept
 		ip6 saddr . iifname @peer_ingress ${allow}accept
 		drop comment "no peer's subnet"
 	}
@@ -97,9 +99,12 @@ ${mssClampChain}
 		iifname "${anyTunnelLink}" oifname != @bridges drop comment "tunnel: to containers only"
 		iifname @internal_bridges goto from_internal
 		oifname @bridges goto to_bridge${gotoForeign}
+		ip6 daddr & ffff:ffff:ffff:ffff:: @peer_packets_out_64 accept comment "counted"
 	}
 
 	chain established {
+		ip6 saddr & ffff:ffff:ffff:ffff:: @peer_packets_in_64 accept comment "counted"
+		ip6 daddr & ffff:ffff:ffff:ffff:: @peer_packets_out_64 accept comment "counted"
 		ip6 saddr . iifname @peer_ingress accept comment "counted"
 		ip6 daddr . oifname @peer_egress accept comment "counted"
 		accept
@@ -111,13 +116,14 @@ ${mssClampChain}
 	}
 
 	chain to_parts {
+		oifname . ip6 daddr & ffff:ffff:ffff:ffff:: @peer_egress_64 ${allow}accept comment "same network on another host"
 		ip6 daddr . oifname @peer_egress ${allow}accept comment "same network on another host"
 	}
 
 	chain to_bridge {
 		ct status dnat oifname != @internal_bridges ${allow}accept comment "published ports"${acceptIcc(allow)}
 		oifname . ip6 saddr @cluster_bridges goto from_parts
-		oifname @peer_bridges ip6 saddr != @cluster_subnets ip6 saddr . iifname @peer_ingress ${allow}accept comment "peers"
+		oifname @peer_bridges ip6 saddr != @cluster_subnets jump from_peers
 		ip6 saddr . ip6 daddr . meta l4proto . th dport @link_allow ${allow}accept comment "links"
 		ip6 daddr . meta l4proto . th dport @direct_ports jump to_direct_port
 		iifname . oifname @no_icc_bridges drop comment "icc=false"
@@ -125,9 +131,16 @@ ${mssClampChain}
 		oifname @routed_bridges icmpv6 type echo-request ${allow}accept comment "routed"
 		drop comment "neither published nor linked"
 	}
+
 	chain from_parts {
+		iifname . ip6 saddr & ffff:ffff:ffff:ffff:: @peer_ingress_64 ${allow}goto established comment "same network on another host"
 		ip6 saddr . iifname @peer_ingress ${allow}accept comment "same network on another host"
 		drop comment "no part of the network"
+	}
+
+	chain from_peers {
+		iifname . ip6 saddr & ffff:ffff:ffff:ffff:: @peer_ingress_64 ${allow}goto established comment "peers"
+		ip6 saddr . iifname @peer_ingress ${allow}accept comment "peers"
 	}
 ${toDirectPortChain(allow)}
 	chain output {

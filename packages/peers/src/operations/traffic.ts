@@ -32,7 +32,7 @@ export interface Traffic {
 const none: Count = { in: 0n, out: 0n };
 export const noTraffic: Traffic = { packets: none, lastSeen: undefined };
 
-/** A sample dumps six sets, independent of the number of peers: some 20 ms with a thousand of them. */
+/** A sample dumps eight sets, independent of the number of peers: some 20 ms with a thousand of them. */
 const sampleMilliseconds = 15_000;
 
 /** Samples the counters, by name of the peer; with one dump per set, independent of the number of peers. */
