@@ -280,8 +280,9 @@ export interface Probe {
   /** What traces and taps of this probe match. */
   readonly match: TraceMatch;
   /**
-   * Sends the probe and waits for its result, at most `timeoutMs`. Can be called once. A TCP connection is closed with RST
-   * at once, without data. Does not throw for anything that the network does.
+   * Sends the probe and waits for its result, at most `timeoutMs`. Can be called once. A TCP connection is closed at
+   * once with FIN, without data: an RST would end programs that do not handle ECONNRESET. Does not throw for anything
+   * that the network does.
    */
   send(timeoutMs: number): Promise<ProbeResult>;
   close(): void;

@@ -14,7 +14,6 @@ const SOCK_CLOEXEC = 0o2000000;
 const SOCK_NONBLOCK = 0o4000;
 const SOL_SOCKET = 1;
 const SO_ERROR = 4;
-const SO_LINGER = 13;
 const SOL_RAW = 255;
 const IPPROTO_IP = 0;
 const IPPROTO_ICMP = 1;
@@ -97,9 +96,6 @@ function setOption(fd: number, level: number, name: number, values: number[]): v
   const bytes = new Uint8Array(new Int32Array(values).buffer);
   checked(libc().setsockopt(fd, level, name, bytes, bytes.length), 'setsockopt', 'probe');
 }
-
-/** `close` of a TCP socket sends RST instead of FIN, and leaves no TIME_WAIT. struct linger. */
-export const closeWithReset = (fd: number): void => setOption(fd, SOL_SOCKET, SO_LINGER, [1, 0]);
 
 /** errno of the last asynchronous error, which is cleared; 0 without one. */
 export function takeSocketError(fd: number): number {

@@ -9,7 +9,7 @@ import { closeFile } from '../../system/calls.ts';
 import { readQueuedError } from '../../system/error-queue.ts';
 import { errnoName } from '../../system/ffi/errno.ts';
 import { libc } from '../../system/ffi/libc.ts';
-import { closeWithReset, openProbeSocket, sourceOf, takeSocketError } from '../../system/probe-socket.ts';
+import { openProbeSocket, sourceOf, takeSocketError } from '../../system/probe-socket.ts';
 import { encodeSocketAddress } from '../../system/sockets.ts';
 import { hostIsLittleEndian, viewOf } from '../attribute.ts';
 import { encodeEchoRequest, isEchoReply } from './echo.ts';
@@ -75,7 +75,6 @@ class SocketProbe implements Probe {
 
   close(): void {
     if (this.#fd === undefined) return;
-    if (this.match.protocol === 'tcp') closeWithReset(this.#fd);
     closeFile(this.#fd);
     this.#fd = undefined;
   }
