@@ -10,7 +10,7 @@ export function openTraceTools(tracing: PacketTracing, observe: () => Promise<Ho
   return {
     observe,
     resolve: resolveInNamespace,
-    openProbe: async (sender, packet) => openProbe(tracing, sender, packet),
+    openProbe: async (sender, packet, size) => openProbe(tracing, sender, packet, size),
     arm: async (namespaces, packet) => openObservation(tracing, namespaces, matchOf(packet)),
     askNeighbour: async (namespace, link, address) => ({
       ...{ namespaceId: namespace.id, link, address },
@@ -23,11 +23,12 @@ const matchOf = ({ protocol, destination, sourcePort = 0 }: TracePacket): TraceM
   ...{ family: destination.includes(':') ? 6 : 4, protocol, id: sourcePort },
 });
 
-function openProbe(tracing: PacketTracing, sender: HostNamespace, packet: TracePacket): Probe {
+function openProbe(tracing: PacketTracing, sender: HostNamespace, packet: TracePacket, size?: number): Probe {
   const { protocol, destination, destinationPort } = packet;
   const probe = tracing.openProbe({
     ...{ ns: sender.path, protocol, destination },
     ...(destinationPort === undefined ? {} : { port: destinationPort }),
+    ...(size === undefined ? {} : { dataLength: size, dontFragment: true }),
   });
   return {
     sourcePort: probe.match.id,

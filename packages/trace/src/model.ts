@@ -15,6 +15,8 @@ export interface TraceRequest {
   port?: number;
   protocol: TraceProtocol;
   family?: 4 | 6;
+  /** Bytes of data of an echo request or a datagram, which is then sent with the bit DF. */
+  size?: number;
 }
 
 /** Where a trace starts or ends. */

@@ -7,9 +7,10 @@ import type { HostNamespace, HostTopology } from '@netyard/topology';
 import { chooseAddress, findEnd } from './ends.ts';
 import type { NameAnswer, TraceCase } from './explain/case.ts';
 import { explain, explainEnds } from './explain/explain.ts';
-import type { NeighbourCheck, TraceEnd, TracePacket, TraceRequest } from './model.ts';
+import type { NeighbourCheck, Sighting, TraceEnd, TracePacket, TraceRequest } from './model.ts';
 import { predictPath } from './predict.ts';
 import { answerSteps, stepsOf, type TraceReport } from './report.ts';
+import { lookUpRoute } from './route-lookup.ts';
 import type { TraceTools } from './tools.ts';
 
 export interface TraceOptions {
@@ -49,7 +50,9 @@ async function prepare(tools: TraceTools, request: TraceRequest): Promise<Prepar
   const sender = from.namespace;
   const name = await resolveAs(tools, from, request.to);
   const to = findEnd(topology, request.to) ?? endOfName(request, name);
-  const address = sender === undefined ? to.addresses[0] : chooseAddress(sender, to.addresses, request.family);
+  const resolved = name?.addresses.filter((one) => to.addresses.includes(one)) ?? [];
+  const candidates = resolved.length > 0 ? resolved : to.addresses;
+  const address = sender === undefined ? candidates[0] : chooseAddress(sender, candidates, request.family);
   if (address === undefined && to.container?.state === 'running') throw withoutAddress(request);
   const packet: TracePacket = {
     protocol: request.protocol,
@@ -83,7 +86,7 @@ const withoutAddress = ({ to, family }: TraceRequest): NetyardError =>
 
 /** Sends the probe and collects what was seen of it. */
 async function observe(tools: TraceTools, prepared: PreparedCase, sender: HostNamespace): Promise<TraceCase> {
-  const probe = await tools.openProbe(sender, prepared.packet);
+  const probe = await tools.openProbe(sender, prepared.packet, prepared.request.size);
   try {
     const packet = { ...prepared.packet, sourcePort: probe.sourcePort };
     const path = predictPath(prepared.topology, sender, packet);
@@ -96,7 +99,7 @@ async function observe(tools: TraceTools, prepared: PreparedCase, sender: HostNa
       const { source } = result;
       const observed = { ...prepared, packet: { ...packet, ...(source === undefined ? {} : { source }) }, path };
       const isAnswered = result.outcome === 'answered';
-      const neighbours = isAnswered ? [] : await askNeighbours(tools, observed);
+      const neighbours = isAnswered ? [] : await askNeighbours(tools, observed, seen.sightings);
       return { ...observed, evidence: { ...seen, probe: result, routes: [], neighbours } };
     } finally {
       observation.close();
@@ -115,16 +118,33 @@ function namespacesOf({ topology, from, to }: TraceCase, hops: TraceCase['path']
   return topology.namespaces.filter(({ id, isHost }) => isHost || ids.has(id));
 }
 
-/** Who has the address of the next hop on the last link: none, one, or two hosts. */
-async function askNeighbours(tools: TraceTools, { topology, path }: TraceCase): Promise<NeighbourCheck[]> {
-  const question = lastLink(topology, path);
-  return question === undefined ? [] : [await tools.askNeighbour(question.namespace, question.link, question.address)];
+interface NeighbourQuestion {
+  namespace: HostNamespace;
+  link: string;
+  address: string;
 }
 
-function lastLink(
-  topology: HostTopology,
-  { hops, end }: TraceCase['path'],
-): { namespace: HostNamespace; link: string; address: string } | undefined {
+/** Who has the addresses of the next hops on the last link, and on the first one if nothing left it. */
+async function askNeighbours(
+  tools: TraceTools,
+  { topology, path, from, packet }: TraceCase,
+  sightings: readonly Sighting[],
+): Promise<NeighbourCheck[]> {
+  const first = sightings.length > 0 || from.namespace === undefined ? undefined : firstLink(from.namespace, packet);
+  const last = lastLink(topology, path);
+  const questions = [first, last].filter((question) => question !== undefined);
+  return await Promise.all(
+    questions.map(({ namespace, link, address }) => tools.askNeighbour(namespace, link, address)),
+  );
+}
+
+function firstLink(namespace: HostNamespace, { destination }: TracePacket): NeighbourQuestion | undefined {
+  const route = lookUpRoute(namespace, destination);
+  if (route?.link === undefined || route.type !== 'unicast') return undefined;
+  return { namespace, link: route.link, address: route.via ?? destination };
+}
+
+function lastLink(topology: HostTopology, { hops, end }: TraceCase['path']): NeighbourQuestion | undefined {
   const find = (id: string): HostNamespace | undefined => topology.namespaces.find((namespace) => namespace.id === id);
   if (end.kind === 'no-neighbour' || end.kind === 'left') {
     const namespace = find(end.namespaceId);

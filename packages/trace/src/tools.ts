@@ -26,7 +26,7 @@ export interface TraceTools {
   observe(): Promise<HostTopology>;
   /** As the sender's hosts file or resolver answers; undefined when neither knows the name. */
   resolve(sender: TraceEnd, name: string): Promise<NameAnswer | undefined>;
-  openProbe(sender: HostNamespace, packet: TracePacket): Promise<Probe>;
+  openProbe(sender: HostNamespace, packet: TracePacket, size?: number): Promise<Probe>;
   arm(namespaces: readonly HostNamespace[], packet: TracePacket): Promise<Observation>;
   /** Asks by ARP or neighbour solicitation who has an address on a link. */
   askNeighbour(namespace: HostNamespace, link: string, address: string): Promise<NeighbourCheck>;

@@ -26,6 +26,12 @@ export const trace: CommandSpec = {
       help: 'Predict the path without sending anything; firewall rules are not evaluated',
     },
     { name: 'json', type: 'bool', help: 'Print the report as JSON' },
+    {
+      name: 'size',
+      type: 'int',
+      help: 'Bytes of data of an echo request or datagram, sent without fragmentation',
+      check: checkSize,
+    },
     { name: 'watch', type: 'bool', help: 'Repeat until the target is reached' },
   ],
   description:
@@ -48,7 +54,10 @@ export const trace: CommandSpec = {
     if (flags.bool('ipv4') && flags.bool('ipv6')) throw new Failure('--ipv4 and --ipv6 exclude each other');
     const { name, ...target } = readTarget(to);
     const family: 4 | 6 | undefined = flags.bool('ipv4') ? 4 : flags.bool('ipv6') ? 6 : undefined;
-    const request = { from, to: name, ...target, ...(family === undefined ? {} : { family }) };
+    const size = flags.has('size') ? { size: flags.number('size') } : {};
+    if (flags.has('size') && target.protocol === 'tcp')
+      throw new Failure('--size is for icmp and udp: a TCP connection is opened without data');
+    const request = { from, to: name, ...target, ...size, ...(family === undefined ? {} : { family }) };
     const run = await openTrace(context.env);
     for (;;) {
       const report = await run(request, { dryRun: flags.bool('dry-run') });
@@ -58,6 +67,13 @@ export const trace: CommandSpec = {
     }
   },
 };
+
+/** The largest datagram (RFC 791). */
+const maxSize = 65_507;
+
+function checkSize(text: string): void {
+  if (!/^\d{1,5}$/.test(text) || Number(text) > maxSize) throw new Error(`it must be a number from 0 to ${maxSize}`);
+}
 
 function readTarget(text: string): ReturnType<typeof parseTraceTarget> {
   try {

@@ -107,3 +107,20 @@ export const notReached = (cause: string, sentence: string, rest: Partial<Conclu
   ...{ outcome: 'not-reached', cause, sentence, grade: 'observed' },
   ...rest,
 });
+
+/** A command as it is run on the host for a namespace: `nsenter` for a container's. */
+export function commandIn(trace: TraceCase, namespaceId: string, command: string): string {
+  const namespace = namespaceOf(trace, namespaceId);
+  return namespace === undefined || namespace.isHost ? command : `nsenter --net=${namespace.path} ${command}`;
+}
+
+/** Connects a container to a network of its engine that leads outside, if there is one. */
+export function connectToOpenNetwork({ topology, from }: TraceCase): string {
+  const { container } = from;
+  if (container === undefined) return `attach ${from.text} to a network that is not internal`;
+  const open = topology.networks.find(
+    ({ engine, driver, internal, name }) =>
+      engine === container.engine && driver === 'bridge' && !internal && name !== 'bridge',
+  );
+  return `${commandOf(container)} network connect ${open?.name ?? 'bridge'} ${container.name}`;
+}

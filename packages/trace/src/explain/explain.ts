@@ -6,16 +6,17 @@ import type { Conclusion } from '../model.ts';
 import { answers, type CauseFinder, endpointText, nameOf, type TraceCase } from './case.ts';
 import { senderNotRunning, staleName, targetNotRunning } from './ends.ts';
 import { droppedByRule } from './firewall.ts';
-import { doubledAddress, leftHost, linkDown, mtuMismatch, noNeighbour, wrongMac } from './links.ts';
+import { doubledAddress, leftHost, linkDown, mtuMismatch, noNeighbour, silentNextHop, wrongMac } from './links.ts';
 import { asymmetric, forwardingOff, noRoute, reversePathFilter } from './routes.ts';
 import { acceptQueueFull, noAnswer, noListener, notPublished } from './sockets.ts';
 
 /** Known before a probe is sent: none is sent when one of these holds. */
 const ends: readonly CauseFinder[] = [senderNotRunning, targetNotRunning, staleName];
 
-/** In this order: verdicts, counters and addresses, errors of sockets, suspicions. */
+/** In this order: answers that took another way, verdicts, counters and addresses, errors of sockets, suspicions. */
 const causes: readonly CauseFinder[] = [
   ...ends,
+  asymmetric,
   droppedByRule,
   reversePathFilter,
   mtuMismatch,
@@ -28,7 +29,7 @@ const causes: readonly CauseFinder[] = [
   forwardingOff,
   noRoute,
   noNeighbour,
-  asymmetric,
+  silentNextHop,
   noAnswer,
   leftHost,
 ];

@@ -12,14 +12,14 @@ import {
   type TraceCase,
   targetContainer,
 } from './case.ts';
+import { internalOnly, isInternalOnly } from './routes.ts';
 
 const drops: readonly RuleVerdict['verdict'][] = ['drop', 'reject'];
 
 export const droppedByRule: CauseFinder = (trace) => {
   const verdict = trace.evidence?.verdicts.find(({ verdict: kind }) => drops.includes(kind));
   if (verdict === undefined) return undefined;
-  if (isOfEngine(verdict)) return droppedByEngine(trace, verdict);
-  return droppedByForeign(trace, verdict);
+  return isOfEngine(verdict) && !verdict.isAnswer ? droppedByEngine(trace, verdict) : droppedByForeign(trace, verdict);
 };
 
 /** Chains and tables by which container engines keep networks apart. */
@@ -36,15 +36,12 @@ function droppedByEngine(trace: TraceCase, verdict: RuleVerdict): Conclusion {
   const theirs = networksOf(trace, target);
   const common = own.find((network) => theirs.some(({ id, engine }) => id === network.id && engine === network.engine));
   if (verdict.comment === 'icc=false' || (common && !common.icc)) return droppedByIcc(trace, verdict, target, common);
-  if (/internal/.test(verdict.comment ?? '') || isInternalOnly(own, target))
-    return blockedByInternal(trace, own, target);
+  if (/internal/.test(verdict.comment ?? '') || (target === undefined && isInternalOnly(trace)))
+    return blockedByInternal(trace, target);
   if (target && own.length > 0 && theirs.length > 0 && common === undefined)
     return isolated(trace, verdict, own, theirs, target);
   return notPublished(trace, verdict, target);
 }
-
-const isInternalOnly = (own: readonly HostNetwork[], target: HostContainer | undefined): boolean =>
-  target === undefined && own.length > 0 && own.every(({ internal }) => internal);
 
 function droppedByIcc(
   trace: TraceCase,
@@ -56,35 +53,29 @@ function droppedByIcc(
   const [from, to] = [nameOf(trace.from), target?.name ?? nameOf(trace.to)];
   const engine = target?.engine ?? 'netyard';
   return notReached('icc-off', `Dropped on ${link} by ${engine}'s "icc=false": ${from} may not talk to ${to} freely.`, {
-    fix: `link ${from} to ${to} (--link ${to}), or publish ${portText(trace.packet)} of ${to}`,
+    fix:
+      target === undefined || network === undefined || network.name === 'bridge'
+        ? `link ${from} to ${to} (--link ${to}), or publish ${portText(trace.packet)} of ${to}`
+        : newNetwork(commandOf(target), from, to),
   });
 }
 
-function blockedByInternal(
-  trace: TraceCase,
-  own: readonly HostNetwork[],
-  target: HostContainer | undefined,
-): Conclusion {
-  const internal = own.filter((network) => network.internal);
-  if (internal.length > 0 && internal.length === own.length) {
-    const names = internal.map(({ name }) => name).join(', ');
-    const only =
-      internal.length === 1 ? `its only network, ${names}, is internal` : `its networks, ${names}, are internal`;
-    return notReached('internal', `${nameOf(trace.from)} cannot leave: ${only}.`, {
-      fix: connectText(trace, 'a network that is not internal'),
-    });
-  }
+/** A network of their own for two containers. */
+const newNetwork = (command: string, from: string, to: string): string =>
+  [
+    `${command} network create ${from}-${to}`,
+    ...[from, to].map((name) => `${command} network connect ${from}-${to} ${name}`),
+  ].join(' && ');
+
+function blockedByInternal(trace: TraceCase, target: HostContainer | undefined): Conclusion {
+  if (isInternalOnly(trace)) return internalOnly(trace, 'observed');
   const name = networksOf(trace, target).find((network) => network.internal)?.name ?? 'the network';
+  const { container } = trace.from;
   return notReached('internal', `${target?.name ?? nameOf(trace.to)} cannot be reached: ${name} is internal.`, {
-    fix: connectText(trace, name),
+    fix: container
+      ? `${commandOf(container)} network connect ${name} ${container.name}`
+      : `attach ${trace.from.text} to ${name}`,
   });
-}
-
-function connectText({ from }: TraceCase, network: string): string {
-  const { container } = from;
-  return container === undefined
-    ? `attach ${from.text} to ${network}`
-    : `${commandOf(container)} network connect ${/ /.test(network) ? `NETWORK ${container.name} (${network})` : `${network} ${container.name}`}`;
 }
 
 function isolated(

@@ -5,9 +5,11 @@ import { isIn } from '../route-lookup.ts';
 import {
   answers,
   type CauseFinder,
+  commandIn,
   containerWith,
   forward,
   growthOf,
+  nameOf,
   namespaceOf,
   networksOf,
   notReached,
@@ -23,7 +25,7 @@ export const linkDown: CauseFinder = (trace) => {
     const of = namespaceOf(trace, end.namespaceId)?.isHost ? `on ${place}` : `in ${place}`;
     return notReached('link-down', `${end.link} is down ${of}.`, {
       grade: 'inferred',
-      fix: `ip link set ${end.link} up`,
+      fix: commandIn(trace, end.namespaceId, `ip link set ${end.link} up`),
     });
   }
   return detached(trace);
@@ -120,6 +122,23 @@ export const noNeighbour: CauseFinder = (trace) => {
   );
 };
 
+/** The sender's next hop does not answer, so nothing left the sender. */
+export const silentNextHop: CauseFinder = (trace) => {
+  const { evidence, from } = trace;
+  if (evidence === undefined || evidence.probe.outcome === 'answered' || forward(evidence).length > 0) return undefined;
+  const asked = evidence.neighbours.find(({ namespaceId }) => namespaceId === from.namespace?.id);
+  if (asked === undefined || asked.macs.length > 0) return undefined;
+  const { address, link, namespaceId } = asked;
+  const question = address.includes(':') ? 'neighbour solicitations' : 'ARP';
+  return notReached(
+    'next-hop-silent',
+    `${address} does not answer ${question} on ${link} of ${placeName(trace, namespaceId)}.`,
+    {
+      fix: `look for what has ${address}: its interface may be down, or its reverse path filter may refuse ${nameOf(from)}`,
+    },
+  );
+};
+
 /** The packet arrived with a MAC that the target does not have: a permanent neighbour entry on the way is wrong. */
 export const wrongMac: CauseFinder = (trace) => {
   const { evidence, topology } = trace;
@@ -133,12 +152,12 @@ export const wrongMac: CauseFinder = (trace) => {
       fix: `look for the neighbour entry on the way: ip neigh show ${misaddressed.packet.destination}`,
     });
   }
-  const { place, address, link } = entry;
+  const { place, address, link, namespaceId } = entry;
   return notReached(
     'wrong-mac',
     `Reached ${name} with a MAC not its own, from a permanent neighbour entry of ${place}.`,
     {
-      fix: `ip neigh del ${address} dev ${link}`,
+      fix: commandIn(trace, namespaceId, `ip neigh del ${address} dev ${link}`),
     },
   );
 };
@@ -149,13 +168,13 @@ const isBridgePort = (trace: TraceCase, { namespaceId, link }: Sighting): boolea
 function findWrongEntry(
   trace: TraceCase,
   namespaces: readonly HostNamespace[],
-): { place: string; address: string; link: string } | undefined {
+): { place: string; namespaceId: string; address: string; link: string } | undefined {
   for (const namespace of namespaces) {
     for (const { state, mac, address, link } of namespace.neighbours) {
       if (state !== 'permanent' || mac === undefined || !isOnPath(trace, namespace.id, address)) continue;
       const owner = ownerOfAddress(namespaces, address);
       if (owner !== undefined && owner.link.mac !== mac)
-        return { place: placeName(trace, namespace.id), address, link };
+        return { place: placeName(trace, namespace.id), namespaceId: namespace.id, address, link };
     }
   }
   return undefined;
@@ -194,17 +213,27 @@ export const mtuMismatch: CauseFinder = (trace) => {
       'mtu-mismatch',
       `Swallowed between ${pair.outer.name} (${pair.outer.mtu}) and ${place}'s ${pair.inner.name} (${pair.inner.mtu}): their MTUs differ.`,
       {
-        fix: `ip link set ${pair.outer.name} mtu ${pair.inner.mtu}`,
+        fix: raiseMtu(trace, hop.namespaceId, pair),
       },
     );
   }
   return undefined;
 };
 
-function vethPair(
-  trace: TraceCase,
-  hop: Hop,
-): { outer: NamespaceLink; inner: NamespaceLink; innerId: string } | undefined {
+/** The smaller MTU becomes the larger one, which the rest of the network has. */
+function raiseMtu(trace: TraceCase, outerId: string, { outer, inner, innerId }: VethPair): string {
+  return outer.mtu > inner.mtu
+    ? commandIn(trace, innerId, `ip link set ${inner.name} mtu ${outer.mtu}`)
+    : commandIn(trace, outerId, `ip link set ${outer.name} mtu ${inner.mtu}`);
+}
+
+interface VethPair {
+  outer: NamespaceLink;
+  inner: NamespaceLink;
+  innerId: string;
+}
+
+function vethPair(trace: TraceCase, hop: Hop): VethPair | undefined {
   if (hop.kind !== 'link' || hop.direction !== 'out') return undefined;
   const outer = namespaceOf(trace, hop.namespaceId)?.links.find(({ name }) => name === hop.name);
   const innerId = outer?.peer?.namespaceId;

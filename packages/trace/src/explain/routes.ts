@@ -1,9 +1,12 @@
 /** Causes in routing: no route, forwarding off, reverse path filter, answers by another way. Pure. */
+import type { HostNamespace } from '@netyard/topology';
 import type { Conclusion } from '../model.ts';
 import { formatRoute, lookUpRoute } from '../route-lookup.ts';
 import {
   answers,
   type CauseFinder,
+  commandIn,
+  connectToOpenNetwork,
   forward,
   growthOf,
   nameOf,
@@ -21,32 +24,47 @@ export const noRoute: CauseFinder = (trace) => {
   const { end } = trace.path;
   if (end.kind !== 'no-route') return undefined;
   const { destination } = end.packet;
-  const place = placeName(trace, end.namespaceId);
-  if (end.route !== undefined) {
-    return notReached('route-refuses', `Stopped at ${place}: the route "${end.route}" refuses ${destination}.`, {
-      grade: wasSeen(trace),
-      fix: `ip route delete ${end.route.replace(/ dev lo$/, '')}`,
+  const { namespaceId, route } = end;
+  const place = placeName(trace, namespaceId);
+  const grade = wasSeen(trace);
+  if (route !== undefined) {
+    const fix = commandIn(trace, namespaceId, `ip route delete ${route.replace(/ dev lo$/, '')}`);
+    return notReached('route-refuses', `Stopped at ${place}: the route "${route}" refuses ${destination}.`, {
+      grade,
+      fix,
     });
   }
-  const own = networksOf(trace, trace.from.container);
-  if (end.namespaceId === trace.from.namespace?.id && own.length > 0 && own.every(({ internal }) => internal)) {
-    return notReached(
-      'internal',
-      `${nameOf(trace.from)} cannot leave: its only network, ${own.map(({ name }) => name).join(', ')}, is internal.`,
-      {
-        grade: wasSeen(trace),
-        fix: `connect ${nameOf(trace.from)} to a network that is not internal`,
-      },
-    );
-  }
-  const isHost = namespaceOf(trace, end.namespaceId)?.isHost === true;
+  if (namespaceId === trace.from.namespace?.id && isInternalOnly(trace)) return internalOnly(trace, grade);
   return notReached('no-route', `${place} has no route to ${destination}.`, {
-    grade: wasSeen(trace),
-    fix: isHost
-      ? `netyard peer add NAME --address HOST --subnet SUBNET, or: ip route add ${destination} via ROUTER`
-      : `ip route add default via GATEWAY (in ${place})`,
+    grade,
+    fix: addRoute(trace, namespaceId),
   });
 };
+
+function addRoute(trace: TraceCase, namespaceId: string): string {
+  const { destination } = trace.path.end.packet;
+  if (namespaceOf(trace, namespaceId)?.isHost) {
+    return `netyard peer add NAME --address HOST --subnet SUBNET, or: ip route add ${destination} via ROUTER`;
+  }
+  const isSix = destination.includes(':');
+  const gateways = trace.from.container?.attachments.map(({ gateway, gateway6 }) => (isSix ? gateway6 : gateway)) ?? [];
+  const gateway = gateways.find((one) => one !== undefined && one !== '') ?? 'GATEWAY';
+  return commandIn(trace, namespaceId, `ip ${isSix ? '-6 ' : ''}route add default via ${gateway}`);
+}
+
+/** Whether all networks of the sender are internal. */
+export function isInternalOnly(trace: TraceCase): boolean {
+  const own = networksOf(trace, trace.from.container);
+  return own.length > 0 && own.every(({ internal }) => internal);
+}
+
+export function internalOnly(trace: TraceCase, grade: Conclusion['grade']): Conclusion {
+  const names = networksOf(trace, trace.from.container).map(({ name }) => name);
+  const only = names.length === 1 ? `its only network, ${names[0]}, is` : `its networks, ${names.join(', ')}, are`;
+  return notReached('internal', `${nameOf(trace.from)} cannot leave: ${only} internal.`, {
+    ...{ grade, fix: connectToOpenNetwork(trace) },
+  });
+}
 
 export const forwardingOff: CauseFinder = (trace) => {
   const { end } = trace.path;
@@ -73,7 +91,7 @@ export const reversePathFilter: CauseFinder = (trace) => {
     const instead =
       back?.link === undefined ? 'there is no route back' : `answers would leave by ${back.link}, not ${link}`;
     return notReached('rp-filter', `Dropped at ${placeName(trace, namespaceId)} by rp_filter: ${instead}.`, {
-      fix: `ip route add ${packet.source ?? 'SOURCE'} dev ${link}, or: sysctl -w net.ipv4.conf.${link}.rp_filter=2`,
+      fix: commandIn(trace, namespaceId, `ip route replace ${packet.source ?? 'SOURCE'} dev ${link}`),
     });
   }
   return undefined;
@@ -83,27 +101,31 @@ export const reversePathFilter: CauseFinder = (trace) => {
 export const asymmetric: CauseFinder = (trace) => {
   const { evidence } = trace;
   if (evidence === undefined || evidence.probe.outcome === 'answered') return undefined;
-  const sent = answers(evidence).filter(({ direction }) => direction === 'out');
-  const last = sent.at(-1);
-  if (last === undefined) return undefined;
-  const cameBy = forward(evidence).find(
-    ({ namespaceId, direction }) => namespaceId === last.namespaceId && direction === 'in',
-  );
-  if (cameBy === undefined || cameBy.link === last.link) return undefined;
-  const namespace = namespaceOf(trace, last.namespaceId);
-  const route = namespace && lookUpRoute(namespace, last.packet.destination);
-  // On a bridge the packet is seen on its port and on the bridge itself: the same way.
-  const master = namespace?.links.find(({ name }) => name === cameBy.link)?.masterIndex;
-  if (route === undefined || namespace?.links.find(({ index }) => index === master)?.name === last.link)
-    return undefined;
-  if (route.link === cameBy.link) return undefined;
-  const place = placeName(trace, last.namespaceId);
-  const via = route.via === undefined ? '' : ` to ${route.via}`;
-  return notReached(
-    'asymmetric',
-    `Answered, but ${place} sends the answer by ${last.link}${via} instead of ${cameBy.link}.`,
-    {
-      fix: `correct the route "${formatRoute(route)}" in ${place}`,
-    },
-  );
+  for (const { namespaceId, link, packet } of answers(evidence).filter(({ direction }) => direction === 'out')) {
+    const cameBy = forward(evidence).find((seen) => seen.namespaceId === namespaceId && seen.direction === 'in');
+    const namespace = namespaceOf(trace, namespaceId);
+    const route = namespace && lookUpRoute(namespace, packet.destination);
+    if (cameBy === undefined || route === undefined || route.link !== link || isSameWay(namespace, cameBy.link, link))
+      continue;
+    const place = placeName(trace, namespaceId);
+    const via = route.via === undefined ? '' : ` to ${route.via}`;
+    return notReached(
+      'asymmetric',
+      `Answered, but ${place} sends the answer by ${link}${via} instead of ${cameBy.link}.`,
+      {
+        fix: commandIn(trace, namespaceId, `ip route del ${formatRoute(route)}`),
+      },
+    );
+  }
+  return undefined;
 };
+
+/** On a bridge a packet is seen on its port and on the bridge itself. */
+function isSameWay(namespace: HostNamespace | undefined, a: string, b: string): boolean {
+  const links = namespace?.links ?? [];
+  const bridgeOf = (link: string): string => {
+    const master = links.find(({ name }) => name === link)?.masterIndex;
+    return links.find(({ index }) => index === master)?.name ?? link;
+  };
+  return bridgeOf(a) === bridgeOf(b);
+}
