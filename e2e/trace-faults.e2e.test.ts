@@ -1,0 +1,92 @@
+/** Faults of container networks, made for real: a trace names the object and the fix, and the fix works. */
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { cannotRun, type EngineName } from './support/engines.ts';
+import { openHosts, type TestHost, until } from './support/host.ts';
+import type { Fault, FaultContext } from './trace/fault.ts';
+import { commonFaults, images, linkFaults, setScene } from './trace/faults.ts';
+import { addHealthyScene, healthyTraces } from './trace/healthy.ts';
+
+interface Report {
+  conclusion: { outcome: string; cause: string; sentence: string; fix?: string };
+}
+
+function contextOf(host: TestHost, neighbour: TestHost): FaultContext {
+  const inspect = (container: string, format: string): Promise<string> =>
+    host.docker('inspect', '-f', format, container);
+  const inside = async (container: string, command: string): Promise<string> =>
+    await host.sh(`nsenter --net=/proc/${await inspect(container, '{{.State.Pid}}')}/ns/net ${command}`);
+  return {
+    ...{ host, neighbour, inside },
+    addressOf: async (container) =>
+      (await inspect(container, '{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}')).split(' ')[0] ?? '',
+    bridgeOf: async (network) =>
+      `br-${(await host.docker('network', 'inspect', '-f', '{{.Id}}', network)).slice(0, 12)}`,
+    outerLinkOf: async (container) => {
+      const index = /eth0@if(\d+)/.exec(await inside(container, 'ip -o link show eth0'))?.[1] ?? '';
+      return (await host.sh(`ip -o link | sed -n 's/^${index}: \\([^@:]*\\).*/\\1/p'`)).trim();
+    },
+  };
+}
+
+async function traceOf({ host }: FaultContext, args: readonly string[]): Promise<Report['conclusion']> {
+  const { stdout, stderr } = await host.tryNetyard('trace', '--json', ...args);
+  assert.notEqual(stdout, '', stderr);
+  return (JSON.parse(stdout) as Report).conclusion;
+}
+
+async function check(fault: Fault, context: FaultContext): Promise<void> {
+  await fault.make(context);
+  try {
+    const conclusion = await traceOf(context, await fault.trace(context));
+    const shown = JSON.stringify(conclusion);
+    assert.match(conclusion.sentence, fault.sentence, shown);
+    assert.equal(conclusion.cause, fault.cause, shown);
+    assert.notEqual(conclusion.outcome, 'reached');
+    assert.match(conclusion.fix ?? '', fault.fix, shown);
+    if (fault.repair) await fault.repair(context);
+    else await context.host.sh(conclusion.fix ?? 'false');
+    const after = await (fault.traceAfter ?? fault.trace)(context);
+    await until(async () => (await traceOf(context, after)).outcome === 'reached', 'the target is reached', 10_000);
+  } catch (error) {
+    // What the fault left may be why it cannot be removed: the first error counts.
+    await fault.clean?.(context).then(undefined, () => {});
+    throw error;
+  }
+  await fault.clean?.(context);
+}
+
+/** Without it, Netyard's daemon adds a rule before those that drop its packets. */
+const daemonOptionsOf = { netyard: ['--foreign-firewall=false'], dockerd: [] } as const;
+
+function describeFaults(engine: EngineName, faults: readonly Fault[]): void {
+  describe(`trace on containers of ${engine}`, { skip: cannotRun(engine) }, () => {
+    const daemonOptions = [...daemonOptionsOf[engine]];
+    let context: FaultContext;
+    before(async () => {
+      const [host, neighbour] = await openHosts(engine, ['server1', 'server2'], { images, daemonOptions });
+      assert.ok(host && neighbour);
+      context = contextOf(host, neighbour);
+      await setScene(context);
+    });
+    after(() => context.host.close());
+    for (const fault of faults) test(fault.name, () => check(fault, context));
+
+    test('set-ups that work are not accused of anything', async () => {
+      await addHealthyScene(context);
+      for (const args of await healthyTraces(context)) {
+        const { outcome, sentence } = await traceOf(context, args);
+        assert.equal(outcome, 'reached', `${args.join(' ')}: ${sentence}`);
+      }
+      const { stdout } = await context.host.tryNetyard('diagnose', '--json');
+      const findings = JSON.parse(stdout) as { grade: string; text: string }[];
+      assert.deepEqual(
+        findings.filter(({ grade }) => grade === 'broken').map(({ text }) => text),
+        [],
+      );
+    });
+  });
+}
+
+describeFaults('netyard', commonFaults);
+describeFaults('dockerd', [...commonFaults, ...linkFaults]);
