@@ -44,7 +44,7 @@ async function prepare(tools: TraceTools, request: TraceRequest): Promise<Prepar
   const from = findEnd(topology, request.from);
   if (from === undefined || (from.container === undefined && from.namespace === undefined)) {
     throw new NetyardError('not-found', `no such container or namespace on this host: ${request.from}`, {
-      hint: 'netyard ps --all-engines lists the containers of all engines',
+      hint: 'netyard topology lists the containers of all engines',
     });
   }
   const sender = from.namespace;
@@ -54,6 +54,7 @@ async function prepare(tools: TraceTools, request: TraceRequest): Promise<Prepar
   const candidates = resolved.length > 0 ? resolved : to.addresses;
   const address = sender === undefined ? candidates[0] : chooseAddress(sender, candidates, request.family);
   if (address === undefined && to.container?.state === 'running') throw withoutAddress(request);
+  if (to.container === undefined && address !== undefined) checkUnicast(address);
   const packet: TracePacket = {
     protocol: request.protocol,
     destination: address ?? '0.0.0.0',
@@ -66,6 +67,15 @@ async function prepare(tools: TraceTools, request: TraceRequest): Promise<Prepar
   return { request, topology, from, to, packet, path, sender, ...(name ? { name } : {}) };
 }
 
+/** Throws `invalid` for addresses that no single host has. */
+function checkUnicast(address: string): void {
+  const isUnicast = !/^(0\.0\.0\.0$|22[4-9]\.|23\d\.|255\.255\.255\.255$|::$|ff)/i.test(address);
+  if (isUnicast) return;
+  throw new NetyardError('invalid', `${address} is not the address of one host`, {
+    hint: 'a trace follows unicast packets: no broadcast, multicast or unspecified addresses',
+  });
+}
+
 /** Addresses are not resolved. */
 async function resolveAs(tools: TraceTools, from: TraceEnd, text: string): Promise<NameAnswer | undefined> {
   if (from.namespace === undefined || /^[\d.]+$|:|\//.test(text) || text === 'host') return undefined;
@@ -75,7 +85,7 @@ async function resolveAs(tools: TraceTools, from: TraceEnd, text: string): Promi
 function endOfName(request: TraceRequest, name: NameAnswer | undefined): TraceEnd {
   if (name !== undefined && name.addresses.length > 0) return { text: request.to, addresses: name.addresses };
   throw new NetyardError('not-found', `${request.from} cannot resolve ${request.to}, and no container has this name`, {
-    hint: 'netyard ps --all-engines lists the containers of all engines',
+    hint: 'netyard topology lists the containers of all engines',
   });
 }
 

@@ -1,9 +1,9 @@
 /** `trace`: follows one packet from a container to a target, and says in one sentence where it stopped. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { TraceReport } from '@netyard/trace';
-import { Failure } from '../failure.ts';
+import type { TraceReport, TraceRequest } from '@netyard/trace';
+import { describeError, Failure } from '../failure.ts';
 import type { Context } from '../program/context.ts';
-import type { CommandSpec } from '../program/spec.ts';
+import type { CommandInput, CommandSpec } from '../program/spec.ts';
 import { formatTrace } from '../trace/format.ts';
 import { parseTraceTarget } from '../trace/target.ts';
 
@@ -39,7 +39,7 @@ export const trace: CommandSpec = {
     'host. TO is the same, an address, or a name that FROM resolves. With a port, a TCP connection is opened (/udp: a\n' +
     'datagram is sent), otherwise an ICMP echo request. The application sees a connection without data.\n' +
     'Prints each hop, each rule that decided, and one sentence. Needs root, and no daemon.\n' +
-    'Exit code: 0 reached, 1 not reached, 2 unknown.',
+    'Exit code: 0 reached, 1 not reached, 2 unknown, 125 no trace could be made.',
   examples: [
     'netyard trace web db:5432',
     'netyard trace web 192.0.2.10:53/udp',
@@ -48,25 +48,37 @@ export const trace: CommandSpec = {
     'netyard trace --watch web db:5432',
   ],
   complete: 'targets',
-  run: async (context, { args: [from = '', to = ''], flags }) => {
-    if (process.getuid?.() !== 0)
-      throw new Failure('netyard trace needs root: it looks into the namespaces of containers');
-    if (flags.bool('ipv4') && flags.bool('ipv6')) throw new Failure('--ipv4 and --ipv6 exclude each other');
-    const { name, ...target } = readTarget(to);
-    const family: 4 | 6 | undefined = flags.bool('ipv4') ? 4 : flags.bool('ipv6') ? 6 : undefined;
-    const size = flags.has('size') ? { size: flags.number('size') } : {};
-    if (flags.has('size') && target.protocol === 'tcp')
-      throw new Failure('--size is for icmp and udp: a TCP connection is opened without data');
-    const request = { from, to: name, ...target, ...size, ...(family === undefined ? {} : { family }) };
+  run: async (context, input) => {
+    const request = requestOf(input);
     const run = await openTrace(context.env);
+    const { flags } = input;
     for (;;) {
-      const report = await run(request, { dryRun: flags.bool('dry-run') });
+      const report = await run(request, { dryRun: flags.bool('dry-run') }).catch(refuse);
       print(context, report, flags.bool('json'));
       if (!flags.bool('watch') || report.conclusion.outcome === 'reached') return exitCodes[report.conclusion.outcome];
       await sleep(watchPauseMs);
     }
   },
 };
+
+/** No trace was made: distinguishes errors from the results 0, 1 and 2. As docker's own errors. */
+const refusedExitCode = 125;
+
+function refuse(error: unknown): never {
+  throw new Failure(describeError(error), refusedExitCode);
+}
+
+function requestOf({ args: [from = '', to = ''], flags }: CommandInput): TraceRequest {
+  if (process.getuid?.() !== 0) refuse('netyard trace needs root: it looks into the namespaces of containers');
+  if (flags.bool('ipv4') && flags.bool('ipv6')) refuse('--ipv4 and --ipv6 exclude each other');
+  const { name, ...target } = readTarget(to);
+  const family: 4 | 6 | undefined = flags.bool('ipv4') ? 4 : flags.bool('ipv6') ? 6 : undefined;
+  const size = flags.has('size') ? { size: flags.number('size') } : {};
+  if (flags.has('size') && target.protocol === 'tcp') {
+    refuse('--size is for icmp and udp: a TCP connection is opened without data');
+  }
+  return { from, to: name, ...target, ...size, ...(family === undefined ? {} : { family }) };
+}
 
 /** The largest datagram (RFC 791). */
 const maxSize = 65_507;
@@ -79,14 +91,11 @@ function readTarget(text: string): ReturnType<typeof parseTraceTarget> {
   try {
     return parseTraceTarget(text);
   } catch (error) {
-    throw new Failure(error instanceof Error ? error.message : String(error));
+    return refuse(error);
   }
 }
 
-type RunTrace = (
-  request: Parameters<typeof import('@netyard/trace').trace>[1],
-  options: { dryRun: boolean },
-) => Promise<TraceReport>;
+type RunTrace = (request: TraceRequest, options: { dryRun: boolean }) => Promise<TraceReport>;
 
 async function openTrace(env: Context['env']): Promise<RunTrace> {
   const { packetTracing } = await import('@netyard/kernel');

@@ -31,7 +31,7 @@ function containersOf(topology: HostTopology, target: string): HostContainer[] {
   );
   if (networks.length === 0) {
     throw new NetyardError('not-found', `no such container or network on this host: ${target}`, {
-      hint: 'netyard ps --all-engines lists the containers of all engines',
+      hint: 'netyard topology lists the containers of all engines',
     });
   }
   return topology.containers.filter(({ engine, attachments }) =>
