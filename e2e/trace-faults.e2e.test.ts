@@ -1,11 +1,20 @@
 /** Faults of container networks, made for real: a trace names the object and the fix, and the fix works. */
 import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { cannotRun, type EngineName } from './support/engines.ts';
 import { openHosts, type TestHost, until } from './support/host.ts';
+import { archivePath } from './support/images.ts';
 import type { Fault, FaultContext } from './trace/fault.ts';
 import { commonFaults, images, linkFaults, setScene } from './trace/faults.ts';
 import { addHealthyScene, healthyTraces } from './trace/healthy.ts';
+import { podmanFaults, setPodmanScene } from './trace/podman-faults.ts';
+
+const podmanFolder = process.env['NETYARD_PODMAN'] ?? '';
+const withoutPodman =
+  !existsSync(join(podmanFolder, 'complete')) && 'NETYARD_PODMAN names no folder that script/unpack-podman filled';
+const podmanEnvironment = { PATH: `${join(podmanFolder, 'bin')}:${process.env['PATH']}:/usr/sbin:/sbin` };
 
 interface Report {
   conclusion: { outcome: string; cause: string; sentence: string; fix?: string };
@@ -17,7 +26,7 @@ function contextOf(host: TestHost, neighbour: TestHost): FaultContext {
   const inside = async (container: string, command: string): Promise<string> =>
     await host.sh(`nsenter --net=/proc/${await inspect(container, '{{.State.Pid}}')}/ns/net ${command}`);
   return {
-    ...{ host, neighbour, inside },
+    ...{ host, neighbour, inside, sh: (line) => host.sh(line) },
     addressOf: async (container) =>
       (await inspect(container, '{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}')).split(' ')[0] ?? '',
     bridgeOf: async (network) =>
@@ -30,7 +39,8 @@ function contextOf(host: TestHost, neighbour: TestHost): FaultContext {
 }
 
 async function traceOf({ host }: FaultContext, args: readonly string[]): Promise<Report['conclusion']> {
-  const { stdout, stderr } = await host.tryNetyard('trace', '--json', ...args);
+  const command = [join(import.meta.dirname, '../bin/netyard'), 'trace', '--json', ...args];
+  const { stdout, stderr } = await host.run(command, { environment: podmanEnvironment });
   assert.notEqual(stdout, '', stderr);
   return (JSON.parse(stdout) as Report).conclusion;
 }
@@ -45,7 +55,7 @@ async function check(fault: Fault, context: FaultContext): Promise<void> {
     assert.notEqual(conclusion.outcome, 'reached');
     assert.match(conclusion.fix ?? '', fault.fix, shown);
     if (fault.repair) await fault.repair(context);
-    else await context.host.sh(conclusion.fix ?? 'false');
+    else await context.sh(conclusion.fix ?? 'false');
     const after = await (fault.traceAfter ?? fault.trace)(context);
     await until(async () => (await traceOf(context, after)).outcome === 'reached', 'the target is reached', 10_000);
   } catch (error) {
@@ -87,6 +97,23 @@ function describeFaults(engine: EngineName, faults: readonly Fault[]): void {
     });
   });
 }
+
+describe('trace on containers of podman', { skip: cannotRun('netyard') || withoutPodman }, () => {
+  let context: FaultContext;
+  before(async () => {
+    const [host, neighbour] = await openHosts('netyard', ['server1', 'server2'], { daemon: false });
+    assert.ok(host && neighbour);
+    const sh = async (line: string): Promise<string> => {
+      const { status, stdout, stderr } = await host.run(['sh', '-ec', line], { environment: podmanEnvironment });
+      assert.equal(status, 0, `${line}: ${stderr}`);
+      return stdout;
+    };
+    context = { ...contextOf(host, neighbour), sh };
+    await setPodmanScene(sh, archivePath('nginx-web01'));
+  });
+  after(() => context.host.close());
+  for (const fault of podmanFaults) test(fault.name, () => check(fault, context));
+});
 
 describeFaults('netyard', commonFaults);
 describeFaults('dockerd', [...commonFaults, ...linkFaults]);

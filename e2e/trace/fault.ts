@@ -6,6 +6,8 @@ export interface FaultContext {
   host: TestHost;
   /** Another host on the same switch. */
   neighbour: TestHost;
+  /** A shell line on the host that must succeed, with the programs of the engine. */
+  sh(line: string): Promise<string>;
   /** `nsenter` into a container's network namespace. */
   inside(container: string, command: string): Promise<string>;
   /** First IPv4 address of a container. */
