@@ -14,7 +14,11 @@ const answerWaitMs = 1000;
 const maxServers = 3;
 
 /** Undefined when neither the hosts file nor a server knows the name. Throws nothing. */
-export async function resolveInNamespace(sender: TraceEnd, name: string): Promise<NameAnswer | undefined> {
+export async function resolveInNamespace(
+  sender: TraceEnd,
+  name: string,
+  isContainer: boolean,
+): Promise<NameAnswer | undefined> {
   const { namespace, container } = sender;
   if (namespace === undefined) return undefined;
   const root = rootOf(sender);
@@ -22,13 +26,20 @@ export async function resolveInNamespace(sender: TraceEnd, name: string): Promis
   const listed = addressesInHostsFile(hosts, name);
   if (listed.length > 0) return { name, addresses: listed, source: 'hosts file' };
   const resolvConf = await readText([`${root}/etc/resolv.conf`, container?.resolvConfPath]);
-  const servers = serversIn(resolvConf).slice(0, maxServers);
+  const servers = serversIn(resolvConf)
+    .slice(0, maxServers)
+    .filter((server) => !isContainer || isEngineResolver(sender, server));
   for (const server of servers) {
     const addresses = await askServer(namespace, server, name);
     if (addresses !== undefined) return addresses.length > 0 ? { name, addresses, source: 'resolver' } : undefined;
   }
   return undefined;
 }
+
+/** Docker's and Netyard's resolver is in the container, Podman's at the gateway of its network. */
+const isEngineResolver = ({ container }: TraceEnd, server: string): boolean =>
+  server === '127.0.0.11' ||
+  (container?.attachments ?? []).some(({ gateway, gateway6 }) => server === gateway || server === gateway6);
 
 /** The root file system of the sender's first process: that of this process for the host. */
 function rootOf({ namespace, container }: TraceEnd): string {

@@ -48,8 +48,9 @@ async function prepare(tools: TraceTools, request: TraceRequest): Promise<Prepar
     });
   }
   const sender = from.namespace;
-  const name = await resolveAs(tools, from, request.to);
-  const to = findEnd(topology, request.to) ?? endOfName(request, name);
+  const known = findEnd(topology, request.to);
+  const name = await resolveAs(tools, from, request.to, known?.container !== undefined);
+  const to = known ?? endOfName(request, name);
   const resolved = name?.addresses.filter((one) => to.addresses.includes(one)) ?? [];
   const candidates = resolved.length > 0 ? resolved : to.addresses;
   const address = sender === undefined ? candidates[0] : chooseAddress(sender, candidates, request.family);
@@ -77,9 +78,14 @@ function checkUnicast(address: string): void {
 }
 
 /** Addresses are not resolved. */
-async function resolveAs(tools: TraceTools, from: TraceEnd, text: string): Promise<NameAnswer | undefined> {
+async function resolveAs(
+  tools: TraceTools,
+  from: TraceEnd,
+  text: string,
+  isContainer: boolean,
+): Promise<NameAnswer | undefined> {
   if (from.namespace === undefined || /^[\d.]+$|:|\//.test(text) || text === 'host') return undefined;
-  return await tools.resolve(from, text);
+  return await tools.resolve(from, text, isContainer);
 }
 
 function endOfName(request: TraceRequest, name: NameAnswer | undefined): TraceEnd {
@@ -91,7 +97,10 @@ function endOfName(request: TraceRequest, name: NameAnswer | undefined): TraceEn
 
 const withoutAddress = ({ to, family }: TraceRequest): NetyardError =>
   new NetyardError('invalid', `${to} has no ${family === undefined ? '' : `IPv${family} `}address`, {
-    hint: 'a container in the network mode none or host has none of its own: trace to the address of the host',
+    hint:
+      family === 6
+        ? 'networks have IPv6 when they are created with --ipv6'
+        : 'a container in the network mode none or host has none of its own: trace to the address of the host',
   });
 
 /** Sends the probe and collects what was seen of it. */

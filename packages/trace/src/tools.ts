@@ -24,8 +24,11 @@ export interface Observation {
 
 export interface TraceTools {
   observe(): Promise<HostTopology>;
-  /** As the sender's hosts file or resolver answers; undefined when neither knows the name. */
-  resolve(sender: TraceEnd, name: string): Promise<NameAnswer | undefined>;
+  /**
+   * As the sender's hosts file or resolver answers; undefined when neither knows the name. Names of containers are asked of
+   * the engine's resolver only: other servers do not have them, and may not answer at all.
+   */
+  resolve(sender: TraceEnd, name: string, isContainer: boolean): Promise<NameAnswer | undefined>;
   openProbe(sender: HostNamespace, packet: TracePacket, size?: number): Promise<Probe>;
   arm(namespaces: readonly HostNamespace[], packet: TracePacket): Promise<Observation>;
   /** Asks by ARP or neighbour solicitation who has an address on a link. */
