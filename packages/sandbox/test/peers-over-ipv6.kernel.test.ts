@@ -325,6 +325,14 @@ describe('peers with an IPv6 address', host, () => {
     sh(`nft 'add element ip6 netyard_tunnel tunnel_peers { 2001:db8:9::99 comment "peer gone" }'
       bridge fdb add 06:00:00:00:00:99 dev ny-vxlan6 dst 2001:db8:9::99
       ip route add 10.99.0.0/16 via inet6 2001:db8::99 dev up0 proto 78`);
+    const stateless = new Testbed({ kernel });
+    const found = await stateless.networks.cleanup({ dryRun: true });
+    for (const part of ['ny-vxlan6', 'netyard_tunnel', '10.99.0.0/16', '2001:db8:9::99'])
+      assert.ok(
+        found.some((text) => text.includes(part)),
+        `cleanup without any state finds ${part}`,
+      );
+    await stateless.close();
     await testbed.open(ipv6).start([web.containerId]);
     assert.equal(objects(), before);
     assert.ok(pings(web.netnsPath, 'fd00:3::2'));
