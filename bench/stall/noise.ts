@@ -17,6 +17,9 @@ const commands: Record<Kind, readonly string[]> = {
   'short lines': ['yes', 'aaaa'],
   '64 KiB blocks': ['sh', '-c', blocks],
 };
+/** Bytes written (proc(5)) by each process and by its children, which the process's own counter includes when they end. */
+const countWritten =
+  'for pid; do for one in $pid $(cat /proc/$pid/task/$pid/children); do grep -h ^wchar /proc/$one/io; done; done 2>/dev/null; true';
 /** Limits the disk space of logs. */
 const rotation = ['--log-opt', 'max-size=10m', '--log-opt', 'max-file=2'];
 
@@ -32,9 +35,8 @@ export async function makeNoise(engine: Engine, kind: Kind, count: number, follo
     ids.push(await docker(engine, 'run', '-d', ...rotation, image, ...commands[kind]));
   const following = await startFollowers(engine, ids, followers);
   const state = await docker(engine, 'inspect', '-f', '{{.State.Pid}}', ...ids);
-  const files = state.split('\n').map((pid) => `/proc/${pid}/io`);
   const written = async (): Promise<number> => {
-    const counters = await output(engine.handle, ['grep', '-h', '^wchar', ...files]);
+    const counters = await output(engine.handle, ['sh', '-c', countWritten, 'sh', ...state.split('\n')]);
     return counters.split('\n').reduce((sum, line) => sum + Number(line.split(' ')[1] ?? 0), 0);
   };
   return {
