@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { beforeEach, test } from 'node:test';
 import { hasErrno, type NftElementObject, type NftFamily, openKernel } from '@netyard/kernel';
 import { inFreshHost, sh } from '@netyard/testkit';
-import { changeElements } from '../src/netlink/nft/change-elements.ts';
+import { HashElements } from '../src/netlink/nft/hash-elements.ts';
 import { NETLINK_NETFILTER, NetlinkSocket } from '../src/netlink/socket.ts';
 
 const host = inFreshHost(import.meta.url);
@@ -48,10 +48,10 @@ const addTable = (family: NftFamily = 'bridge', more = ''): void => {
 
 const listed = (family: NftFamily = 'bridge'): string => sh(`nft -s list table ${family} test`);
 
-function withSocket(work: (socket: NetlinkSocket) => void): void {
+function withHash(work: (hash: HashElements) => void): void {
   const socket = NetlinkSocket.open(NETLINK_NETFILTER);
   try {
-    work(socket);
+    work(new HashElements(socket));
   } finally {
     socket.close();
   }
@@ -71,11 +71,11 @@ test('elements of all kinds of sets and maps are those that nft adds', host, () 
     sh(`nft delete table ${family} test`);
     addTable(family);
     const elements = all.map((one) => ({ ...one, family }));
-    withSocket((socket) => {
-      assert.ok(changeElements(socket, 'create', elements));
+    withHash((hash) => {
+      assert.ok(hash.change('create', elements));
       assert.equal(listed(family), byNft);
       for (const { set, key } of elements) sh(`nft 'get element ${family} test ${set} { ${key} }'`);
-      assert.ok(changeElements(socket, 'delete', elements));
+      assert.ok(hash.change('delete', elements));
       assert.equal(listed(family), empty);
     });
   }
@@ -83,41 +83,60 @@ test('elements of all kinds of sets and maps are those that nft adds', host, () 
 
 test('a rejected transaction changes nothing', host, () => {
   addTable();
-  withSocket((socket) => {
-    assert.ok(changeElements(socket, 'create', all.slice(-1)));
+  withHash((hash) => {
+    assert.ok(hash.change('create', all.slice(-1)));
     const before = listed();
     assert.throws(
-      () => changeElements(socket, 'create', all),
+      () => hash.change('create', all),
       (error) => hasErrno(error, 'EEXIST'),
     );
     assert.equal(listed(), before);
     assert.throws(
-      () => changeElements(socket, 'delete', all),
+      () => hash.change('delete', all),
       (error) => hasErrno(error, 'ENOENT'),
     );
     assert.equal(listed(), before);
     assert.throws(
-      () => changeElements(socket, 'create', [element('none', '"eth0"')]),
+      () => hash.change('create', [element('none', '"eth0"')]),
       (error) => hasErrno(error, 'ENOENT'),
     );
-    assert.ok(changeElements(socket, 'delete', all.slice(-1)), 'the socket can be used for the next transaction');
+    assert.ok(hash.change('delete', all.slice(-1)), 'the socket can be used for the next transaction');
   });
 });
 
 test('hundreds of elements of one set are one transaction', host, () => {
   addTable();
   const many = Array.from({ length: 250 }, (_, index) => element('four', `10.0.${index >> 8}.${index & 255}`));
-  withSocket((socket) => {
-    assert.ok(changeElements(socket, 'create', many));
+  withHash((hash) => {
+    assert.ok(hash.change('create', many));
     assert.equal(sh('nft list set bridge test four').match(/container/g)?.length, many.length);
     const before = listed();
     const more = [...Array.from({ length: 150 }, (_, index) => element('four', `10.1.0.${index}`)), ...many.slice(-1)];
     assert.throws(
-      () => changeElements(socket, 'create', more),
+      () => hash.change('create', more),
       (error) => hasErrno(error, 'EEXIST'),
     );
     assert.equal(listed(), before);
-    assert.ok(changeElements(socket, 'delete', many));
+    assert.ok(hash.change('delete', many));
+  });
+});
+
+test('a set that another program has replaced is read again', host, () => {
+  addTable();
+  const four = element('four', '192.0.2.1');
+  withHash((hash) => {
+    assert.ok(hash.change('create', [four]));
+    assert.ok(hash.change('delete', [four]));
+    sh(`nft 'delete set bridge test four; add set bridge test four { type ipv4_addr; flags interval; }'`);
+    assert.equal(hash.change('create', [four]), false);
+    assert.doesNotMatch(listed(), /container/);
+    sh(`nft 'delete set bridge test four; add set bridge test four { type ipv4_addr . inet_service; }'`);
+    const [name, pair] = [element('names', '"eth1"'), element('four', '192.0.2.1 . 80')];
+    assert.ok(hash.change('create', [name]));
+    assert.ok(hash.change('create', [pair]));
+    sh('nft add element bridge test names "{ eth2 }"');
+    assert.ok(hash.change('delete', [name, pair]));
+    assert.doesNotMatch(listed(), /container/);
   });
 });
 
@@ -147,8 +166,8 @@ test('what is more than a key and a value is left to libnftables', host, () => {
     element('allowed', '10.1.0.2 . 10.1.0.3 . tcp . http'),
     element('names', '"eth0"', { comment: 'x'.repeat(128) }),
   ];
-  withSocket((socket) => {
-    for (const one of others) assert.equal(changeElements(socket, 'create', [one]), false, `${one.set} ${one.key}`);
+  withHash((hash) => {
+    for (const one of others) assert.equal(hash.change('create', [one]), false, `${one.set} ${one.key}`);
   });
   assert.equal(listed(), before);
 });

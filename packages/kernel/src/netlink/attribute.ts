@@ -131,6 +131,11 @@ export class Attributes {
     return value && value.length >= 2 ? viewOf(value).getUint16(0) : undefined;
   }
 
+  be32(type: number): number | undefined {
+    const value = this.#byType.get(type);
+    return value && value.length >= 4 ? viewOf(value).getUint32(0) : undefined;
+  }
+
   /** The attributes inside a nested attribute; empty when it is absent. */
   nested(type: number): Attributes {
     return new Attributes(this.#byType.get(type) ?? new Uint8Array());

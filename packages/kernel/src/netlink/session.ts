@@ -10,6 +10,7 @@ import { closeFile, openFile } from '../system/calls.ts';
 import { LinkRemover } from './link-remover.ts';
 import { CanonicalTables } from './nft/canonical-tables.ts';
 import { NftContext } from './nft/context.ts';
+import { HashElements } from './nft/hash-elements.ts';
 import { NETLINK_NETFILTER, NETLINK_ROUTE, NetlinkSocket, ReceiveBuffers } from './socket.ts';
 
 /** Sockets and contexts of one namespace, opened on first use. */
@@ -19,6 +20,7 @@ class Handles {
   readonly buffers: ReceiveBuffers;
   #route: NetlinkSocket | undefined;
   #netfilter: NetlinkSocket | undefined;
+  #hashElements: HashElements | undefined;
   #nft: NftContext | undefined;
 
   constructor(ns: string | undefined, logger: Logger, buffers: ReceiveBuffers) {
@@ -37,6 +39,11 @@ class Handles {
     return this.#netfilter;
   }
 
+  hashElements(): HashElements {
+    this.#hashElements ??= new HashElements(this.netfilter());
+    return this.#hashElements;
+  }
+
   nft(): NftContext {
     this.#nft ??= NftContext.open(this.#ns);
     return this.#nft;
@@ -48,6 +55,7 @@ class Handles {
     this.#nft?.close();
     this.#route = undefined;
     this.#netfilter = undefined;
+    this.#hashElements = undefined;
     this.#nft = undefined;
   }
 
@@ -84,6 +92,7 @@ export class Session {
 
   route = (ns?: string): NetlinkSocket => this.#in(ns).route();
   netfilter = (ns?: string): NetlinkSocket => this.#in(ns).netfilter();
+  hashElements = (ns?: string): HashElements => this.#in(ns).hashElements();
   nft = (ns?: string): NftContext => this.#in(ns).nft();
 
   remover = (): LinkRemover => this.#own.remover;

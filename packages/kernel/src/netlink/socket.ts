@@ -9,7 +9,7 @@ import { checked, checkedRetrying, closeFile } from '../system/calls.ts';
 import { errnoOf, kernelError } from '../system/ffi/errno.ts';
 import { libc } from '../system/ffi/libc.ts';
 import { openInNetns } from '../system/netns.ts';
-import { concatBytes, hostIsLittleEndian, viewOf } from './attribute.ts';
+import { be32, concatBytes, encodeAttributes, hostIsLittleEndian, viewOf } from './attribute.ts';
 import {
   decodeAcknowledgement,
   decodeMessages,
@@ -60,6 +60,7 @@ export type TransactionPart = Pick<NetlinkRequest, 'type' | 'flags' | 'payload'>
 /** linux/netfilter/nfnetlink.h. */
 const NFNL_MSG_BATCH_BEGIN = 0x10;
 const NFNL_MSG_BATCH_END = 0x11;
+const NFNL_BATCH_GENID = 1;
 const NFNL_SUBSYS_NFTABLES = 10;
 /** struct nfgenmsg: family and version 0, the subsystem in network byte order. */
 const batchHead = Uint8Array.of(0, 0, 0, NFNL_SUBSYS_NFTABLES);
@@ -167,12 +168,16 @@ export class NetlinkSocket {
 
   /**
    * Executes requests of nfnetlink as one transaction; packets see all of it or nothing. Throws the KernelError of the
-   * first request that the kernel rejects.
+   * first request that the kernel rejects; ERESTART when the ruleset has another generation.
    */
-  executeTransaction(parts: readonly TransactionPart[], purpose: { operation: string; object: string }): void {
+  executeTransaction(
+    parts: readonly TransactionPart[],
+    { generation, ...purpose }: { operation: string; object: string; generation: number },
+  ): void {
     const first = this.#sequence + 1;
     const encode = (part: TransactionPart, flags: number): Uint8Array => this.#encode({ ...part, ...purpose }, flags);
-    const begin = encode({ type: NFNL_MSG_BATCH_BEGIN, payload: batchHead }, 0);
+    const head = concatBytes([batchHead, encodeAttributes([be32(NFNL_BATCH_GENID, generation)])]);
+    const begin = encode({ type: NFNL_MSG_BATCH_BEGIN, payload: head }, 0);
     const requests = parts.map((part, index) => encode(part, index === parts.length - 1 ? NLM_F_ACK : 0));
     const last = this.#sequence;
     const end = encode({ type: NFNL_MSG_BATCH_END, payload: batchHead }, 0);

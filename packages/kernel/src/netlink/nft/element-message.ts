@@ -14,7 +14,6 @@ import {
   encodeAttributes,
   nested,
   text,
-  viewOf,
 } from '../attribute.ts';
 import { isComment } from './element.ts';
 import { familyNumbers } from './family.ts';
@@ -72,20 +71,15 @@ export const encodeSetQuery = ({ family, table, set }: NftSetName): Uint8Array =
  */
 export function decodeSetType(payload: Uint8Array): SetType | undefined {
   const set = new Attributes(payload.subarray(4));
-  const flags = be32(set, NFTA_SET.FLAGS) ?? 0;
+  const flags = set.be32(NFTA_SET.FLAGS) ?? 0;
   const hasExpressions = set.bytes(NFTA_SET.EXPR) ?? set.bytes(NFTA_SET.EXPRESSIONS);
   if ((flags & ~(NFT_SET_MAP | NFT_SET_CONCAT)) !== 0 || hasExpressions) return undefined;
   const typeOf = (type: number, length: number): DataType => ({
-    fields: fieldsOf(be32(set, type) ?? 0),
-    length: be32(set, length) ?? 0,
+    fields: fieldsOf(set.be32(type) ?? 0),
+    length: set.be32(length) ?? 0,
   });
   const key = typeOf(NFTA_SET.KEY_TYPE, NFTA_SET.KEY_LEN);
   return (flags & NFT_SET_MAP) === 0 ? { key } : { key, value: typeOf(NFTA_SET.DATA_TYPE, NFTA_SET.DATA_LEN) };
-}
-
-function be32(attributes: Attributes, type: number): number | undefined {
-  const value = attributes.bytes(type);
-  return value && viewOf(value).getUint32(0);
 }
 
 function fieldsOf(type: number): number[] {

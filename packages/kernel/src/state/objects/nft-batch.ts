@@ -8,7 +8,6 @@
 import { KernelError } from '@netyard/core';
 import type { KernelOperation, NftElementObject, NftTableObject, Observation } from '../../desired.ts';
 import { listBare } from '../../netlink/nft/canonical-tables.ts';
-import { changeElements } from '../../netlink/nft/change-elements.ts';
 import { type NftElement, parseElements, printAdd, printDelete, printGet, setSpec } from '../../netlink/nft/element.ts';
 import {
   digestComment,
@@ -137,7 +136,7 @@ export function applyBatch(session: Session, batch: NftBatch): { operations: Ker
 /** Without libnftables. False: it is needed, also to report why the kernel rejects the elements. Throws EEXIST. */
 function createDirectly(session: Session, { ns, elements }: NftBatch): boolean {
   try {
-    return changeElements(session.netfilter(ns), 'create', elements);
+    return session.hashElements(ns).change('create', elements);
   } catch (error) {
     if (!(error instanceof KernelError) || hasErrno(error, 'EEXIST')) throw error;
     return false;
@@ -287,7 +286,7 @@ export function removeBatch(session: Session, ns: string | undefined, objects: r
 /** As `createDirectly`. Throws ENOENT. */
 function deleteDirectly(session: Session, ns: string | undefined, elements: readonly NftElementObject[]): boolean {
   try {
-    return changeElements(session.netfilter(ns), 'delete', elements);
+    return session.hashElements(ns).change('delete', elements);
   } catch (error) {
     if (!(error instanceof KernelError) || hasErrno(error, 'ENOENT')) throw error;
     return false;
