@@ -9,6 +9,7 @@ import { type PeerRequest, parsePeerText } from '@netyard/peers';
 import { type BridgeConfig, planBridge } from './bridge-config.ts';
 import { type ClusterConfig, planCluster } from './cluster-config.ts';
 import { type ListenAddress, parseListenAddress, type TlsFiles } from './listen-address.ts';
+import { type MetricsAddress, parseMetricsAddress } from './metrics-address.ts';
 import { type DaemonOption, daemonOptions, flagOf, type RawOptions } from './options.ts';
 import { planWeb, type WebConfig } from './web-address.ts';
 
@@ -46,6 +47,7 @@ export interface DaemonConfig extends BridgeConfig {
   tls: TlsFiles | undefined;
   /** The topology page. */
   web: WebConfig | undefined;
+  metrics: MetricsAddress | undefined;
   archiveLimits: Readonly<ArchiveLimits>;
   labels: readonly string[];
   logDriver: 'json-file' | 'none';
@@ -201,6 +203,7 @@ export function planConfig(
     clusterPublishNames: flagSet('cluster-publish-names'),
     insecureRegistries: listOf('insecure-registries'),
     tls,
+    metrics: parseMetricsAddress(textOf('metrics-addr')),
     web: planWeb(textOf('web'), flagSet('web-actions'), tls),
     archiveLimits: planArchiveLimits(value),
     labels: listOf('labels').map(parseLabel),

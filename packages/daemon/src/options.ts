@@ -186,6 +186,7 @@ export const daemonOptions: readonly DaemonOption[] = [
     'HOST',
     'registry, or a CIDR of registries, to use without verified TLS',
   ),
+  text('metrics-addr', '', 'ADDRESS', 'serve metrics for Prometheus at HOST:PORT, such as 127.0.0.1:9323'),
   text('web', '', 'ADDRESS', 'serve the topology page at HOST:PORT, such as 127.0.0.1:7420 (see netyard web)'),
   toggle('web-actions', false, 'allow packet captures on the topology page'),
   toggle('tls', false, 'use TLS on tcp (implied by --tlsverify)'),

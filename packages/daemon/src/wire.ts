@@ -34,6 +34,7 @@ import { openContainerd } from './containerd.ts';
 import { planConnections, readCgroupVersion, readDaemonId, readHostFacts, readProcessLimits } from './host-facts.ts';
 import { type Listeners, listen } from './listen.ts';
 import { takeLock } from './lock.ts';
+import type { MeasuredEngine, Measuring } from './metrics.ts';
 import { openPeerApis } from './peer-apis.ts';
 import { capturePeer } from './peer-captures.ts';
 import { shellPrinter } from './shell-printer.ts';
@@ -54,6 +55,8 @@ interface Opening {
   env: Readonly<Record<string, string | undefined>>;
   /** How to close what has been opened: for a failed start and an orderly end. */
   opened: UndoStack;
+  /** With --metrics-addr. */
+  measuring?: Measuring | undefined;
 }
 
 export async function startDaemon(
@@ -68,7 +71,10 @@ export async function startDaemon(
     const cluster = await joinCluster(config, logger);
     if (cluster) opened.push(() => cluster.close());
     const sync = cluster && new ClusterSync(cluster, logger);
-    const addresses = await openAll({ config: withClusterBridge(config, cluster), cluster, sync, logger, env, opened });
+    // Loaded only where it is switched on.
+    const measuring = config.metrics && (await import('./metrics.ts')).startMeasuring();
+    const cooperating = { config: withClusterBridge(config, cluster), cluster, sync };
+    const addresses = await openAll({ ...cooperating, logger, env, opened, measuring });
     return { addresses, stop: () => opened.rollback() };
   } catch (error) {
     for (const failure of await opened.rollback()) logger.error('rolling back the start failed', { error: failure });
@@ -77,8 +83,8 @@ export async function startDaemon(
 }
 
 async function openAll(opening: Opening): Promise<string[]> {
-  const { config, cluster, sync, logger, opened } = opening;
-  const kernel = openKernel({ logger });
+  const { config, cluster, sync, logger, opened, measuring } = opening;
+  const kernel = openKernel({ logger, ...(measuring ? { noteApply: measuring.noteApply } : {}) });
   opened.push(() => kernel.close());
   const store = openDataRoot(config.dataRoot, { logger });
   opened.push(() => store.close());
@@ -92,9 +98,11 @@ async function openAll(opening: Opening): Promise<string[]> {
   const page =
     config.web && (await (await import('./web.ts')).openPage(config.web, pageSources(opening, kernel, packages)));
   if (page) opened.push(() => page.close());
+  const metrics = config.metrics && (await measuring?.open(config.metrics, measuredEngine(opening, kernel, packages)));
+  if (metrics) opened.push(() => metrics.close());
   const listeners = await openApi(opening, packages, page);
   opened.push(() => listeners.close());
-  return [...listeners.addresses, ...(page ? [page.address] : [])];
+  return [...listeners.addresses, ...(page ? [page.address] : []), ...(metrics ? [metrics.address] : [])];
 }
 
 /** From here on the cluster's hosts are peers, its networks exist, and the cluster learns of uplink changes. */
@@ -137,10 +145,11 @@ interface OpenedPackages {
   engine: Engine;
   networks: Networks;
   registry: RegistryLogin;
+  readUsage: MeasuredEngine['readUsage'];
 }
 
 async function openEngineOn(opening: Opening, kernel: Kernel, store: Store): Promise<OpenedPackages> {
-  const { config, cluster, sync, logger, env, opened } = opening;
+  const { config, cluster, sync, logger, env, opened, measuring } = opening;
   const containerd = await openContainerd(config, logger, env);
   opened.push(() => containerd.close());
   const { client, ready, own } = containerd;
@@ -167,7 +176,12 @@ async function openEngineOn(opening: Opening, kernel: Kernel, store: Store): Pro
   const engine = openEngine({
     runtime,
     rootfs,
-    networks: (containers) => openNetworks({ kernel, store, containers, settings, peerApis, ...names, logger, clock }),
+    networks(containers) {
+      const noting = measuring ? { noteDnsAnswer: measuring.noteDnsAnswer } : {};
+      const options = { kernel, store, containers, settings, peerApis, ...names, ...noting, logger, clock };
+      const networks = openNetworks(options);
+      return measuring?.time(networks) ?? networks;
+    },
     images: (neighbours) =>
       createImageService({ store, content, registry, archiveLimits, clock, logger, ...neighbours }),
     store,
@@ -179,7 +193,7 @@ async function openEngineOn(opening: Opening, kernel: Kernel, store: Store): Pro
     logger,
     clock,
   });
-  return { engine, networks: engine.hostNetworks, registry };
+  return { engine, networks: engine.hostNetworks, registry, readUsage: (id) => runtime.metrics(id) };
 }
 
 const pageSources = (
@@ -190,8 +204,17 @@ const pageSources = (
   return { engine, networks, kernel, shell: shellPrinter, info: readHostFacts(config), clock: systemClock, logger };
 };
 
+const measuredEngine = (
+  { config, logger }: Opening,
+  kernel: Kernel,
+  { engine, networks, readUsage }: OpenedPackages,
+): MeasuredEngine => {
+  const { cgroupParent } = config;
+  return { engine, networks, kernel, readUsage, info: readHostFacts(config), cgroupParent, logger };
+};
+
 async function openApi(
-  { config, cluster, logger }: Opening,
+  { config, cluster, logger, measuring }: Opening,
   { engine, networks, registry }: OpenedPackages,
   page: PageAccess | undefined,
 ): Promise<Listeners> {
@@ -205,6 +228,7 @@ async function openApi(
     login: (domain, credentials, signal) => registry.login(domain, credentials, signal),
     capturePeer,
     ...(page ? { page } : {}),
+    ...(measuring ? { noteHandled: measuring.noteHandled } : {}),
     limits: planConnections(readProcessLimits()),
     ...(cluster && clusterConfig ? { clusterApi: (host) => clusterApi(cluster, clusterConfig, host) } : {}),
     logger,
