@@ -1,6 +1,7 @@
 /** The tools of a trace on this host: the kernel's packet tracing, and what `topology` observes. */
 import type { Probe as KernelProbe, ProbeResult as KernelResult, PacketTracing, TraceMatch } from '@netyard/kernel';
 import type { HostNamespace, HostTopology } from '@netyard/topology';
+import { readConntrack } from './conntrack.ts';
 import type { ProbeResult, TracePacket } from './model.ts';
 import { resolveInNamespace } from './name-query.ts';
 import { openObservation } from './observation.ts';
@@ -10,6 +11,7 @@ export function openTraceTools(tracing: PacketTracing, observe: () => Promise<Ho
   return {
     observe,
     resolve: resolveInNamespace,
+    readConntrack,
     openProbe: async (sender, packet, size) => openProbe(tracing, sender, packet, size),
     arm: async (namespaces, packet) => openObservation(tracing, namespaces, matchOf(packet)),
     askNeighbour: async (namespace, link, address) => ({

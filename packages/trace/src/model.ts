@@ -125,18 +125,6 @@ export interface CounterChange {
   change: number;
 }
 
-/** The kernel's answer to a question for a route (RTM_GETROUTE). */
-export interface RouteCheck {
-  namespaceId: string;
-  destination: string;
-  /** Interface by which the packet would come in; undefined for one sent here. */
-  input?: string;
-  /** Such as `EINVAL`; undefined when there is a route. */
-  errno?: string;
-  route?: string;
-  output?: string;
-}
-
 /** Who answers for an address on a link. */
 export interface NeighbourCheck {
   namespaceId: string;
@@ -145,14 +133,21 @@ export interface NeighbourCheck {
   macs: string[];
 }
 
+/** Connection tracking of the host: entries and their limit, of all namespaces. */
+export interface ConntrackFill {
+  entries: number;
+  limit: number;
+}
+
 /** All that was observed of one probe. */
 export interface TraceEvidence {
   sightings: Sighting[];
   verdicts: RuleVerdict[];
   probe: ProbeResult;
   counters: CounterChange[];
-  routes: RouteCheck[];
   neighbours: NeighbourCheck[];
+  /** Entries of connection tracking and their limit, when the probe was not answered. */
+  conntrack?: ConntrackFill;
   /** Reasons of the kernel for dropped packets of the probe, such as `NETFILTER_DROP`, if tracefs is available. */
   dropReasons: string[];
   /** What could not be observed, a sentence each. */

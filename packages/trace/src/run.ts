@@ -119,7 +119,9 @@ async function observe(tools: TraceTools, prepared: PreparedCase, sender: HostNa
       const observed = { ...prepared, packet: { ...packet, ...(source === undefined ? {} : { source }) }, path };
       const isAnswered = result.outcome === 'answered';
       const neighbours = isAnswered ? [] : await askNeighbours(tools, observed, seen.sightings);
-      return { ...observed, evidence: { ...seen, probe: result, routes: [], neighbours } };
+      const conntrack = isAnswered ? undefined : await tools.readConntrack();
+      const evidence = { ...seen, probe: result, neighbours, ...(conntrack ? { conntrack } : {}) };
+      return { ...observed, evidence };
     } finally {
       observation.close();
     }

@@ -1,7 +1,7 @@
 /** What a trace needs of the host. Implemented in `kernel-tools.ts`; tests use values. */
 import type { HostNamespace, HostTopology } from '@netyard/topology';
 import type { NameAnswer } from './explain/case.ts';
-import type { NeighbourCheck, ProbeResult, TraceEnd, TraceEvidence, TracePacket } from './model.ts';
+import type { ConntrackFill, NeighbourCheck, ProbeResult, TraceEnd, TraceEvidence, TracePacket } from './model.ts';
 
 /** A socket in the sender's namespace, bound, so that its port is known before anything is armed. */
 export interface Probe {
@@ -33,4 +33,6 @@ export interface TraceTools {
   arm(namespaces: readonly HostNamespace[], packet: TracePacket): Promise<Observation>;
   /** Asks by ARP or neighbour solicitation who has an address on a link. */
   askNeighbour(namespace: HostNamespace, link: string, address: string): Promise<NeighbourCheck>;
+  /** Undefined when connection tracking is not loaded. */
+  readConntrack(): Promise<ConntrackFill | undefined>;
 }

@@ -17,7 +17,7 @@ const web = { name: 'web', network: 'bridge', address: '172.17.0.3', sockets: [l
 const far = { name: 'far', network: 'back', address: '172.20.0.2' };
 
 const silence: TraceEvidence = {
-  ...{ sightings: [], verdicts: [], counters: [], routes: [], neighbours: [], dropReasons: [], incomplete: [] },
+  ...{ sightings: [], verdicts: [], counters: [], neighbours: [], dropReasons: [], incomplete: [] },
   probe: { outcome: 'timeout', ms: 1200 },
 };
 
@@ -122,4 +122,21 @@ test('routing: forwarding off, no route, reverse path filter, no neighbour', () 
   assert.equal(sentence(ask(off, 'far', 80, {})), 'Dropped at host1: net.ipv4.ip_forward is 0.');
   assert.equal(sentence(ask(hostWith([a]), '203.0.113.7', 80, {})), 'host1 has no route to 203.0.113.7.');
   assert.equal(sentence(ask(hostWith([a]), '172.17.0.9', 80, {})), 'No host answers ARP for 172.17.0.9 on docker0.');
+});
+
+test('connection tracking that is full, and rules that nft does not show', () => {
+  const full = explain(
+    ask(hostWith([a, far]), 'far', 80, {
+      counters: [{ namespaceId: '1', counter: 'Conntrack.drop', change: 2 }],
+      conntrack: { entries: 262_144, limit: 262_144 },
+    }),
+  );
+  assert.equal(full.sentence, 'Dropped at host1 before the rules: 262144 of 262144 connections.');
+  assert.equal(full.fix, 'sysctl -w net.netfilter.nf_conntrack_max=524288');
+
+  const host = hostWith([a, far], { legacyTables: ['filter'] });
+  const entered = arrived('1').map((seen) => ({ ...seen, link: 'docker0' }));
+  const legacy = explain(ask(host, 'far', 80, { sightings: entered }));
+  assert.equal(legacy.sentence, 'Dropped at host1 in forward, probably by iptables-legacy, which has rules in filter.');
+  assert.equal(legacy.grade, 'inferred');
 });

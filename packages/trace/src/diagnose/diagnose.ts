@@ -2,10 +2,11 @@
 import { readFile } from 'node:fs/promises';
 import { NetyardError } from '@netyard/core';
 import type { HostContainer, HostTopology } from '@netyard/topology';
+import { readConntrack } from '../conntrack.ts';
 import { findEnd } from '../ends.ts';
 import { containerChecks } from './container-checks.ts';
 import type { DiagnosedContainer, DiagnoseFinding } from './finding.ts';
-import { type ConntrackFill, checkHost } from './host-checks.ts';
+import { checkHost } from './host-checks.ts';
 
 /** Throws `not-found` when nothing on this host has the name. Without a target, all running containers are checked. */
 export async function diagnose(topology: HostTopology, target?: string): Promise<DiagnoseFinding[]> {
@@ -48,12 +49,4 @@ async function readHosts({ hostsPath, pid }: HostContainer): Promise<DiagnosedCo
     const [address, ...names] = line.replace(/#.*/, '').trim().split(/\s+/);
     return address === undefined || address === '' || names.length === 0 ? [] : [{ address, names }];
   });
-}
-
-/** Counts of this process's namespace; the limit is that of all namespaces. */
-async function readConntrack(): Promise<ConntrackFill | undefined> {
-  const read = async (name: string): Promise<number> =>
-    Number(await readFile(`/proc/sys/net/netfilter/${name}`, 'utf8').catch(() => 'NaN'));
-  const [entries, limit] = await Promise.all([read('nf_conntrack_count'), read('nf_conntrack_max')]);
-  return Number.isFinite(entries) && Number.isFinite(limit) && limit > 0 ? { entries, limit } : undefined;
 }

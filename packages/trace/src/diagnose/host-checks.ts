@@ -1,12 +1,7 @@
 /** Checks of the host that concern all its containers. Pure. */
 import type { HostNamespace, HostTopology } from '@netyard/topology';
+import type { ConntrackFill } from '../model.ts';
 import { broken, type DiagnoseFinding, fine, suspicious } from './finding.ts';
-
-/** Connection tracking of the host: entries and their limit, of all namespaces. Undefined when it is not loaded. */
-export interface ConntrackFill {
-  entries: number;
-  limit: number;
-}
 
 /** From this share on, a burst can fill the table. */
 const highFill = 0.9;

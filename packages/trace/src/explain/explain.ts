@@ -9,6 +9,7 @@ import { droppedByRule } from './firewall.ts';
 import { doubledAddress, leftHost, linkDown, mtuMismatch, noNeighbour, silentNextHop, wrongMac } from './links.ts';
 import { asymmetric, forwardingOff, noRoute, reversePathFilter } from './routes.ts';
 import { acceptQueueFull, noAnswer, noListener, notPublished } from './sockets.ts';
+import { conntrackFull, legacyRules } from './unseen.ts';
 
 /** Known before a probe is sent: none is sent when one of these holds. */
 const ends: readonly CauseFinder[] = [senderNotRunning, targetNotRunning, staleName];
@@ -18,6 +19,7 @@ const causes: readonly CauseFinder[] = [
   ...ends,
   asymmetric,
   droppedByRule,
+  conntrackFull,
   reversePathFilter,
   mtuMismatch,
   doubledAddress,
@@ -30,6 +32,7 @@ const causes: readonly CauseFinder[] = [
   noRoute,
   noNeighbour,
   silentNextHop,
+  legacyRules,
   noAnswer,
   leftHost,
 ];
