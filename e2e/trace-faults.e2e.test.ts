@@ -7,7 +7,7 @@ import { cannotRun, type EngineName } from './support/engines.ts';
 import { openHosts, type TestHost, until } from './support/host.ts';
 import { archivePath } from './support/images.ts';
 import type { Fault, FaultContext } from './trace/fault.ts';
-import { commonFaults, images, linkFaults, setScene } from './trace/faults.ts';
+import { commonFaults, images, linkFaults, peerFaults, setScene } from './trace/faults.ts';
 import { addHealthyScene, healthyTraces } from './trace/healthy.ts';
 import { podmanFaults, setPodmanScene } from './trace/podman-faults.ts';
 
@@ -72,9 +72,10 @@ const daemonOptionsOf = { netyard: ['--foreign-firewall=false'], dockerd: [] } a
 function describeFaults(engine: EngineName, faults: readonly Fault[]): void {
   describe(`trace on containers of ${engine}`, { skip: cannotRun(engine) }, () => {
     const daemonOptions = [...daemonOptionsOf[engine]];
+    const bips = engine === 'netyard' ? ['192.168.11.1/24', '192.168.12.1/24'] : [];
     let context: FaultContext;
     before(async () => {
-      const [host, neighbour] = await openHosts(engine, ['server1', 'server2'], { images, daemonOptions });
+      const [host, neighbour] = await openHosts(engine, ['server1', 'server2'], { images, daemonOptions, bips });
       assert.ok(host && neighbour);
       context = contextOf(host, neighbour);
       await setScene(context);
@@ -115,5 +116,5 @@ describe('trace on containers of podman', { skip: cannotRun('netyard') || withou
   for (const fault of podmanFaults) test(fault.name, () => check(fault, context));
 });
 
-describeFaults('netyard', commonFaults);
+describeFaults('netyard', [...commonFaults, ...peerFaults]);
 describeFaults('dockerd', [...commonFaults, ...linkFaults]);

@@ -335,3 +335,33 @@ export const linkFaults: readonly Fault[] = [
     clean: ({ host }) => host.sh('ip netns del ext; ip route del 10.77.0.0/24'),
   },
 ];
+
+/** Of Netyard on two hosts with the subnets 192.168.11.0/24 and 192.168.12.0/24. */
+export const peerFaults: readonly Fault[] = [
+  {
+    name: 'a host that is no peer',
+    make: async ({ host, neighbour }) => {
+      await host.docker('run', '-d', '--name', 'base', 'nginx-web01', 'sleep', '100000');
+      await neighbour.docker('run', '-d', '--name', 'remote', 'nginx-web01', 'nginx');
+    },
+    trace: () => ['base', '192.168.12.2:80'],
+    cause: 'no-route',
+    sentence: /^server1 has no route to 192\.168\.12\.2\.$/,
+    fix: /^netyard peer add NAME --address HOST --subnet SUBNET/,
+    repair: async ({ host, neighbour }) => {
+      await host.netyard('peer', 'add', 'server2', '--address', neighbourAddress, '--subnet', '192.168.12.0/24');
+      await neighbour.netyard('peer', 'add', 'server1', '--address', hostAddress, '--subnet', '192.168.11.0/24');
+    },
+  },
+  {
+    name: 'a peer that knows nothing of this host',
+    make: ({ neighbour }) => neighbour.netyard('peer', 'rm', 'server1'),
+    trace: () => ['base', '192.168.12.2:80'],
+    cause: 'left-host',
+    sentence: /^Left server1 by ens33 to 172\.16\.2\.102; no answer came back\.$/,
+    fix: /trace on the next host/,
+    repair: ({ neighbour }) =>
+      neighbour.netyard('peer', 'add', 'server1', '--address', hostAddress, '--subnet', '192.168.11.0/24'),
+    clean: ({ host }) => host.docker('rm', '-f', 'base'),
+  },
+];
