@@ -114,6 +114,7 @@ describe('the topology page', { skip }, () => {
     await page.getByText('containers on docker0 reach each other').waitFor();
     await page.keyboard.press('Escape');
     await page.locator('.panel').waitFor({ state: 'detached' });
+    assert.match((await focused(page)) ?? '', /^container nginx-2/, 'the focus is where it was');
 
     await page.keyboard.press('g');
     await page.getByRole('columnheader', { name: 'Addresses' }).waitFor();

@@ -70,7 +70,8 @@ function Lanes({ layout, found, selected, select, toggleExpanded, theme }: MapVi
   );
   useSelectedInView(layout, selected);
   const zoom = useStore(({ transform }) => zoomLevel(transform[2]));
-  const move = useMove(layout, current, setActive);
+  const reachable = useMemo(() => layout.nodes.filter((node) => !isDim(node, found)), [layout, found]);
+  const move = useMove(reachable, current, setActive);
   return (
     // biome-ignore lint/a11y/noStaticElementInteractions: arrow keys move between the buttons inside
     <div className={`map zoom-${zoom}`} onKeyDown={move}>
@@ -100,9 +101,17 @@ function Lanes({ layout, found, selected, select, toggleExpanded, theme }: MapVi
 
 const zoomLevel = (zoom: number): 'far' | 'middle' | 'near' => (zoom < 0.45 ? 'far' : zoom < 0.8 ? 'middle' : 'near');
 
+/** What a search omits is dimmed and skipped by the arrow keys; hosts stay. */
+function isDim(node: PlacedNode, found: ReadonlySet<string> | undefined): boolean {
+  const id = itemIdOf(node);
+  return node.kind !== 'host' && found !== undefined && (id === undefined || !found.has(id));
+}
+
+const itemIdOf = (node: PlacedNode): string | undefined => (node.kind === 'network' ? node.item?.id : node.item.id);
+
 /** Moves the focus by arrow keys, and the map along with it where the node is out of sight. */
 function useMove(
-  layout: Layout,
+  nodes: readonly PlacedNode[],
   current: string | undefined,
   setActive: (id: string) => void,
 ): (event: KeyboardEvent<HTMLDivElement>) => void {
@@ -114,8 +123,8 @@ function useMove(
       if (direction === undefined) return;
       event.preventDefault();
       const isInside = event.target instanceof HTMLElement && event.target.dataset['node'] !== undefined;
-      const id = isInside ? nextNode(layout.nodes, current, direction) : current;
-      const node = layout.nodes.find((candidate) => candidate.id === id);
+      const id = isInside ? nextNode(nodes, current, direction) : current;
+      const node = nodes.find((candidate) => candidate.id === id);
       if (node === undefined) return;
       size.current = event.currentTarget.getBoundingClientRect();
       const { x, y, zoom } = getViewport();
@@ -125,7 +134,7 @@ function useMove(
       setActive(node.id);
       focusNode(node.id, 10);
     },
-    [layout, current, setActive, setCenter, getViewport],
+    [nodes, current, setActive, setCenter, getViewport],
   );
 }
 
@@ -152,7 +161,7 @@ const layers: Readonly<Record<PlacedNode['kind'], number>> = {
 
 function flowNode(node: PlacedNode, context: NodeContext): FlowNode<NodeData> {
   const { found, selected, current, select, toggleExpanded } = context;
-  const itemId = node.kind === 'network' ? node.item?.id : node.item.id;
+  const itemId = itemIdOf(node);
   return {
     id: node.id,
     type: node.kind,
@@ -162,7 +171,7 @@ function flowNode(node: PlacedNode, context: NodeContext): FlowNode<NodeData> {
     zIndex: layers[node.kind],
     data: {
       node,
-      isDim: node.kind !== 'host' && found !== undefined && (itemId === undefined || !found.has(itemId)),
+      isDim: isDim(node, found),
       isSelected: itemId !== undefined && itemId === selected,
       isCurrent: node.id === current,
       select: () => (itemId === undefined ? undefined : select(itemId)),

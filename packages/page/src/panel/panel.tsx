@@ -29,8 +29,14 @@ export function Panel({ id, items, edges, select, actions }: PanelProps) {
 
 function Frame({ title, close, children }: { title: string; close(): void; children: ReactNode }) {
   const heading = useRef<HTMLHeadingElement>(null);
-  // A reader of the screen begins here, and Tab continues inside.
-  useEffect(() => heading.current?.focus(), []);
+  // A reader of the screen begins here, and Tab continues inside; later it continues where it was.
+  useEffect(() => {
+    const before = document.activeElement;
+    heading.current?.focus();
+    return () => {
+      if (before instanceof HTMLElement && before.isConnected) before.focus({ preventScroll: true });
+    };
+  }, []);
   return (
     <aside className="panel" aria-label={title}>
       <div className="panel-head">
