@@ -49,12 +49,13 @@ function findContainer(topology: HostTopology, text: string): HostContainer | un
   return found[0];
 }
 
-/** Addresses that a hosts(5) file gives for a name. */
+/** Addresses that a hosts(5) file gives for a name; lines that begin with anything else are left out, as glibc does. */
 export function addressesInHostsFile(content: string, name: string): string[] {
   const key = name.toLowerCase();
   return content.split('\n').flatMap((line) => {
     const [address, ...names] = line.replace(/#.*/, '').trim().split(/\s+/);
-    return address !== undefined && names.some((own) => own.toLowerCase() === key) ? [address] : [];
+    const isAddress = address !== undefined && tryParseIp(address) !== undefined;
+    return isAddress && names.some((own) => own.toLowerCase() === key) ? [address] : [];
   });
 }
 

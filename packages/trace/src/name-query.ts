@@ -1,9 +1,10 @@
 /** Asks a name as a container would: its hosts file first, then the servers of its resolv.conf, from its namespace. */
 import { createSocket, type Socket } from 'node:dgram';
-import { readFile } from 'node:fs/promises';
+import { tryParseIp } from '@netyard/core';
 import { openSocketInNetns } from '@netyard/kernel';
 import type { HostNamespace } from '@netyard/topology';
 import { type DecodedPacket, decode, encode } from 'dns-packet';
+import { readContainerFile } from './container-file.ts';
 import { addressesInHostsFile } from './ends.ts';
 import type { NameAnswer } from './explain/case.ts';
 import type { TraceEnd } from './model.ts';
@@ -22,10 +23,16 @@ export async function resolveInNamespace(
   const { namespace, container } = sender;
   if (namespace === undefined) return undefined;
   const root = rootOf(sender);
-  const hosts = await readText([container?.hostsPath, `${root}/etc/hosts`]);
+  const hosts = readFirst([
+    ['/', container?.hostsPath],
+    [root, '/etc/hosts'],
+  ]);
   const listed = addressesInHostsFile(hosts, name);
   if (listed.length > 0) return { name, addresses: listed, source: 'hosts file' };
-  const resolvConf = await readText([`${root}/etc/resolv.conf`, container?.resolvConfPath]);
+  const resolvConf = readFirst([
+    [root, '/etc/resolv.conf'],
+    ['/', container?.resolvConfPath],
+  ]);
   const servers = serversIn(resolvConf)
     .slice(0, maxServers)
     .filter((server) => !isContainer || isEngineResolver(sender, server));
@@ -44,22 +51,24 @@ const isEngineResolver = ({ container }: TraceEnd, server: string): boolean =>
 /** The root file system of the sender's first process: that of this process for the host. */
 function rootOf({ namespace, container }: TraceEnd): string {
   const pid = container?.pid ?? (namespace?.isHost ? undefined : namespace?.processes[0]?.pid);
-  return pid === undefined ? '' : `/proc/${pid}/root`;
+  return pid === undefined ? '/' : `/proc/${pid}/root`;
 }
 
-/** The first of these files that can be read, or ''. */
-async function readText(paths: readonly (string | undefined)[]): Promise<string> {
-  for (const path of paths) {
-    if (path === undefined) continue;
-    const text = await readFile(path, 'utf8').catch(() => undefined);
+/** The first of these files, each below a root, that can be read, or ''. */
+function readFirst(files: readonly (readonly [root: string, path: string | undefined])[]): string {
+  for (const [root, path] of files) {
+    const text = path === undefined ? undefined : readContainerFile(root, path);
     if (text !== undefined) return text;
   }
   return '';
 }
 
-/** The servers of a resolv.conf(5). Pure. */
+/** The servers of a resolv.conf(5); words that are no address, which a socket would look up, are left out. Pure. */
 export const serversIn = (resolvConf: string): string[] =>
-  resolvConf.split('\n').flatMap((line) => /^\s*nameserver\s+([\da-fA-F.:]+)/.exec(line)?.[1] ?? []);
+  resolvConf
+    .split('\n')
+    .flatMap((line) => /^\s*nameserver\s+([\da-fA-F.:]+)/.exec(line)?.[1] ?? [])
+    .filter((server) => tryParseIp(server) !== undefined);
 
 /** Empty: the server answered that there is no address. Undefined: no answer. */
 async function askServer(namespace: HostNamespace, server: string, name: string): Promise<string[] | undefined> {

@@ -1,8 +1,8 @@
 /** `netyard diagnose`: checks a container, a network's containers, or all of them, without sending anything. */
-import { readFile } from 'node:fs/promises';
 import { NetyardError } from '@netyard/core';
 import type { HostContainer, HostTopology } from '@netyard/topology';
 import { readConntrack } from '../conntrack.ts';
+import { readContainerFile } from '../container-file.ts';
 import { findEnd } from '../ends.ts';
 import { containerChecks } from './container-checks.ts';
 import type { DiagnosedContainer, DiagnoseFinding } from './finding.ts';
@@ -15,7 +15,7 @@ export async function diagnose(topology: HostTopology, target?: string): Promise
   const findings: DiagnoseFinding[] = [];
   for (const container of containers) {
     const namespace = topology.namespaces.find(({ id }) => id === container.namespaceId);
-    const diagnosed: DiagnosedContainer = { topology, container, namespace, host, hosts: await readHosts(container) };
+    const diagnosed: DiagnosedContainer = { topology, container, namespace, host, hosts: readHosts(container) };
     findings.push(...containerChecks.flatMap((check) => check(diagnosed)));
   }
   return [...findings, ...checkHost(topology, await readConntrack())];
@@ -42,10 +42,10 @@ function containersOf(topology: HostTopology, target: string): HostContainer[] {
   );
 }
 
-async function readHosts({ hostsPath, pid }: HostContainer): Promise<DiagnosedContainer['hosts']> {
-  const path = hostsPath ?? (pid === undefined ? undefined : `/proc/${pid}/root/etc/hosts`);
-  const text = path === undefined ? '' : await readFile(path, 'utf8').catch(() => '');
-  return text.split('\n').flatMap((line) => {
+function readHosts({ hostsPath, pid }: HostContainer): DiagnosedContainer['hosts'] {
+  const own = pid === undefined ? undefined : readContainerFile(`/proc/${pid}/root`, '/etc/hosts');
+  const text = hostsPath === undefined ? own : readContainerFile('/', hostsPath);
+  return (text ?? '').split('\n').flatMap((line) => {
     const [address, ...names] = line.replace(/#.*/, '').trim().split(/\s+/);
     return address === undefined || address === '' || names.length === 0 ? [] : [{ address, names }];
   });
