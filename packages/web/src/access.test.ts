@@ -59,3 +59,13 @@ test('the scheme’s own port may be omitted', () => {
   );
   assert.deepEqual([...hostNames(['host1', 'fd00::1'], 'https', 7420)], ['host1:7420', '[fd00::1]:7420']);
 });
+
+test('the header is needed for every spelling of a path below /api/, and other targets are refused', () => {
+  const status = (url: string): number | undefined =>
+    checkRequest({ method: 'GET', url, rawHeaders: ['Host', '127.0.0.1:7420'] }, own)?.status;
+  for (const url of ['/./api/stream', '/x/../api/stream', '/%2e/api/stream', '/x\\..\\api/stream'])
+    assert.equal(status(url), 403, url);
+  for (const url of ['//x/api/stream', '/\\x/api/stream', '//', '//[', 'http://127.0.0.1:7420/api/stream', '*', ''])
+    assert.equal(status(url), 400, url);
+  assert.equal(status('/assets/x.js'), undefined);
+});

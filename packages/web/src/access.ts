@@ -64,10 +64,20 @@ function checkFetchSite(values: readonly string[]): Refusal | undefined {
   return values.every(isOwn) ? undefined : { status: 403, message: 'requests of other sites are refused' };
 }
 
+/**
+ * The target of a request, without `.` and `..`: what is checked is what is answered. Undefined for one that is no path, also
+ * for `//name/path`, which names another host.
+ */
+export function parseTarget(target: string): URL | undefined {
+  const isPath = /^\/(?![/\\])/.test(target);
+  return isPath ? (URL.parse(`http://page${target}`) ?? undefined) : undefined;
+}
+
 function checkMethod({ method, url }: RequestHead, values: (name: string) => string[]): Refusal | undefined {
   if (method !== 'GET' && method !== 'POST') return { status: 405, message: `method ${method} is not supported` };
-  if (!url.startsWith('/')) return { status: 400, message: 'the request names no path' };
-  if (url.startsWith('/api/') && values(ownHeader).length === 0)
+  const target = parseTarget(url);
+  if (target === undefined) return { status: 400, message: 'the request names no path' };
+  if (target.pathname.startsWith('/api/') && values(ownHeader).length === 0)
     return { status: 403, message: `the header ${ownHeader} is missing` };
   if (method === 'GET') return undefined;
   const types = values('content-type');

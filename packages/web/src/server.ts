@@ -10,7 +10,7 @@ import { type Clock, type Logger, NetyardError } from '@netyard/core';
 import { errorBody, statusOf } from '@netyard/docker-api';
 import type { ChecksAnswer, ExplainAnswer, OpenedSessionAnswer, RulesAnswer, SessionAnswer } from '@netyard/page';
 import { z } from 'zod';
-import { checkRequest, type OwnAddresses, valuesOf } from './access.ts';
+import { checkRequest, type OwnAddresses, parseTarget, valuesOf } from './access.ts';
 import { readJsonBody } from './body.ts';
 import { type StreamedFeed, streamEvents } from './event-stream.ts';
 import type { PageFile } from './page-files.ts';
@@ -109,7 +109,8 @@ async function answer(
     const { method = '', url: target = '', rawHeaders } = request;
     const refusal = checkRequest({ method, url: target, rawHeaders }, options.own());
     if (refusal) return refuse(options, request, response, refusal.status, refusal.message);
-    const url = new URL(target, 'http://page');
+    const url = parseTarget(target);
+    if (url === undefined) return refuse(options, request, response, 400, 'the request names no path');
     const handler = routes.get(`${method} ${url.pathname}`) ?? fileHandler(options, method, url.pathname);
     if (handler === undefined) return refuse(options, request, response, 404, 'page not found');
     if (needsSession(method, url.pathname) && !hasSession(options, request))
