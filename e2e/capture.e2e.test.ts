@@ -158,12 +158,12 @@ describe('packet captures', { skip: cannotRun('netyard') }, () => {
   });
 
   test('an invalid filter is rejected with the message of the filter compiler', async () => {
-    const { status, stderr, stdout } = await server1.tryNetyard('capture', 'web', '-w', '/tmp/x', 'icmp', 'port', '7');
+    const { status, stderr, stdout } = await server1.tryNetyard('capture', 'web', '-w', '/run/x', 'icmp', 'port', '7');
     const own = await server1.run(['tcpdump', '-d', '-y', 'EN10MB', 'icmp', 'port', '7']);
     const message = own.stderr.trim().split('\n').at(-1)?.replace('tcpdump: ', '') ?? '';
     assert.ok(message !== '' && stderr === `Error response from daemon: ${message}\n`, `${stderr} is not ${message}`);
     assert.deepEqual([status, stdout], [1, '']);
-    assert.notEqual((await server1.run(['test', '-e', '/tmp/x'])).status, 0);
+    assert.notEqual((await server1.run(['test', '-e', '/run/x'])).status, 0);
     await assertNothingLeft();
   });
 

@@ -11,13 +11,15 @@ import { collect, openHost, type TestHost, until } from './support/host.ts';
 import { archivePath } from './support/images.ts';
 import { dumpNetwork } from './support/network-dump.ts';
 
-const unpacked = (variable: string): string => process.env[variable] ?? '';
-const dockerdFolder = join(unpacked('NETYARD_DOCKERD'), 'root/usr/sbin');
-const podmanFolder = join(unpacked('NETYARD_PODMAN'), 'bin');
-const withoutPodman =
-  !existsSync(join(unpacked('NETYARD_PODMAN'), 'complete')) &&
-  'NETYARD_PODMAN names no folder that script/unpack-podman filled';
-const environment = { PATH: `${podmanFolder}:${dockerdFolder}:${process.env['PATH']}:/usr/sbin:/sbin` };
+/** The folder of an unpacked program; none without it: dockerd finds no program by a relative PATH. */
+const unpacked = (variable: string, folder: string): string[] => {
+  const top = process.env[variable] ?? '';
+  return existsSync(join(top, 'complete')) ? [join(top, folder)] : [];
+};
+const podman = unpacked('NETYARD_PODMAN', 'bin');
+const withoutPodman = podman.length === 0 && 'NETYARD_PODMAN names no folder that script/unpack-podman filled';
+const folders = [...podman, ...unpacked('NETYARD_DOCKERD', 'root/usr/sbin'), process.env['PATH'], '/usr/sbin', '/sbin'];
+const environment = { PATH: folders.join(':') };
 
 describe('the containers of all engines of a host', { skip: cannotRun('netyard') || cannotRun('dockerd') }, () => {
   let host: TestHost;
@@ -38,10 +40,11 @@ describe('the containers of all engines of a host', { skip: cannotRun('netyard')
     await run(
       'ip netns add bare; ip link add to-bare type veth peer name eth0 netns bare; ip -n bare address add 10.9.0.2/24 dev eth0; ip -n bare link set eth0 up; ip link set to-bare up',
     );
-    const folders = `--data-root ${host.dataFolder}/dockerd --exec-root /run/docker -p /run/docker.pid`;
-    await run(`setsid --fork dockerd ${folders} -H unix:///run/docker.sock --bridge none > /run/dockerd.log 2>&1`);
+    const options = `--data-root ${host.dataFolder}/dockerd --exec-root /run/docker -p /run/docker.pid`;
+    await run('rm -f /run/docker.sock'); // the lab's link to Netyard's socket
+    await run(`setsid --fork dockerd ${options} -H unix:///run/docker.sock --bridge none > /run/dockerd.log 2>&1`);
     const docker = 'docker -H unix:///run/docker.sock';
-    await until(async () => (await host.run(['sh', '-c', `${docker} version`])).status === 0, 'dockerd answers');
+    await until(async () => (await host.run(['sh', '-c', `${docker} ps`])).status === 0, 'dockerd answers');
     await run(`${docker} load -q -i ${archivePath('netyard-test')}
       ${docker} network create --subnet 10.77.0.0/24 front
       ${docker} run -d --name web --network front -p 8080:80 netyard-test nc -ll -p 80 -e cat
@@ -114,6 +117,22 @@ describe('the containers of all engines of a host', { skip: cannotRun('netyard')
     );
   });
 
+  test('users other than root get a hint', async () => {
+    const netyard = join(import.meta.dirname, '../bin/netyard');
+    const as = (line: string) => host.run(['sh', '-c', `exec setpriv --reuid 65534 --clear-groups ${netyard} ${line}`]);
+    const { status, stderr } = await as('topology');
+    assert.match(
+      stderr,
+      /^netyard topology has to enter .* which only root may\nrun it with sudo: sudo netyard topology\n$/,
+    );
+    assert.equal(status, 1);
+    const explained = await as('explain docker/web');
+    assert.match(
+      explained.stderr,
+      /^permission denied .*\n.*\nto look among the containers of other engines: sudo netyard explain docker\/web\n$/,
+    );
+  });
+
   test('explain names what it cannot explain', async () => {
     const fails = async (...args: string[]): Promise<string> => (await host.tryNetyard('explain', ...args)).stderr;
     assert.match(await fails('job'), /^cannot explain container job of docker \([0-9a-f]{12}\): it is not running$/m);
@@ -156,7 +175,7 @@ describe('the containers of all engines of a host', { skip: cannotRun('netyard')
       /IP 10\.77\.0\.1 > 10\.77\.0\.2: ICMP echo request/,
     );
     // Ctrl-C ends it with the counts.
-    const interrupted = await captured('bare', "kill -INT $(pgrep -f 'capture bare$' | head -n 1)");
+    const interrupted = await captured('bare icmp', "kill -INT $(pgrep -f 'capture bare icmp$' | head -n 1)");
     assert.match(
       interrupted.stderr,
       /^listening on eth0 of namespace bare, .*\n0 packets captured\n0 packets received/m,
@@ -177,11 +196,11 @@ describe('the containers of all engines of a host', { skip: cannotRun('netyard')
     await run(`podman load -q -i ${archivePath('netyard-test')}; podman network create --subnet 10.66.0.0/24 pods
       podman run -d --name pod --network pods -p 9090:80 netyard-test sleep 10000
       podman create --name later netyard-test sleep 10000`);
-    const podman = [
+    const ofPodman = [
       'server1 podman later created podman',
       'server1 podman pod running pods 10.66.0.2 0.0.0.0:9090->80/tcp',
     ];
-    const all = [...common, ...podman, 'server1 - bare running 10.9.0.2'];
+    const all = [...common, ...ofPodman, 'server1 - bare running 10.9.0.2'];
     assert.deepEqual(await rows(), all);
     await run(
       'mkdir -p /run/podman; setsid --fork podman system service -t 0 unix:///run/podman/podman.sock > /run/podman.log 2>&1; while ! [ -S /run/podman/podman.sock ]; do sleep 0.05; done',

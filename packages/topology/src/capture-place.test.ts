@@ -57,6 +57,7 @@ test('containers, the host, namespaces and networks', () => {
   assert.deepEqual(find('web', 'eth1'), ['/run/docker/netns/2', 'eth1', `eth1 ${web}`]);
   assert.deepEqual(find('bare'), ['/run/netns/bare', 'b', 'b of namespace bare'], 'the first with an address');
   assert.deepEqual(find('host'), ['/proc/1/ns/net', 'up0', 'up0 of this host']);
+  assert.deepEqual(find('uplink'), find('host'));
   assert.deepEqual(find('docker/front'), ['/proc/1/ns/net', 'br-1', 'br-1 of network front of docker']);
   assert.equal(find('missing'), undefined);
 });

@@ -1,4 +1,4 @@
-/** Selects the interface on which to capture packets of a target: a container, a namespace, the host or a network. Pure. */
+/** Selects the interface on which to capture packets of a container, a namespace, the host or a network. Pure. */
 import { NetyardError } from '@netyard/core';
 import { findNetworks } from './explain/explain.ts';
 import type { HostContainer, HostNamespace, HostTopology, NamespaceLink } from './model.ts';
@@ -16,13 +16,14 @@ export interface CapturePlace {
 }
 
 /**
- * `link`: default the one with the default route, else the first with an address, else the first but lo. Undefined when
+ * `text`: a target of `findTarget`, a network, or `uplink`, which is the host. `link`: default the one with the default route, else the first with an address, else the first but lo. Undefined when
  * nothing has the name. Throws `conflict` for an ambiguous name, and for a container without a namespace here, `not-found` for
  * an unknown interface.
  */
 export function findCapturePlace(host: HostTopology, text: string, link?: string): CapturePlace | undefined {
-  if (findTargets(host, text).length > 0) {
-    const { container, namespaceId } = findTarget(host, text);
+  const target = text === 'uplink' ? 'host' : text;
+  if (findTargets(host, target).length > 0) {
+    const { container, namespaceId } = findTarget(host, target);
     const namespace = host.namespaces.find(({ id }) => id === namespaceId);
     const name = describeTarget(container, namespace);
     if (namespace === undefined) {

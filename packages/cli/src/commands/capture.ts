@@ -28,7 +28,7 @@ export const capture: CommandSpec = {
   description:
     'TARGET is a container, a network, uplink (the interface of the default route), or one of these on a peer:\n' +
     'HOST/NAME. As root also a container or network of another engine (NAME, or ENGINE/NAME: docker, podman,\n' +
-    'containerd), a network namespace, or host; these need no daemon.\n' +
+    'containerd) or a network namespace; these and uplink need no daemon.\n' +
     'FILTER is a pcap-filter(7) expression; quote characters that are special to the shell.\n' +
     'Press Ctrl-C to stop. Prints packets with tcpdump of this machine; use -w to write a file without it.',
   examples: [

@@ -7,7 +7,7 @@ import { type CaptureFacts, encodeCapture } from '@netyard/core';
 import type { HostTopology } from '@netyard/topology';
 import type { Context } from '../program/context.ts';
 import { packageVersion } from '../version.ts';
-import { requireLocal, surveyOptions } from './local.ts';
+import { requireLocal, surveyOptions, withoutAnswered } from './local.ts';
 
 /**
  * A pcapng stream like that of the daemon: `end()` finishes it, `destroy()` aborts it. `error`: the daemon's answer, thrown
@@ -16,7 +16,7 @@ import { requireLocal, surveyOptions } from './local.ts';
 export async function captureOther(context: Context, call: CaptureCall, error: unknown): Promise<Duplex> {
   requireLocal(context, `netyard capture ${call.target}`, error);
   const { findCapturePlace, observeHost } = await import('@netyard/topology');
-  const host = await observeHost(surveyOptions(context));
+  const host = withoutAnswered(await observeHost(surveyOptions(context)), error);
   const place = findCapturePlace(host, call.target, call.link || undefined);
   if (place === undefined) throw error;
   const { openKernel } = await import('@netyard/kernel');

@@ -1,6 +1,7 @@
 /** Observing this host without its daemon: who may, when, and which engines to ask. */
+import { DaemonError } from '@netyard/client';
 import { isNetyardError } from '@netyard/core';
-import type { SurveyOptions } from '@netyard/topology';
+import type { HostTopology, SurveyOptions } from '@netyard/topology';
 import { describeError, Failure } from '../failure.ts';
 import type { Context } from '../program/context.ts';
 
@@ -27,4 +28,16 @@ export function requireLocal(context: Context, command: string, error: unknown):
   if (!isElsewhere || context.client().address.kind !== 'unix') throw error;
   if (process.geteuid?.() === 0) return;
   throw new Failure(`${describeError(error)}\nto look among the containers of other engines: sudo ${command}`);
+}
+
+/** What else the host has: an answer of Netyard's own daemon stands for its containers, their namespaces and networks. */
+export function withoutAnswered(host: HostTopology, error: unknown): HostTopology {
+  if (!(error instanceof DaemonError)) return host;
+  const own = new Set(host.containers.flatMap(({ engine, namespaceId }) => (engine === 'netyard' ? namespaceId : [])));
+  return {
+    ...host,
+    containers: host.containers.filter(({ engine }) => engine !== 'netyard'),
+    networks: host.networks.filter(({ engine }) => engine !== 'netyard'),
+    namespaces: host.namespaces.filter(({ id, isHost }) => isHost || !own.has(id)),
+  };
 }
