@@ -270,6 +270,24 @@ test('a running container that joins its first user-defined network resolves its
   assert.equal(await ask(plain, "r.resolve4('web')"), '["198.51.100.1"]', 'it still forwards');
 });
 
+test('a daemon that was killed before it wrote resolv.conf writes it when it starts again', host, async () => {
+  const web = await testbed.run('web', on('front'));
+  const plain = await testbed.run('plain');
+  const { containerId, files, resolvConfDigest = '' } = plain;
+  const former = readFileSync(files.resolvConf, 'utf8');
+  await testbed.networks.connect('front', containerId, { network: 'front' });
+  // As after a kill between the store's transaction and the file.
+  writeFileSync(files.resolvConf, former);
+  const [config, state] = [testbed.networks.config(containerId), testbed.networks.state(containerId)];
+  assert.ok(config && state?.nameServer);
+  const { nameServer: _, ...unfinished } = state;
+  testbed.store.putSandbox(config, { ...unfinished, resolvConfDigest });
+  await testbed.networks.close();
+  await testbed.open().start([web.containerId, containerId]);
+  assert.match(readFileSync(files.resolvConf, 'utf8'), /^nameserver 127\.0\.0\.11$/m);
+  assert.equal(await getent(plain, 'web'), addressOf(web));
+});
+
 test('a restarted daemon serves running containers again; nothing is left open when they stop', host, async () => {
   const before = openDescriptors();
   const web = await testbed.run('web', on('front'));

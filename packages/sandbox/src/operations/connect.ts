@@ -17,7 +17,14 @@ import {
   valuesOf,
   withCanonicalAddresses,
 } from '@netyard/network';
-import type { ContainerDirectory, EndpointConfig, EndpointState, NetworkRecord, NetworkStore } from '../contract.ts';
+import type {
+  ContainerDirectory,
+  EndpointConfig,
+  EndpointState,
+  NetworkRecord,
+  NetworkStore,
+  SandboxState,
+} from '../contract.ts';
 import type { LinkIndex } from '../links/index.ts';
 import { capabilitiesOfNamed, networkOf, type Sandbox, sandboxOf, save } from '../lookup.ts';
 import {
@@ -152,7 +159,7 @@ async function attach(
   const { containerId } = before.config;
   const allocated = allocateAttached(context, before, requested);
   const resolvConf = planResolvConf(context, allocated);
-  const after = { ...allocated, state: resolvConf.state };
+  const after = { ...allocated };
   sandbox.config = after.config;
   sandbox.state = after.state;
   try {
@@ -169,6 +176,7 @@ async function attach(
       owner: `container ${before.config.name}`,
       objects: [...objects, ...resolvConf.objects],
     });
+    noteResolvConf(context, sandbox, after, resolvConf.state);
     await deleteOldGateway(context, before, { former, next });
   } catch (error) {
     sandbox.config = before.config;
@@ -184,6 +192,14 @@ async function attach(
   await flushUdpConntrack(context, newPorts(before, after));
   relayPublished(context, after.config, after.state);
   await addHostsLines(context, after, after.endpoint);
+}
+
+/** After the file was written: a daemon that is killed before writes it at its next start (`finishResolvConf`). */
+function noteResolvConf(context: ConnectDependencies, sandbox: Sandbox, after: Attached, state: SandboxState): void {
+  if (state === after.state) return;
+  after.state = state;
+  sandbox.state = state;
+  save(context, sandbox);
 }
 
 /** Port map keys stay when the gateway moves, but other elements of the old gateway's address are stale. */

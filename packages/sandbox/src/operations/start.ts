@@ -6,6 +6,7 @@ import { adoptEndpoints, type HostLinks, type HostStartDependencies, removeOrpha
 import type { ContainerDirectory, NetworkStore } from '../contract.ts';
 import type { Sandbox } from '../lookup.ts';
 import type { NamespaceRepairs } from '../services.ts';
+import { planResolvConf } from './container-resolv-conf.ts';
 import { type LinkHostsFilesDependencies, refreshParents } from './link-hosts-files.ts';
 import { dropLostAddresses, type LostAddressesDependencies } from './lost-addresses.ts';
 import { type ReserveDependencies, reserveUnheld } from './networks.ts';
@@ -80,10 +81,22 @@ async function adopt(context: StartDependencies, sandbox: Sandbox): Promise<void
   try {
     await dropLostAddresses(context, sandbox);
     await repairSandbox(context, sandbox);
+    await finishResolvConf(context, sandbox);
     context.namespaces.updateWatch(config.containerId);
   } catch (error) {
     reportFailure(context, 'a running container could not be repaired', sandbox, error);
   }
+}
+
+/** A daemon that was killed while the container joined its first user-defined network has not written the file. */
+async function finishResolvConf(context: StartDependencies, sandbox: Sandbox): Promise<void> {
+  const { config, state } = sandbox;
+  if (!state || state.sharedWith !== undefined) return;
+  const planned = planResolvConf(context, { config, state });
+  if (planned.state === state) return;
+  await context.kernel.apply({ owner: `container ${config.name}`, objects: planned.objects });
+  sandbox.state = planned.state;
+  context.store.putSandbox(config, planned.state);
 }
 
 function reportFailure(context: StartDependencies, what: string, sandbox: Sandbox, error: unknown): void {
