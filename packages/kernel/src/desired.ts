@@ -323,4 +323,6 @@ export type Observation =
 export interface KernelOperation {
   action: 'create' | 'change' | 'delete';
   object: KernelObject;
+  /** For change: how the object differed, as its observation describes it. */
+  found?: string;
 }

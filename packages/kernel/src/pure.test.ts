@@ -30,7 +30,7 @@ test('absent objects are created, different ones changed, present ones left, in 
   );
   assert.deepEqual(operations, [
     { action: 'create', object: veth },
-    { action: 'change', object: state },
+    { action: 'change', object: state, found: 'down' },
   ]);
   assert.throws(() => diff([veth], []));
 });

@@ -4,10 +4,11 @@ import type { KernelObject, KernelOperation, Observation } from '../desired.ts';
 /** Creates what is absent and changes what is different, in the plan's order. */
 export function diff(objects: readonly KernelObject[], found: readonly Observation[]): KernelOperation[] {
   return objects.flatMap((object, index): KernelOperation[] => {
-    const state = found[index]?.state;
-    if (state === undefined) throw new RangeError('no observation of an object');
-    if (state === 'present') return [];
-    return [{ action: state === 'absent' ? 'create' : 'change', object }];
+    const observation = found[index];
+    if (observation === undefined) throw new RangeError('no observation of an object');
+    if (observation.state === 'present') return [];
+    if (observation.state === 'absent') return [{ action: 'create', object }];
+    return [{ action: 'change', object, found: observation.found }];
   });
 }
 
