@@ -3,7 +3,7 @@
  * namespace to one network: an address, a MAC, an interface. References (`ref`) are a name, an id or an unambiguous id
  * prefix. Nothing here depends on containers or HTTP.
  */
-import type { KernelObject } from '@netyard/kernel';
+import type { KernelObject, KernelOperation } from '@netyard/kernel';
 import type { PeerRequest, PeerStore } from '@netyard/peers';
 import type { EndpointRecord, EndpointState } from './endpoint-contract.ts';
 import type { Family, PerFamily } from './family.ts';
@@ -80,9 +80,18 @@ export type NetworkEvent = {
   type: 'network';
   /**
    * `refuse`: a peer announced by the cluster is rejected; `conflict`: another program's route takes packets to containers
-   * elsewhere, until `conflict-end`. `detail` says which, and why.
+   * elsewhere, until `conflict-end`. `detail` says which, and why. `repair-failed`: `detail` is the error.
    */
-  action: 'create' | 'connect' | 'disconnect' | 'destroy' | 'repair' | 'refuse' | 'conflict' | 'conflict-end';
+  action:
+    | 'create'
+    | 'connect'
+    | 'disconnect'
+    | 'destroy'
+    | 'repair'
+    | 'repair-failed'
+    | 'refuse'
+    | 'conflict'
+    | 'conflict-end';
   networkId: string;
   networkName: string;
   driver: string;
@@ -91,6 +100,8 @@ export type NetworkEvent = {
   detail?: string;
   /** For repair: the kind of each repaired object. */
   repaired?: readonly KernelObject['kind'][];
+  /** For repair: what was executed. `create`: the object was missing; `change`: it differed; `delete`: it is in no plan. */
+  operations?: readonly KernelOperation[];
 };
 
 export interface CreateNetworkRequest {

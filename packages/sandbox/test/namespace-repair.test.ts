@@ -43,6 +43,8 @@ test('a reported namespace is repaired and watched again; an intact one emits no
     const repairs = testbed.events.filter(({ action }) => action === 'repair');
     assert.equal(repairs.length, round);
     assert.deepEqual(repairs.at(-1)?.repaired, ['route']);
+    const done = repairs.at(-1)?.operations?.map(({ action, object }) => `${action} ${object.kind}`);
+    assert.deepEqual(done, ['create route']);
   }
   const { armed } = kernel.namespaceWatches[0] ?? assert.fail();
   kernel.namespaceWatches[0]?.change(web.netnsPath ?? '');
@@ -62,12 +64,16 @@ test('a container that stops after its namespace was reported is not repaired', 
   assert.deepEqual(errors, []);
 });
 
-test('a failed repair is logged and retried', async () => {
+test('a failed repair is logged, reported by an event, and retried', async () => {
   const { kernel, errors, testbed, hasRoute, breakRoute } = await openWatched();
   kernel.failAtStep(1);
   breakRoute();
   await until('the route is back', hasRoute);
   assert.deepEqual(errors, ['repairing a container namespace failed']);
+  const failures = testbed.events.filter(({ action }) => action === 'repair-failed');
+  assert.equal(failures.length, 1);
+  assert.equal(failures[0]?.networkName, 'bridge');
+  assert.notEqual(failures[0]?.detail ?? '', '');
   await testbed.networks.close();
 });
 

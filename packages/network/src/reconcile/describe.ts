@@ -32,9 +32,12 @@ export function describe(object: KernelObject): string {
 }
 
 /** What an event `repair` says of its operations. */
-export function describeRepair(operations: readonly KernelOperation[]): Pick<NetworkEvent, 'detail' | 'repaired'> {
+export function describeRepair(
+  operations: readonly KernelOperation[],
+): Pick<NetworkEvent, 'detail' | 'repaired' | 'operations'> {
   return {
     detail: operations.map(({ action, object }) => `${action} ${describe(object)}`).join('; '),
     repaired: operations.map(({ object }) => object.kind),
+    operations,
   };
 }

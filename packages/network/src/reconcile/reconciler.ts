@@ -170,7 +170,7 @@ export class Reconciler {
     const wait = Math.max(this.#pace.delay(performance.now()), this.#foreignCost * 10);
     this.#foreignTimer = setTimeout(() => {
       this.#foreignTimer = undefined;
-      this.#work = this.#work.then(() => this.#attempt('chains of other programs', () => this.#checkForeign()));
+      this.#work = this.#work.then(() => this.#attemptRepair('chains of other programs', () => this.#checkForeign()));
     }, wait);
   }
 
@@ -195,12 +195,15 @@ export class Reconciler {
   async #repair(): Promise<void> {
     if (this.#stop.signal.aborted) return;
     const { networks, containers } = this.#drift.takeNetworks();
-    if (networks !== undefined) await this.#attempt('the networks', () => this.#reconcileNetworks(networks));
+    if (networks !== undefined) await this.#attemptRepair('the networks', () => this.#reconcileNetworks(networks));
     const scope = this.#drift.takePeers();
     if (scope !== undefined)
-      await this.#attempt('the peers', async () => this.#reportRepair(await this.#context.peers.reconcile(scope)));
+      await this.#attemptRepair('the peers', async () =>
+        this.#reportRepair(await this.#context.peers.reconcile(scope)),
+      );
     for (const id of containers) {
-      await this.#attempt(`container ${id}`, async () => this.#noteRepairs(await this.#context.attachments.repair(id)));
+      const repair = async (): Promise<void> => this.#noteRepairs(await this.#context.attachments.repair(id));
+      await this.#attemptRepair(`container ${id}`, repair, id);
     }
     if (this.#hasCreatedTables) await this.#attempt('connections', () => flushUntranslatedConntrack(this.#context));
     this.#hasCreatedTables = false;
@@ -224,14 +227,26 @@ export class Reconciler {
   /** Repairs of objects that all containers depend on are reported as events of the default bridge. */
   #reportRepair(operations: readonly KernelOperation[]): void {
     this.#noteRepairs(operations);
+    if (operations.length > 0) this.#emit({ action: 'repair', ...describeRepair(operations) });
+  }
+
+  #emit(event: Omit<NetworkEvent, 'type' | 'networkId' | 'networkName' | 'driver'>): void {
     const bridge = [...this.#context.networks.values()].find((record) => record.name === 'bridge');
-    if (operations.length === 0 || !bridge) return;
-    this.#context.emit({
-      action: 'repair',
-      networkId: bridge.id,
-      networkName: bridge.name,
-      driver: bridge.driver,
-      ...describeRepair(operations),
+    if (!bridge) return;
+    const { id: networkId, name: networkName, driver } = bridge;
+    this.#context.emit({ ...event, networkId, networkName, driver });
+  }
+
+  /** Reports a failed repair by an event, too; the work is not repeated before the next change. */
+  async #attemptRepair(what: string, work: () => Promise<void>, containerId?: string): Promise<void> {
+    await this.#attempt(what, async () => {
+      try {
+        await work();
+      } catch (error) {
+        const detail = `${what}: ${messageOf(error)}`;
+        this.#emit({ action: 'repair-failed', detail, ...(containerId === undefined ? {} : { containerId }) });
+        throw error;
+      }
     });
   }
 

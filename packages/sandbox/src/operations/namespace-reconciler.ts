@@ -10,7 +10,7 @@ import type { Kernel, KernelOperation, NamespaceWatch, SysctlObject } from '@net
 import { describe, RepairPace } from '@netyard/network';
 import type { Sandbox } from '../lookup.ts';
 import { planSysctls } from '../plan/sandbox.ts';
-import { isNamespaceRepaired, type RepairSandboxDependencies, repairNamespace } from './repair-sandbox.ts';
+import { emitRepair, isNamespaceRepaired, type RepairSandboxDependencies, repairNamespace } from './repair-sandbox.ts';
 
 /** Dependencies of the functions in this file. */
 export interface NamespaceReconcilerDependencies extends RepairSandboxDependencies {
@@ -169,6 +169,7 @@ export class NamespaceReconciler {
         namespace.failures += 1;
         const container = sandbox.config.name;
         context.logger.error('repairing a container namespace failed', { container, error: messageOf(error) });
+        emitRepair(context, sandbox, { action: 'repair-failed', detail: messageOf(error) });
         if (this.#byContainer.get(namespace.containerId) === namespace) this.#schedule(namespace);
       }
     });

@@ -46,17 +46,20 @@ export async function repairSandbox(context: RepairSandboxDependencies, sandbox:
   if (!state || state.sharedWith !== undefined || state.netnsPath === undefined) return [];
   const objects = await planRepair(context, { config, state }, state.netnsPath);
   const { operations } = await context.kernel.apply({ owner: `container ${config.name}`, objects });
-  const network = state.endpoints.map((endpoint) => context.networks.get(endpoint.networkId)).find(Boolean);
-  if (operations.length === 0 || !network) return operations;
-  context.emit({
-    action: 'repair',
-    networkId: network.id,
-    networkName: network.name,
-    driver: network.driver,
-    containerId: config.containerId,
-    ...describeRepair(operations),
-  });
+  if (operations.length > 0) emitRepair(context, sandbox, { action: 'repair', ...describeRepair(operations) });
   return operations;
+}
+
+/** An event of the container's first network; none for a container without networks. */
+export function emitRepair(
+  context: Pick<RepairSandboxDependencies, 'networks' | 'emit'>,
+  { config: { containerId }, state }: Sandbox,
+  event: Omit<NetworkEvent, 'type' | 'networkId' | 'networkName' | 'driver' | 'containerId'>,
+): void {
+  const network = state?.endpoints.map((endpoint) => context.networks.get(endpoint.networkId)).find(Boolean);
+  if (!network) return;
+  const { id: networkId, name: networkName, driver } = network;
+  context.emit({ ...event, networkId, networkName, driver, containerId });
 }
 
 /** Observes only the objects inside the namespace, and repairs the container if they differ. */
