@@ -34,6 +34,7 @@ export const allowedImports: Readonly<Record<string, AllowedImports>> = {
   runtime: { packages: ['core', 'kernel'], types: ['engine'] },
   store: { packages: ['core'], types: ['peers', 'network', 'sandbox', 'engine'] },
   cluster: { packages: ['core'] },
+  journal: { packages: ['core'], types: ['kernel', 'peers', 'network', 'sandbox', 'engine'] },
   lab: { packages: ['core', 'kernel', 'client'] },
   testkit: { packages: ['core', 'kernel'] },
   daemon: {
@@ -44,6 +45,7 @@ export const allowedImports: Readonly<Record<string, AllowedImports>> = {
       'network',
       'sandbox',
       'engine',
+      'journal',
       'metrics',
       'api-types',
       'docker-api',

@@ -5,6 +5,7 @@
  * - GET /netyard/v1/topology: TopologyResponse
  * - GET /netyard/v1/checks: ChecksResponse
  * - POST /netyard/v1/page: 201 PageAddress
+ * - GET /netyard/v1/journal?target=X&since=SECONDS&until=SECONDS: JournalEntry, one per line, oldest first
  * - POST /netyard/v1/cleanup?dryRun=1&unknownData=1: CleanupResponse
  * - GET /netyard/v1/peers: Peer[]; POST with PeerAddRequest: 201 Peer
  * - GET /netyard/v1/peers/{name}: Peer; DELETE: 204. POST and DELETE with `?dryRun=1`: DryRunResponse
@@ -137,6 +138,22 @@ export interface ChecksResponse {
     /** An instruction; '' where nothing has to be done. */
     Fix: string;
   }[];
+}
+
+/** A network change or a repair. */
+export interface JournalEntry {
+  /** RFC 3339 with nanoseconds, UTC. */
+  Time: string;
+  /** container, network, peer, repair, repair-failed, conflict, conflict-end, refuse */
+  Kind: string;
+  /** `container web`, `network bridge`, `peer b` */
+  Object: string;
+  /** What happened. */
+  Text: string;
+  /** Of a repair: the equivalent commands. */
+  Commands: string[];
+  /** What `target` selects the entry by. */
+  Names: string[];
 }
 
 /** Opens the topology page once. */

@@ -96,6 +96,12 @@ const ownCommands: readonly Entry[] = [
     load: async () => (await system()).explain,
   },
   {
+    name: 'journal',
+    group: 'netyard',
+    summary: 'Print network changes and repairs of the past days',
+    load: async () => (await import('./commands/journal.ts')).journal,
+  },
+  {
     name: 'lab',
     group: 'netyard',
     summary: 'Create virtual hosts on this machine',

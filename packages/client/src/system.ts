@@ -7,6 +7,7 @@ import type {
   EventMessage,
   ExplainResponse,
   InfoResponse,
+  JournalEntry,
   PageAddress,
   VersionResponse,
 } from '@netyard/api-types';
@@ -75,6 +76,15 @@ export class System {
       .send('GET', `/netyard/v1/explain/${segmentOf(ref)}`)
       .then((answer) => answer.toArray())
       .then((chunks) => JSON.parse(Buffer.concat(chunks).toString('utf8')) as ExplainResponse);
+  }
+
+  /** Network changes and repairs, oldest first. Times as `SECONDS[.NANOSECONDS]`. */
+  async *journal(call: {
+    target?: string | undefined;
+    since?: string | undefined;
+    until?: string | undefined;
+  }): AsyncGenerator<JournalEntry> {
+    yield* jsonLines<JournalEntry>(await this.#api.transport.send('GET', '/netyard/v1/journal', { query: call }));
   }
 
   /** How the host differs from the daemon's plan. */

@@ -94,6 +94,8 @@ test('invalid values are rejected', () => {
     [{ 'max-image-archive-files': 1.5 }, /--max-image-archive-files/],
     [{ 'max-archive-size': '1x' }, /invalid size: '1x'/],
     [{ 'max-archive-ratio': -1 }, /0 or more/],
+    [{ 'journal-size': '4k' }, /"4k" for --journal-size: must be 0, or 64k or more/],
+    [{ 'journal-age': 0 }, /--journal-age: must be a whole number, 1 or more/],
     [{ tls: true }, /--tlsverify/],
     [{ tlsverify: true, tlscert: 'a' }, /requires --tlscacert, --tlskey/],
   ];

@@ -49,6 +49,8 @@ export interface DaemonConfig extends BridgeConfig {
   web: WebConfig | undefined;
   metrics: MetricsAddress | undefined;
   archiveLimits: Readonly<ArchiveLimits>;
+  /** Undefined: the daemon keeps none. Bytes and seconds. */
+  journal: { maximumBytes: number; maximumAge: number } | undefined;
   labels: readonly string[];
   logDriver: 'json-file' | 'none';
   logOptions: Readonly<Record<string, string>>;
@@ -206,6 +208,7 @@ export function planConfig(
     metrics: parseMetricsAddress(textOf('metrics-addr')),
     web: planWeb(textOf('web'), flagSet('web-actions'), tls),
     archiveLimits: planArchiveLimits(value),
+    journal: planJournal(value),
     labels: listOf('labels').map(parseLabel),
     logDriver: oneOf('log-driver', textOf('log-driver'), ['json-file', 'none']),
     logOptions: value('log-opts') as Readonly<Record<string, string>>,
@@ -279,6 +282,18 @@ function planArchiveLimits(value: (key: string) => unknown): ArchiveLimits {
     bytes: orAny(parseBytes('max-archive-size', String(value('max-archive-size')))),
     ratio: orAny(parseCount('max-archive-ratio', value('max-archive-ratio'), 0)),
   };
+}
+
+/** Below 64 KiB a single burst of repairs would not fit. */
+const smallestJournal = 65_536;
+
+function planJournal(value: (key: string) => unknown): DaemonConfig['journal'] {
+  const maximumBytes = parseBytes('journal-size', String(value('journal-size')));
+  const maximumAge = parseCount('journal-age', value('journal-age'), 1);
+  if (maximumBytes === 0) return undefined;
+  if (maximumBytes < smallestJournal)
+    throw invalid(`invalid value "${String(value('journal-size'))}" for --journal-size: must be 0, or 64k or more`);
+  return { maximumBytes, maximumAge };
 }
 
 function parseCount(key: string, value: unknown, least: number): number {

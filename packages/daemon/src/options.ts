@@ -226,6 +226,19 @@ export const daemonOptions: readonly DaemonOption[] = [
     default: {},
     help: 'option of the log driver, such as max-size=10m',
   },
+  text(
+    'journal-size',
+    '8m',
+    'BYTES',
+    'size of the journal of network changes and repairs (0: none; see netyard journal)',
+  ),
+  {
+    key: 'journal-age',
+    kind: 'number',
+    value: 'SECONDS',
+    default: 604_800,
+    help: 'how long its entries are kept',
+  },
   text('default-shm-size', '64m', 'BYTES', 'size of containers’ /dev/shm'),
   {
     key: 'shutdown-timeout',

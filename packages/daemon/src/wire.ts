@@ -32,6 +32,7 @@ import { ClusterSync } from './cluster-networks.ts';
 import type { DaemonConfig } from './config.ts';
 import { openContainerd } from './containerd.ts';
 import { planConnections, readCgroupVersion, readDaemonId, readHostFacts, readProcessLimits } from './host-facts.ts';
+import { type OpenedJournal, openJournal } from './journal.ts';
 import { type Listeners, listen } from './listen.ts';
 import { takeLock } from './lock.ts';
 import type { MeasuredEngine, Measuring } from './metrics.ts';
@@ -57,6 +58,8 @@ interface Opening {
   opened: UndoStack;
   /** With --metrics-addr. */
   measuring?: Measuring | undefined;
+  /** With --journal-size; opened after the data root. */
+  journal?: OpenedJournal | undefined;
 }
 
 export async function startDaemon(
@@ -82,16 +85,20 @@ export async function startDaemon(
   }
 }
 
-async function openAll(opening: Opening): Promise<string[]> {
-  const { config, cluster, sync, logger, opened, measuring } = opening;
+async function openAll(given: Opening): Promise<string[]> {
+  const { config, cluster, sync, logger, opened, measuring } = given;
   const kernel = openKernel({ logger, ...(measuring ? { noteApply: measuring.noteApply } : {}) });
   opened.push(() => kernel.close());
   const store = openDataRoot(config.dataRoot, { logger });
   opened.push(() => store.close());
+  const journal = openJournal(config, logger);
+  if (journal) opened.push(() => journal.close());
+  const opening: Opening = { ...given, journal };
   const packages = await openEngineOn(opening, kernel, store);
   const { engine, networks } = packages;
   opened.push(() => networks.close());
   opened.push(() => engine.stop({ stopContainers: !config.liveRestore }));
+  journal?.recorder.followEvents(engine.events);
   await engine.start();
   if (cluster && sync) await followHosts(opening, { cluster, sync }, kernel, packages);
   // Loaded only where it is switched on.
@@ -149,7 +156,7 @@ interface OpenedPackages {
 }
 
 async function openEngineOn(opening: Opening, kernel: Kernel, store: Store): Promise<OpenedPackages> {
-  const { config, cluster, sync, logger, env, opened, measuring } = opening;
+  const { config, cluster, sync, logger, env, opened, measuring, journal } = opening;
   const containerd = await openContainerd(config, logger, env);
   opened.push(() => containerd.close());
   const { client, ready, own } = containerd;
@@ -180,7 +187,8 @@ async function openEngineOn(opening: Opening, kernel: Kernel, store: Store): Pro
       const noting = measuring ? { noteDnsAnswer: measuring.noteDnsAnswer } : {};
       const options = { kernel, store, containers, settings, peerApis, ...names, ...noting, logger, clock };
       const networks = openNetworks(options);
-      return measuring?.time(networks) ?? networks;
+      const recorded = journal?.recorder.followNetworks(networks, containers) ?? networks;
+      return measuring?.time(recorded) ?? recorded;
     },
     images: (neighbours) =>
       createImageService({ store, content, registry, archiveLimits, clock, logger, ...neighbours }),
@@ -214,7 +222,7 @@ const measuredEngine = (
 };
 
 async function openApi(
-  { config, cluster, logger, measuring }: Opening,
+  { config, cluster, logger, measuring, journal }: Opening,
   { engine, networks, registry }: OpenedPackages,
   page: PageAccess | undefined,
 ): Promise<Listeners> {
@@ -229,6 +237,7 @@ async function openApi(
     capturePeer,
     ...(page ? { page } : {}),
     ...(measuring ? { noteHandled: measuring.noteHandled } : {}),
+    ...(journal ? { journal: journal.journal } : {}),
     limits: planConnections(readProcessLimits()),
     ...(cluster && clusterConfig ? { clusterApi: (host) => clusterApi(cluster, clusterConfig, host) } : {}),
     logger,

@@ -85,6 +85,27 @@ export interface PageAccess {
   issue(): { url: string; expires: bigint };
 }
 
+/** An entry of the journal, as the package journal has it. */
+export interface JournalLine {
+  /** Nanoseconds since 1970. */
+  time: bigint;
+  kind: string;
+  object: string;
+  text: string;
+  commands: readonly string[];
+  names: readonly string[];
+}
+
+/** What docker-api uses of the package journal, on which it does not depend. */
+export interface JournalReader {
+  /** Oldest first. Times in nanoseconds since 1970. */
+  read(query: {
+    target: string | undefined;
+    since: bigint | undefined;
+    until: bigint | undefined;
+  }): AsyncIterable<JournalLine>;
+}
+
 /** A request that has a route, once its handler has ended. */
 export interface HandledRequest {
   method: string;
@@ -112,6 +133,8 @@ export interface ApiOptions {
   clusterApi?: (host: string) => PeerApi;
   /** Present when the daemon serves the topology page. */
   page?: PageAccess;
+  /** Present unless the daemon keeps no journal. */
+  journal?: JournalReader;
   /** Called after each request that has a route. */
   noteHandled?: (request: HandledRequest) => void;
   /** Absent limits have their defaults. */

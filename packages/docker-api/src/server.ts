@@ -33,6 +33,7 @@ import { containerStreamRoutes } from './routes/container-streams.ts';
 import { containerRoutes } from './routes/containers.ts';
 import { execRoutes } from './routes/exec.ts';
 import { imageRoutes } from './routes/images.ts';
+import { journalRoutes } from './routes/journal.ts';
 import { networkRoutes } from './routes/networks.ts';
 import { netyardRoutes } from './routes/netyard.ts';
 import { pageRoutes } from './routes/page.ts';
@@ -123,6 +124,7 @@ export function allRoutes(options: ApiOptions): Route[] {
     ...clusterRoutes(options),
     ...captureRoutes(options),
     ...pageRoutes(options),
+    ...journalRoutes(options),
   ];
 }
 

@@ -1,0 +1,107 @@
+/** The journal names what other programs changed, with the repair, and what containers did; it survives the daemon. */
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import type { JournalEntry } from '@netyard/api-types';
+import { cannotRun } from './support/engines.ts';
+import { openHost, type TestHost, until } from './support/host.ts';
+
+describe('the journal', { skip: cannotRun('netyard') }, () => {
+  let host: TestHost;
+  before(async () => {
+    host = await openHost('netyard', { images: ['netyard-test'] });
+  });
+  after(() => host.close());
+
+  const journal = async (...args: string[]): Promise<JournalEntry[]> =>
+    (await host.netyard('journal', '--json', ...args))
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line) => JSON.parse(line) as JournalEntry);
+  const untilEntry = async (pattern: RegExp, ...args: string[]): Promise<JournalEntry> => {
+    let found: JournalEntry | undefined;
+    await until(async () => {
+      found = (await journal(...args)).findLast(({ Text }) => pattern.test(Text));
+      return found !== undefined;
+    }, `an entry with ${pattern}`);
+    return found ?? assert.fail();
+  };
+
+  test('a deleted route, a changed address and a flushed table are named with their repairs', async () => {
+    const began = Date.now();
+    await host.sh('ip route del 172.17.0.0/16 dev docker0');
+    // The subnet's route is a part of the bridge's address.
+    const route = await untilEntry(
+      /^address 172\.17\.0\.1\/16 on docker0 was different \(without the route to its subnet\); /,
+    );
+    assert.match(route.Text, /; repaired by: ip address /);
+    assert.equal(route.Kind, 'repair');
+    assert.equal(route.Object, 'network bridge');
+    assert.ok(route.Names.includes('docker0'));
+    assert.ok(Date.parse(route.Time) >= began - 1000 && Date.parse(route.Time) <= Date.now() + 1000, route.Time);
+    await host.sh(route.Commands.join(' && ')); // they are valid commands
+
+    await host.sh('ip address del 172.17.0.1/16 dev docker0; ip address add 10.9.9.9/24 dev docker0');
+    await untilEntry(/^address 172\.17\.0\.1\/16 on docker0 was missing; repaired by: ip address /, 'docker0');
+
+    await host.sh('nft flush table ip netyard; nft delete table ip netyard');
+    const table = await untilEntry(/^nft-table ip netyard was missing; repaired by: /, 'bridge');
+    assert.ok(table.Commands.length > 0);
+  });
+
+  test('containers, ports, networks and peers are recorded, and a name selects its entries', async () => {
+    await host.docker('network', 'create', 'back');
+    await host.docker('run', '-d', '--name', 'web', '-p', '8801:80', 'netyard-test', 'sleep', '1000');
+    await host.docker('network', 'connect', 'back', 'web');
+    await host.docker('rm', '-f', 'web');
+    await host.docker('network', 'rm', 'back');
+    await host.netyard(
+      'peer',
+      'add',
+      'site-b',
+      '--address',
+      '172.16.2.102',
+      '--subnet',
+      '192.168.50.0/24',
+      '--via',
+      'route',
+    );
+    await host.sh('ip route del 192.168.50.0/24');
+    await untilEntry(/^route 192\.168\.50\.0\/24 .*missing/, 'site-b');
+    await host.netyard('peer', 'rm', 'site-b');
+
+    const texts = async (target: string): Promise<string[]> =>
+      (await journal(target)).map(({ Object: object, Text }) => `${object}: ${Text}`);
+    const web = (await texts('web')).join('\n');
+    assert.match(web, /^network bridge: container web connected: 172\.17\.0\.\d+$/m);
+    assert.match(web, /^container web: started: 172\.17\.0\.\d+ on bridge; 0\.0\.0\.0:8801 -> 80\/tcp/m);
+    assert.match(web, /^network back: container web connected: 172\.18\.0\.\d+$/m);
+    assert.match(
+      web,
+      /^container web: stopped with exit code 137: 172\.17\.0\.\d+ on bridge, 172\.18\.0\.\d+ on back;/m,
+    );
+    const back = await texts('back');
+    assert.equal(back[0], 'network back: created (driver bridge)');
+    assert.equal(back.at(-1), 'network back: removed (driver bridge)');
+    const peer = await texts('site-b');
+    assert.equal(peer[0], 'peer site-b: added: 172.16.2.102, 192.168.50.0/24');
+    assert.equal(peer.at(-1), 'peer site-b: removed: 172.16.2.102, 192.168.50.0/24');
+    assert.deepEqual(await journal('absent'), []);
+  });
+
+  test('entries survive a killed daemon; times and bad values are handled as by docker logs', async () => {
+    const earlier = await journal();
+    await host.killDaemon();
+    await host.restartDaemon();
+    assert.deepEqual((await journal()).slice(0, earlier.length), earlier);
+    assert.equal((await host.sh(`stat -c %a ${host.dataFolder}/journal/*`)).trim(), '600');
+    const { Time = '' } = earlier[1] ?? {};
+    const since = await journal('--since', Time);
+    assert.deepEqual(since[0], earlier[1]);
+    assert.deepEqual(await journal('--until', '1h'), []);
+    const lines = (await host.netyard('journal', '--since', '1h')).split('\n');
+    assert.match(lines[0] ?? '', /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z {2}\w+/);
+    const bad = await host.tryNetyard('journal', '--since', 'long ago');
+    assert.notEqual(bad.status, 0);
+    assert.match(bad.stderr, /failed to parse value as time or duration/);
+  });
+});

@@ -1,0 +1,40 @@
+/** `journal`: network changes and repairs that the daemon has recorded. */
+import type { JournalEntry } from '@netyard/api-types';
+import { timestampOf } from '../options/timestamp.ts';
+import type { CommandSpec } from '../program/spec.ts';
+
+export const journal: CommandSpec = {
+  usage: '[OPTIONS] [CONTAINER|NETWORK|PEER|INTERFACE]',
+  args: [0, 1],
+  flags: [
+    { name: 'json', type: 'bool', help: 'Print one JSON object per entry' },
+    {
+      name: 'since',
+      type: 'string',
+      help: 'Show entries since timestamp (e.g. "2013-01-02T13:23:37Z") or relative (e.g. "42m" for 42 minutes)',
+    },
+    { name: 'until', type: 'string', help: 'Show entries before a timestamp or relative (e.g. "42m" for 42 minutes)' },
+  ],
+  description:
+    'Prints containers that started and stopped, changes of networks, peers and ports, what other programs changed and the\n' +
+    'commands that repaired it, failed repairs and conflicts of routes; newest last. Entries are kept for 7 days and 8 MiB\n' +
+    '(--journal-age and --journal-size of the daemon).',
+  examples: ['netyard journal', 'netyard journal web --since 1h', 'netyard journal docker0 --json'],
+  complete: 'targets',
+  run: async (context, { args: [target], flags }) => {
+    const entries = context.client().system.journal({
+      target,
+      since: timestampOf(flags.text('since'), context.clock),
+      until: timestampOf(flags.text('until'), context.clock),
+    });
+    const format = flags.bool('json') ? (entry: JournalEntry) => JSON.stringify(entry) : formatEntry;
+    for await (const entry of entries) context.print(format(entry));
+    return 0;
+  },
+};
+
+/** `2026-11-23T20:31:07.123Z  repair         network bridge  route … was missing; repaired by: ip route add …`, in UTC. */
+export function formatEntry({ Time, Kind, Object: object, Text }: JournalEntry): string {
+  const time = Time.replace(/(\.\d{3})\d*Z$/, '$1Z');
+  return `${time}  ${Kind.padEnd(13)}  ${object}  ${Text.replaceAll('\n', ' ')}`;
+}

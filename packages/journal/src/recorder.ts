@@ -1,0 +1,228 @@
+/**
+ * Follows the engine and its networks, and writes what happens to containers' networks into the journal. An error in here
+ * never reaches the operation that it records.
+ */
+import { type Logger, messageOf } from '@netyard/core';
+import type { EngineEvent, EventStream } from '@netyard/engine';
+import type { KernelObject } from '@netyard/kernel';
+import type { NetworkEvent } from '@netyard/network';
+import type { PeerRequest } from '@netyard/peers';
+import type { ContainerDirectory, Networks, SandboxState } from '@netyard/sandbox';
+import type { JournalEntry } from './entry.ts';
+import { describeRepairs, type ObjectPrinter } from './repairs.ts';
+
+export interface RecorderOptions {
+  note(entry: Omit<JournalEntry, 'time'>): void;
+  printer: ObjectPrinter;
+  logger: Logger;
+}
+
+/** What is remembered of a running container for its end. */
+interface Place {
+  text: string;
+  names: readonly string[];
+}
+
+type Peer = Pick<PeerRequest, 'name' | 'address' | 'subnets'>;
+
+export class Recorder {
+  readonly #options: RecorderOptions;
+  readonly #places = new Map<string, Place>();
+  /** Names of peers, by address and by subnet. */
+  readonly #peers = new Map<string, string>();
+  readonly #stop = new AbortController();
+  #networks: Networks | undefined;
+  #containers: ContainerDirectory | undefined;
+
+  constructor(options: RecorderOptions) {
+    this.#options = options;
+  }
+
+  /** The same networks; their events are recorded, and peers that are added and removed. */
+  followNetworks(networks: Networks, containers: ContainerDirectory): Networks {
+    this.#networks = networks;
+    this.#containers = containers;
+    networks.events((event) => this.#safely(() => this.#noteNetwork(event)));
+    return {
+      ...networks,
+      start: async (running, options) => {
+        await networks.start(running, options);
+        await this.#readState(networks, running);
+      },
+      addPeer: async (request) => {
+        const added = await networks.addPeer(request);
+        this.#safely(() => this.#notePeer('added', request));
+        return added;
+      },
+      removePeer: async (name) => {
+        const { record } = await networks.peer(name);
+        await networks.removePeer(name);
+        this.#safely(() => this.#notePeer('removed', record));
+      },
+      setClusterPeers: async (requests) => {
+        for (const peer of requests) this.#rememberPeer(peer);
+        return await networks.setClusterPeers(requests);
+      },
+    };
+  }
+
+  /** Records events of containers and hosts until `close`. Called before the engine starts. */
+  followEvents(events: EventStream): void {
+    void this.#readEvents(events).catch((error: unknown) => this.#report(error));
+  }
+
+  /** Places of containers that run already, and the peers that exist. */
+  async #readState(networks: Networks, running: readonly string[]): Promise<void> {
+    try {
+      for (const id of running) this.#rememberPlace(id);
+      for (const { record } of await networks.peers()) this.#rememberPeer(record);
+    } catch (error) {
+      this.#report(error);
+    }
+  }
+
+  close(): void {
+    this.#stop.abort();
+  }
+
+  /** A subscription ends when its reader is thousands of events behind: then the next one begins. */
+  async #readEvents(events: EventStream): Promise<void> {
+    const { signal } = this.#stop;
+    const filters = new Map([['type', ['container', 'node']]]);
+    while (!signal.aborted) {
+      for await (const event of events.subscribe({ since: undefined, until: undefined, filters, signal }))
+        this.#safely(() => this.#noteEvent(event));
+    }
+  }
+
+  #noteNetwork(event: NetworkEvent): void {
+    const { action, networkId, networkName, driver, containerId, detail = '' } = event;
+    const container = containerId === undefined ? undefined : this.#nameOf(containerId);
+    const names = [networkName, networkId, ...(containerId === undefined ? [] : [container ?? '', containerId])];
+    const object = container === undefined ? `network ${networkName}` : `container ${container}`;
+    if (action === 'repair') this.#noteRepairs(event, object, names);
+    else if (action === 'repair-failed' || action === 'refuse' || action === 'conflict' || action === 'conflict-end')
+      this.#note(action, object, sentences[action](detail), names);
+    else if (containerId === undefined) this.#note('network', object, `${changes[action]} (driver ${driver})`, names);
+    else {
+      if (action === 'connect') this.#rememberPlace(containerId);
+      const place = this.#placeOf(containerId, networkId);
+      const text = `container ${container ?? containerId.slice(0, 12)} ${changes[action]}${place.text}`;
+      this.#note('network', `network ${networkName}`, text, [...names, ...place.names]);
+    }
+  }
+
+  #noteRepairs({ operations = [] }: NetworkEvent, object: string, names: readonly string[]): void {
+    const { printer } = this.#options;
+    const peersOf = (one: KernelObject): string[] => this.#peersOf(one);
+    for (const entry of describeRepairs(operations, { object, names, printer, peersOf })) this.#options.note(entry);
+  }
+
+  #noteEvent({ type, action, actorId, attributes }: EngineEvent): void {
+    const name = attributes['name'] ?? '';
+    if (type === 'node') {
+      const change = nodeChanges[action];
+      const { address = '', subnet = '' } = attributes;
+      if (change && subnet !== '')
+        this.#note('peer', `host ${name}`, `${change}: ${address}, ${subnet}`, [name, address, ...subnet.split(',')]);
+      return;
+    }
+    const { ports = '', exitCode = '', oldName = '' } = attributes;
+    const object = `container ${name}`;
+    const names = [name, actorId];
+    if (action === 'start') this.#rememberPlace(actorId);
+    const place = this.#places.get(actorId) ?? { text: '', names: [] };
+    const texts: Readonly<Record<string, string>> = {
+      start: `started${place.text}`,
+      die: `stopped with exit code ${exitCode}${place.text}`,
+      rename: `renamed from ${oldName.replace(/^\//, '')}`,
+      publish: `ports published: ${ports}`,
+      unpublish: `ports no longer published: ${ports}`,
+    };
+    const text = texts[action];
+    if (text !== undefined) this.#note('container', object, text, [...names, ...place.names]);
+    if (action === 'die') this.#places.delete(actorId);
+    if (action === 'publish' || action === 'unpublish') this.#rememberPlace(actorId);
+  }
+
+  #notePeer(change: 'added' | 'removed', peer: Peer): void {
+    const { name, address, subnets } = peer;
+    if (change === 'added') this.#rememberPeer(peer);
+    this.#note('peer', `peer ${name}`, `${change}: ${address}, ${subnets.join(', ')}`, [name, address, ...subnets]);
+  }
+
+  #note(kind: string, object: string, text: string, names: readonly string[]): void {
+    this.#options.note({ kind, object, text, commands: [], names: [...new Set(names)].filter((name) => name !== '') });
+  }
+
+  #rememberPeer({ name, address, subnets }: Peer): void {
+    for (const key of [address, ...subnets]) this.#peers.set(key, name);
+  }
+
+  /** Peers whose subnet or address the object has. */
+  #peersOf(object: KernelObject): string[] {
+    const texts = Object.values(object).filter((value) => typeof value === 'string');
+    return texts.flatMap((text) => [text, ...text.split(' . ')]).flatMap((text) => this.#peers.get(text) ?? []);
+  }
+
+  #rememberPlace(containerId: string): void {
+    const state = this.#networks?.state(containerId);
+    if (state) this.#places.set(containerId, { text: describePlace(state), names: namesOfPlace(state.endpoints) });
+  }
+
+  /** Of the container on this network, if it still is there. */
+  #placeOf(containerId: string, networkId: string): Place {
+    const endpoints = this.#networks?.state(containerId)?.endpoints.filter((one) => one.networkId === networkId) ?? [];
+    const addresses = endpoints.flatMap(addressesOf);
+    return {
+      text: addresses.length === 0 ? '' : `: ${addresses.join(', ')}`,
+      names: [...addresses, ...namesOfPlace(endpoints)],
+    };
+  }
+
+  #nameOf(containerId: string): string | undefined {
+    return this.#containers?.info(containerId)?.name;
+  }
+
+  #safely(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      this.#report(error);
+    }
+  }
+
+  #report(error: unknown): void {
+    this.#options.logger.warn('an event is missing in the journal', { error: messageOf(error) });
+  }
+}
+
+const changes = { create: 'created', destroy: 'removed', connect: 'connected', disconnect: 'disconnected' };
+
+const sentences = {
+  'repair-failed': (detail: string) => `the repair failed: ${detail}`,
+  refuse: (detail: string) => `refused: ${detail}`,
+  conflict: (detail: string) => detail,
+  'conflict-end': (detail: string) => `no longer so: ${detail}`,
+};
+
+/** Of hosts of the cluster; the other actions concern this host's connection. */
+const nodeChanges: Readonly<Record<string, string>> = { create: 'joined', update: 'changed', remove: 'left' };
+
+type Endpoint = SandboxState['endpoints'][number];
+
+const addressesOf = ({ addresses }: Endpoint): string[] => Object.values(addresses).map(({ address }) => address);
+
+const namesOfPlace = (endpoints: readonly Endpoint[]): string[] =>
+  endpoints.flatMap(({ hostLink, networkName }) => [hostLink, networkName]).filter((name) => name !== '');
+
+/** `: 172.17.0.2 on bridge; 0.0.0.0:8801 -> 80/tcp`. */
+function describePlace({ endpoints, ports }: SandboxState): string {
+  const places = endpoints.flatMap((one) => addressesOf(one).map((address) => `${address} on ${one.networkName}`));
+  const published = ports.map(
+    ({ hostAddress, hostPort, containerPort, protocol }) =>
+      `${hostAddress.includes(':') ? `[${hostAddress}]` : hostAddress}:${hostPort} -> ${containerPort}/${protocol}`,
+  );
+  const parts = [places.join(', '), published.join(', ')].filter((part) => part !== '');
+  return parts.length === 0 ? '' : `: ${parts.join('; ')}`;
+}
