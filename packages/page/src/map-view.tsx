@@ -68,7 +68,9 @@ function Lanes({ layout, found, selected, select, toggleExpanded, theme }: MapVi
     () => visibleEdges(layout.edges, selected).flatMap((edge) => flowEdge(edge, ends, selected)),
     [layout, ends, selected],
   );
-  useSelectedInView(layout, selected);
+  const moved = useRef(false);
+  const isMoved = useCallback(() => moved.current, []);
+  useSelectedInView(layout, selected, isMoved);
   const zoom = useStore(({ transform }) => zoomLevel(transform[2]));
   const reachable = useMemo(() => layout.nodes.filter((node) => !isDim(node, found)), [layout, found]);
   const move = useMove(reachable, current, setActive);
@@ -87,7 +89,11 @@ function Lanes({ layout, found, selected, select, toggleExpanded, theme }: MapVi
         disableKeyboardA11y
         onEdgeClick={(_event, edge) => select(edge.id)}
         fitView
-        fitViewOptions={{ maxZoom: 1.2, padding: 0.05 }}
+        fitViewOptions={fitOptions}
+        onMove={(event) => {
+          // No event: the page itself moves the map.
+          if (event !== null) moved.current = true;
+        }}
         minZoom={0.05}
         maxZoom={2.5}
         proOptions={{ hideAttribution: true }}
@@ -210,19 +216,29 @@ function flowEdge(
   return [{ id, source: from, target: to, type: 'rate', data, zIndex: 4, ariaLabel: label }];
 }
 
-/** Moves the map to what is selected, where a search, a table or the panel itself has put it out of sight. */
-function useSelectedInView(layout: Layout, selected: string | undefined): void {
-  const { setCenter, getViewport } = useReactFlow();
+/**
+ * Fits the map again when its size changes, until the user has moved it. Then, or where that makes it too small to read, it
+ * moves only to what is selected, if that is out of sight: by a search, in the table, or below the panel.
+ */
+function useSelectedInView(layout: Layout, selected: string | undefined, isMoved: () => boolean): void {
+  const { fitView, setCenter, getViewport } = useReactFlow();
   const width = useStore((state) => state.width);
   const height = useStore((state) => state.height);
   const edge = layout.edges.find(({ id }) => id === selected);
   const node = layout.nodes.find(({ id }) => id === (edge?.to ?? selected));
   const [x, y] = [node && node.x + Math.min(node.width, 300) / 2, node && node.y + Math.min(node.height, 80) / 2];
   useEffect(() => {
-    if (x === undefined || y === undefined || width === 0) return;
-    const { x: left, y: top, zoom } = getViewport();
-    const [screenX, screenY] = [x * zoom + left, y * zoom + top];
-    const isVisible = screenX > 60 && screenY > 30 && screenX < width - 60 && screenY < height - 30;
-    if (!isVisible) void setCenter(x, y, { zoom: Math.max(zoom, 0.6) });
-  }, [x, y, width, height, getViewport, setCenter]);
+    const adapt = async (): Promise<void> => {
+      if (!isMoved()) await fitView(fitOptions);
+      if (x === undefined || y === undefined) return;
+      const { x: left, y: top, zoom } = getViewport();
+      const [screenX, screenY] = [x * zoom + left, y * zoom + top];
+      const isVisible = screenX > 60 && screenY > 30 && screenX < width - 60 && screenY < height - 30;
+      if (!isVisible || zoom < readableZoom) await setCenter(x, y, { zoom: Math.max(zoom, readableZoom) });
+    };
+    if (width > 0) void adapt();
+  }, [x, y, width, height, isMoved, fitView, getViewport, setCenter]);
 }
+
+const fitOptions = { maxZoom: 1.2, padding: 0.05 };
+const readableZoom = 0.6;
