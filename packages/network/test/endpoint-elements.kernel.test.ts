@@ -44,12 +44,16 @@ test('the elements of an endpoint are those of its plan, in all sets', host, asy
   });
   await kernel.apply({ owner: 'test', objects: [...tables, ...elements] });
   await eventually('the new elements are noted', () => noted.size === elements.length);
-  assert.deepEqual(changed.compare(dependencies), { incomplete: new Set(), hasUnplanned: false });
+  assert.deepEqual(changed.compare(dependencies), { incomplete: new Set(), hasUnplanned: false, isPending: false });
   for (const { set } of elements) {
     noted.clear();
     sh(`nft flush set bridge netyard ${set}`);
     await eventually(`the deletion in ${set} is noted`, () => noted.has(`del ${set}`));
-    assert.deepEqual(changed.compare(dependencies), { incomplete: new Set(['web']), hasUnplanned: false }, set);
+    assert.deepEqual(
+      changed.compare(dependencies),
+      { incomplete: new Set(['web']), hasUnplanned: false, isPending: false },
+      set,
+    );
   }
   kernel.close();
   await watching;

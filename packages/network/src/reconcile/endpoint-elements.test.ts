@@ -30,6 +30,8 @@ const plan = [
   element('endpoint_targets', target, {}),
 ];
 
+const none = new Set<string>();
+
 const event = (action: 'new' | 'del', set: string, key: string, numberLength = 0) => ({
   ...({ action, family: 'bridge', set } as const),
   keys: [encodeElementKey(key, numberLength)],
@@ -41,7 +43,7 @@ test('elements of a container that started need no comparison with others', () =
   assert.ok(elements.note(event('new', 'checked_ports', checked)));
   assert.ok(elements.note(event('new', 'endpoint_addresses', address)));
   assert.ok(elements.note(event('new', 'endpoint_targets', target, 16)));
-  assert.deepEqual(elements.compare(dependencies), { incomplete: new Set(), hasUnplanned: false });
+  assert.deepEqual(elements.compare(dependencies), { incomplete: new Set(), hasUnplanned: false, isPending: false });
   assert.equal(plans(), 1, 'one plan for all elements');
 });
 
@@ -49,23 +51,34 @@ test('neither do those of a container that stopped', () => {
   const elements = new EndpointElements();
   elements.note(event('del', 'checked_ports', '"ny-000000000002"'));
   const drift = elements.compare(withPlan(plan).dependencies);
-  assert.deepEqual(drift, { incomplete: new Set(), hasUnplanned: false });
+  assert.deepEqual(drift, { incomplete: new Set(), hasUnplanned: false, isPending: false });
 });
 
 test('a planned element that was deleted leads to the repair of its owner', () => {
   const elements = new EndpointElements();
   elements.note(event('del', 'endpoint_targets', target, 16));
   const drift = elements.compare(withPlan(plan).dependencies);
-  assert.deepEqual(drift, { incomplete: new Set(['web']), hasUnplanned: false });
+  assert.deepEqual(drift, { incomplete: new Set(['web']), hasUnplanned: false, isPending: false });
 });
 
 test('an element that no plan has is found, also for the interface of an endpoint', () => {
   for (const key of ['"ny-000000000001" . 02:42:ac:12:00:02 . 172.18.0.9', '"eth7" . 02:42:ac:12:00:02 . 172.18.0.2']) {
     const elements = new EndpointElements();
     elements.note(event('new', 'endpoint_addresses', key));
-    const drift = elements.compare(withPlan(plan).dependencies);
-    assert.deepEqual(drift, { incomplete: new Set(), hasUnplanned: true });
+    const { dependencies } = withPlan(plan);
+    assert.deepEqual(elements.compare(dependencies), { incomplete: none, hasUnplanned: false, isPending: true });
+    assert.deepEqual(elements.compare(dependencies), { incomplete: none, hasUnplanned: true, isPending: false });
+    assert.deepEqual(elements.compare(dependencies), { incomplete: none, hasUnplanned: false, isPending: false });
   }
+});
+
+test('an element of an endpoint that is being removed is deleted before the second comparison', () => {
+  const elements = new EndpointElements();
+  const { dependencies } = withPlan([]);
+  elements.note(event('new', 'checked_ports', checked));
+  assert.deepEqual(elements.compare(dependencies), { incomplete: none, hasUnplanned: false, isPending: true });
+  elements.note(event('del', 'checked_ports', checked));
+  assert.deepEqual(elements.compare(dependencies), { incomplete: none, hasUnplanned: false, isPending: false });
 });
 
 test('the last change of an element counts', () => {
@@ -75,8 +88,12 @@ test('the last change of an element counts', () => {
   elements.note(event('new', 'checked_ports', '"eth7"'));
   elements.note(event('del', 'checked_ports', '"eth7"'));
   const { dependencies } = withPlan(plan);
-  assert.deepEqual(elements.compare(dependencies), { incomplete: new Set(), hasUnplanned: false });
-  assert.deepEqual(elements.compare(withPlan([]).dependencies), { incomplete: new Set(), hasUnplanned: false });
+  assert.deepEqual(elements.compare(dependencies), { incomplete: new Set(), hasUnplanned: false, isPending: false });
+  assert.deepEqual(elements.compare(withPlan([]).dependencies), {
+    incomplete: new Set(),
+    hasUnplanned: false,
+    isPending: false,
+  });
 });
 
 test('elements of ports and of links name no interface', () => {

@@ -17,8 +17,10 @@ export interface EndpointElementsDependencies {
 export interface ElementDrift {
   /** Owners of endpoints whose elements were deleted. */
   incomplete: ReadonlySet<string>;
-  /** Elements were added that no plan contains, perhaps only not any more. */
+  /** Elements were added that no plan contained in two comparisons. */
   hasUnplanned: boolean;
+  /** Such elements are to be compared once more: their endpoint may be about to be removed. */
+  isPending: boolean;
 }
 
 type ElementEvent = Pick<Extract<KernelEvent, { type: 'nft' }>, 'action' | 'family' | 'set' | 'keys'>;
@@ -37,6 +39,8 @@ const numberLengths: ReadonlyMap<string, number> = new Map<BridgeSet, number>([
 interface Change {
   action: ElementEvent['action'];
   link: string;
+  /** No plan contained it in the last comparison. */
+  wasUnplanned?: true;
 }
 
 export class EndpointElements {
@@ -59,15 +63,19 @@ export class EndpointElements {
       return plan;
     };
     const incomplete = new Set<string>();
+    const pending: [string, Change][] = [];
     let hasUnplanned = false;
-    for (const [id, { action, link }] of this.#changes) {
+    for (const [id, { action, link, wasUnplanned }] of this.#changes) {
       const ownerId = hostLinks.ownerOf(link);
       const isPlanned = ownerId !== undefined && planOf(ownerId).has(id);
-      if (action === 'new') hasUnplanned ||= !isPlanned;
-      else if (isPlanned) incomplete.add(ownerId);
+      if (action === 'del' && isPlanned) incomplete.add(ownerId);
+      if (action === 'del' || isPlanned) continue;
+      if (wasUnplanned) hasUnplanned = true;
+      else pending.push([id, { action, link, wasUnplanned: true }]);
     }
     this.#changes.clear();
-    return { incomplete, hasUnplanned };
+    for (const [id, change] of pending) this.#changes.set(id, change);
+    return { incomplete, hasUnplanned, isPending: pending.length > 0 };
   }
 }
 

@@ -264,7 +264,8 @@ export class Reconciler {
 
   async #compareEndpointElements(): Promise<void> {
     if (this.#stop.signal.aborted) return;
-    const { incomplete, hasUnplanned } = this.#drift.compareElements();
+    const { incomplete, hasUnplanned, isPending } = this.#drift.compareElements();
+    if (isPending) this.#scheduleEndpointElements();
     if (hasUnplanned) this.#scheduleElements();
     if (incomplete.size > 0) await this.#repair();
   }
