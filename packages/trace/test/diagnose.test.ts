@@ -115,3 +115,12 @@ test('a network stands for its members; unknown names are refused', async () => 
   );
   await assert.rejects(diagnose(hostWith([app]), 'nowhere'), /no such container or network on this host: nowhere/);
 });
+
+test('fixes inside a container enter its namespace, and quote the names that it chose', async () => {
+  const topology = hostWith([app, web]);
+  const inner = topology.namespaces.find(({ name }) => name === 'web');
+  const link = inner?.links.find(({ name }) => name === 'eth0');
+  Object.assign(link ?? {}, { name: '$(halt)', up: false });
+  const fixes = (await diagnose(topology, 'web')).flatMap(({ fix }) => fix ?? []);
+  assert.ok(fixes.includes(`nsenter --net=${inner?.path} ip link set '$(halt)' up`), fixes.join('\n'));
+});

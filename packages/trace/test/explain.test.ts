@@ -140,3 +140,22 @@ test('connection tracking that is full, and rules that nft does not show', () =>
   assert.equal(legacy.sentence, 'Dropped at host1 in forward, probably by iptables-legacy, which has rules in filter.');
   assert.equal(legacy.grade, 'inferred');
 });
+
+test('fixes quote what containers name, and refuse names that nft would take for commands', () => {
+  const topology = hostWith([a, web]);
+  const rename = (link: { name: string } | undefined): void => void Object.assign(link ?? {}, { name: '$(halt)' });
+  const inner = topology.namespaces.find(({ name }) => name === 'web');
+  rename(inner?.links.find(({ name }) => name === 'eth0'));
+  for (const route of inner?.routes ?? []) if (route.link === 'eth0') route.link = '$(halt)';
+  Object.assign(inner ?? {}, { path: '/run/user/1000/netns/x;halt' });
+  const enter = "nsenter --net='/run/user/1000/netns/x;halt' ";
+  const dropped = (rest: Partial<RuleVerdict>): string | undefined =>
+    explain(ask(topology, 'web', 80, { verdicts: [drop({ table: 'own', namespaceId: inner?.id ?? '', ...rest })] }))
+      .fix;
+  assert.equal(dropped({}), `${enter}nft insert rule ip own to_bridge tcp dport 80 accept`);
+  assert.equal(dropped({ chain: 'in; flush ruleset' }), 'change the rules there to accept tcp dport 80');
+  const forwarded = dropped({ table: 'filter', chain: 'FORWARD', input: '$(halt)' });
+  assert.equal(forwarded, `${enter}iptables -I FORWARD -i '$(halt)' -o docker0 -j ACCEPT`);
+  const stopped = hostWith([a, { ...web, rest: { state: 'exited', name: 'web; halt' } }]);
+  assert.equal(explain(ask(stopped, 'web; halt', 80)).fix, "netyard start 'web; halt'");
+});

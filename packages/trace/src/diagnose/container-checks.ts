@@ -1,6 +1,7 @@
 /** Checks of one container: state, interfaces, addresses, routes, listeners, names. Pure. */
 import type { HostContainer, ListeningSocket, PublishedPort } from '@netyard/topology';
-import { commandOf } from '../explain/case.ts';
+import { commandLine } from '../command-line.ts';
+import { commandIn, engineCommand } from '../explain/case.ts';
 import { isIn, lookUpRoute, withoutLength } from '../route-lookup.ts';
 import {
   attachedNetworks,
@@ -15,11 +16,15 @@ import {
 
 const state: ContainerCheck = ({ container }) => {
   const { name } = container;
-  if (container.paused) return [broken('state', `${name} is paused`, `${commandOf(container)} unpause ${name}`)];
+  if (container.paused) return [broken('state', `${name} is paused`, engineCommand(container, 'unpause', name))];
   if (container.state === 'running') return [fine('state', `${name} runs`)];
   if (container.state === 'unknown') return [];
-  return [broken('state', `${name} is ${container.state}`, `${commandOf(container)} start ${name}`)];
+  return [broken('state', `${name} is ${container.state}`, engineCommand(container, 'start', name))];
 };
+
+/** A command for the container's own namespace. */
+const inside = ({ topology, container }: DiagnosedContainer, command: string): string =>
+  commandIn({ topology }, container.namespaceId ?? '', command);
 
 /** Each interface and its end on the host: up, in the right bridge, with equal MTUs. */
 const interfaces: ContainerCheck = (diagnosed) => {
@@ -28,16 +33,24 @@ const interfaces: ContainerCheck = (diagnosed) => {
     const { name } = diagnosed.container;
     const found: DiagnoseFinding[] = [];
     if (!inner.up)
-      found.push(broken('link', `${inner.name} of ${name} is down`, `ip link set ${inner.name} up (in ${name})`));
+      found.push(
+        broken(
+          'link',
+          `${inner.name} of ${name} is down`,
+          inside(diagnosed, commandLine`ip link set ${inner.name} up`),
+        ),
+      );
     if (outer === undefined) return found;
     if (!outer.up)
-      found.push(broken('link', `${outer.name} of ${name} is down on the host`, `ip link set ${outer.name} up`));
+      found.push(
+        broken('link', `${outer.name} of ${name} is down on the host`, commandLine`ip link set ${outer.name} up`),
+      );
     if (outer.mtu !== inner.mtu) {
       found.push(
         broken(
           'veth-mtu',
           `${outer.name} has MTU ${outer.mtu}, ${inner.name} of ${name} ${inner.mtu}: longer packets vanish without ICMP`,
-          `ip link set ${outer.name} mtu ${inner.mtu}`,
+          commandLine`ip link set ${outer.name} mtu ${inner.mtu}`,
         ),
       );
     }
@@ -61,10 +74,16 @@ function bridgeFindings(
   if (bridge === undefined) return [broken('bridge', `${network.link} of network ${network.name} is missing`)];
   const found: DiagnoseFinding[] = [];
   if (!bridge.up)
-    found.push(broken('bridge', `${bridge.name} of network ${network.name} is down`, `ip link set ${bridge.name} up`));
+    found.push(
+      broken('bridge', `${bridge.name} of network ${network.name} is down`, commandLine`ip link set ${bridge.name} up`),
+    );
   if (outer.masterIndex !== bridge.index) {
     found.push(
-      broken('bridge', `${outer.name} is not in ${bridge.name}`, `ip link set ${outer.name} master ${bridge.name}`),
+      broken(
+        'bridge',
+        `${outer.name} is not in ${bridge.name}`,
+        commandLine`ip link set ${outer.name} master ${bridge.name}`,
+      ),
     );
   }
   return found;
@@ -88,7 +107,7 @@ const addresses: ContainerCheck = ({ container, namespace, topology }) => {
       broken(
         'address',
         `${container.name} has lost its address ${address}`,
-        `${commandOf(container)} restart ${container.name}`,
+        engineCommand(container, 'restart', container.name),
       ),
     ),
     ...doubled.map(({ address, name }) =>
@@ -117,14 +136,14 @@ const routes: ContainerCheck = (diagnosed) => {
   const [gateway] = gateways;
   if (gateway === undefined || lookUpRoute(namespace, gateway) === undefined) {
     return [
-      broken('route', `${container.name} has no default route`, `${commandOf(container)} restart ${container.name}`),
+      broken('route', `${container.name} has no default route`, engineCommand(container, 'restart', container.name)),
     ];
   }
   return [
     broken(
       'route',
       `${container.name} has no default route`,
-      `ip route add default via ${gateway} (in ${container.name})`,
+      inside(diagnosed, commandLine`ip route add default via ${gateway}`),
     ),
   ];
 };
@@ -204,7 +223,7 @@ const names: ContainerCheck = ({ container, topology, hosts }) => {
         broken(
           'name',
           `the hosts file of ${container.name} has ${address} for ${name}, which is ${own[0]}`,
-          `${commandOf(container)} restart ${container.name}`,
+          engineCommand(container, 'restart', container.name),
         ),
       ];
     }),
@@ -229,7 +248,7 @@ const neighbours: ContainerCheck = ({ container, namespace, topology }) => {
         broken(
           'neighbour',
           `${other.name} has a permanent neighbour entry with a wrong MAC for ${address}`,
-          `ip neigh del ${address} dev ${link}`,
+          commandIn({ topology }, other.id, commandLine`ip neigh del ${address} dev ${link}`),
         ),
       ),
   );

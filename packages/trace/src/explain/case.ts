@@ -1,5 +1,6 @@
 /** What the explanation of a trace is made from, and questions about it that several causes share. Pure. */
 import type { EngineKind, HostContainer, HostNamespace, HostNetwork, HostTopology } from '@netyard/topology';
+import { commandLine } from '../command-line.ts';
 import type {
   Conclusion,
   PredictedPath,
@@ -40,6 +41,10 @@ const engineCommands: Record<HostContainer['engine'], string> = {
 /** The command of a container's engine. */
 export const commandOf = (container: HostContainer): string => engineCommands[container.engine];
 
+/** A command line of the container's engine. */
+export const engineCommand = (container: HostContainer, ...words: readonly string[]): string =>
+  [commandOf(container), ...words.map((word) => commandLine`${word}`)].join(' ');
+
 export const nameOf = (end: TraceEnd): string => end.container?.name ?? end.namespace?.name ?? end.text;
 
 /** `80/tcp`; only the protocol for icmp. */
@@ -52,7 +57,7 @@ export function endpointText({ destination, destinationPort }: TracePacket): str
   return destinationPort === undefined ? address : `${address}:${destinationPort}`;
 }
 
-export const namespaceOf = ({ topology }: TraceCase, id: string): HostNamespace | undefined =>
+export const namespaceOf = ({ topology }: Pick<TraceCase, 'topology'>, id: string): HostNamespace | undefined =>
   topology.namespaces.find((namespace) => namespace.id === id);
 
 /** `host1` for the host's namespace, otherwise the name of the container. */
@@ -109,9 +114,11 @@ export const notReached = (cause: string, sentence: string, rest: Partial<Conclu
 });
 
 /** A command as it is run on the host for a namespace: `nsenter` for a container's. */
-export function commandIn(trace: TraceCase, namespaceId: string, command: string): string {
+export function commandIn(trace: Pick<TraceCase, 'topology'>, namespaceId: string, command: string): string {
   const namespace = namespaceOf(trace, namespaceId);
-  return namespace === undefined || namespace.isHost ? command : `nsenter --net=${namespace.path} ${command}`;
+  return namespace === undefined || namespace.isHost
+    ? command
+    : `${commandLine`nsenter --net=${namespace.path}`} ${command}`;
 }
 
 /** Connects a container to a network of its engine that leads outside, if there is one. */
@@ -122,5 +129,5 @@ export function connectToOpenNetwork({ topology, from }: TraceCase): string {
     ({ engine, driver, internal, name }) =>
       engine === container.engine && driver === 'bridge' && !internal && name !== 'bridge',
   );
-  return `${commandOf(container)} network connect ${open?.name ?? 'bridge'} ${container.name}`;
+  return engineCommand(container, 'network', 'connect', open?.name ?? 'bridge', container.name);
 }

@@ -1,11 +1,11 @@
 /** Causes at the ends of the path, known without a probe: stopped and paused containers, stale names. Pure. */
 import { withoutLength } from '../route-lookup.ts';
-import { type CauseFinder, commandOf, containerWith, notReached, targetContainer } from './case.ts';
+import { type CauseFinder, containerWith, engineCommand, notReached, targetContainer } from './case.ts';
 
 export const senderNotRunning: CauseFinder = ({ from: { container } }) => {
   if (container === undefined || container.namespaceId !== undefined) return undefined;
   return notReached('sender-not-running', `${container.name} is ${container.state}, so it can send nothing.`, {
-    fix: `${commandOf(container)} start ${container.name}`,
+    fix: engineCommand(container, 'start', container.name),
   });
 };
 
@@ -18,7 +18,7 @@ export const targetNotRunning: CauseFinder = (trace) => {
       'target-paused',
       `${name} is paused: the kernel accepts connections for it, but no process answers.`,
       {
-        fix: `${commandOf(container)} unpause ${name}`,
+        fix: engineCommand(container, 'unpause', name),
       },
     );
   }
@@ -29,7 +29,7 @@ export const targetNotRunning: CauseFinder = (trace) => {
     'target-not-running',
     `${name} has ${state === 'created' ? 'not been started' : `ended${code}${ago}`}.`,
     {
-      fix: `${commandOf(container)} start ${name}`,
+      fix: engineCommand(container, 'start', name),
     },
   );
 };
@@ -57,6 +57,6 @@ export const staleName: CauseFinder = (trace) => {
   return notReached(
     'stale-name',
     `${from.text} resolves ${name.name} to ${resolved}${of}, but ${container.name} is ${own[0]}: ${where} is out of date.`,
-    { fix: from.container ? `${commandOf(from.container)} restart ${from.container.name}` : `correct ${where}` },
+    { fix: from.container ? engineCommand(from.container, 'restart', from.container.name) : `correct ${where}` },
   );
 };

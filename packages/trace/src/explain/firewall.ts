@@ -1,9 +1,12 @@
 /** Causes that nftables verdicts show: Netyard's and other engines' isolation, firewalls of the host. Pure. */
 import type { HostContainer, HostNetwork } from '@netyard/topology';
+import { commandLine } from '../command-line.ts';
 import type { Conclusion, RuleVerdict } from '../model.ts';
 import {
   type CauseFinder,
+  commandIn,
   commandOf,
+  engineCommand,
   nameOf,
   networksOf,
   notReached,
@@ -56,15 +59,15 @@ function droppedByIcc(
     fix:
       target === undefined || network === undefined || network.name === 'bridge'
         ? `link ${from} to ${to} (--link ${to}), or publish ${portText(trace.packet)} of ${to}`
-        : newNetwork(commandOf(target), from, to),
+        : newNetwork(target, from, to),
   });
 }
 
 /** A network of their own for two containers. */
-const newNetwork = (command: string, from: string, to: string): string =>
+const newNetwork = (container: HostContainer, from: string, to: string): string =>
   [
-    `${command} network create ${from}-${to}`,
-    ...[from, to].map((name) => `${command} network connect ${from}-${to} ${name}`),
+    engineCommand(container, 'network', 'create', `${from}-${to}`),
+    ...[from, to].map((name) => engineCommand(container, 'network', 'connect', `${from}-${to}`, name)),
   ].join(' && ');
 
 function blockedByInternal(trace: TraceCase, target: HostContainer | undefined): Conclusion {
@@ -73,7 +76,7 @@ function blockedByInternal(trace: TraceCase, target: HostContainer | undefined):
   const { container } = trace.from;
   return notReached('internal', `${target?.name ?? nameOf(trace.to)} cannot be reached: ${name} is internal.`, {
     fix: container
-      ? `${commandOf(container)} network connect ${name} ${container.name}`
+      ? engineCommand(container, 'network', 'connect', name, container.name)
       : `attach ${trace.from.text} to ${name}`,
   });
 }
@@ -92,8 +95,8 @@ function isolated(
   const [theirNetwork, ownNetwork] = [theirs.find(isJoinable), own.find(isJoinable)];
   const fix =
     theirNetwork && from
-      ? `${commandOf(from)} network connect ${theirNetwork.name} ${from.name}`
-      : `${commandOf(target)} network connect ${ownNetwork?.name ?? 'NETWORK'} ${target.name}`;
+      ? engineCommand(from, 'network', 'connect', theirNetwork.name, from.name)
+      : engineCommand(target, 'network', 'connect', ownNetwork?.name ?? 'NETWORK', target.name);
   return notReached(
     'isolated',
     `Dropped at ${placeName(trace, namespaceId)} between ${names(own)} and ${names(theirs)}: ` +
@@ -136,7 +139,7 @@ const ufw: FirewallProgram = {
   name: 'ufw',
   fix: ({ packet }, { input, output }) =>
     input !== undefined && output !== undefined
-      ? `ufw route allow in on ${input} out on ${output}`
+      ? commandLine`ufw route allow in on ${input} out on ${output}`
       : `ufw allow ${packet.destinationPort === undefined ? `proto ${packet.protocol}` : `${packet.destinationPort}/${packet.protocol}`}`,
 };
 
@@ -145,16 +148,16 @@ const firewalld: FirewallProgram = {
   fix: ({ packet }, { input, output }) =>
     output === undefined && packet.destinationPort !== undefined
       ? `firewall-cmd --add-port ${packet.destinationPort}/${packet.protocol}`
-      : `firewall-cmd --zone=trusted --add-interface=${output ?? input ?? 'INTERFACE'}`,
+      : commandLine`firewall-cmd --zone=trusted --add-interface=${output ?? input ?? 'INTERFACE'}`,
 };
 
 const iptables: FirewallProgram = {
   name: 'iptables',
   fix: ({ packet }, { family, chain, input, output }) => {
     const command = family === 'ip6' ? 'ip6tables' : 'iptables';
-    const interfaces = `${input === undefined ? '' : ` -i ${input}`}${output === undefined ? '' : ` -o ${output}`}`;
+    const interfaces = `${input === undefined ? '' : commandLine` -i ${input}`}${output === undefined ? '' : commandLine` -o ${output}`}`;
     const port = packet.destinationPort === undefined ? '' : ` -p ${packet.protocol} --dport ${packet.destinationPort}`;
-    return `${command} -I ${chain}${interfaces}${output === undefined ? port : ''} -j ACCEPT`;
+    return `${command} ${commandLine`-I ${chain}`}${interfaces}${output === undefined ? port : ''} -j ACCEPT`;
   },
 };
 
@@ -171,7 +174,7 @@ const hasUfw = (trace: TraceCase, table: string, chain: string): boolean =>
   (trace.evidence?.verdicts ?? []).some((verdict) => verdict.table === table && /^ufw6?-/.test(verdict.chain));
 
 function droppedByForeign(trace: TraceCase, verdict: RuleVerdict): Conclusion {
-  const { input, output, isAnswer, namespaceId, family, table, chain } = verdict;
+  const { input, output, isAnswer, namespaceId } = verdict;
   const program = programOf(trace, verdict);
   const place = placeName(trace, namespaceId);
   const way =
@@ -186,8 +189,22 @@ function droppedByForeign(trace: TraceCase, verdict: RuleVerdict): Conclusion {
     isAnswer ? 'answer-dropped' : 'dropped-by-firewall',
     `${what} at ${place}${way} by ${ruleText(verdict)}${by}.`,
     {
-      fix: program?.fix(trace, verdict) ?? `nft insert rule ${family} ${table} ${chain} ${matchText(trace)} accept`,
+      fix: commandOrAdvice(trace, verdict, program),
     },
+  );
+}
+
+/** Names that nft(8) takes as words of its language; in others it could find commands of its own. */
+const isWord = (name: string): boolean => /^[A-Za-z_][\w/\\.-]*$/.test(name);
+
+function commandOrAdvice(trace: TraceCase, verdict: RuleVerdict, program: FirewallProgram | undefined): string {
+  const { namespaceId, family, table, chain } = verdict;
+  if (program) return commandIn(trace, namespaceId, program.fix(trace, verdict));
+  if (!isWord(table) || !isWord(chain)) return `change the rules there to accept ${matchText(trace)}`;
+  return commandIn(
+    trace,
+    namespaceId,
+    `${commandLine`nft insert rule ${family} ${table} ${chain}`} ${matchText(trace)} accept`,
   );
 }
 

@@ -1,5 +1,6 @@
 /** Causes in links and neighbours: links that are down, MTU, addresses without host, wrong MAC addresses. Pure. */
 import type { HostNamespace, NamespaceLink } from '@netyard/topology';
+import { commandLine } from '../command-line.ts';
 import type { Conclusion, Hop, Sighting } from '../model.ts';
 import { isIn } from '../route-lookup.ts';
 import {
@@ -25,7 +26,7 @@ export const linkDown: CauseFinder = (trace) => {
     const of = namespaceOf(trace, end.namespaceId)?.isHost ? `on ${place}` : `in ${place}`;
     return notReached('link-down', `${end.link} is down ${of}.`, {
       grade: 'inferred',
-      fix: commandIn(trace, end.namespaceId, `ip link set ${end.link} up`),
+      fix: commandIn(trace, end.namespaceId, commandLine`ip link set ${end.link} up`),
     });
   }
   return detached(trace);
@@ -54,10 +55,10 @@ function detached(trace: TraceCase): Conclusion | undefined {
           : `${container.name}'s ${found.link.name} is ${found.link.up ? `not in ${network.link}` : 'down'}`;
       const fix =
         bridge !== undefined && !bridge.up
-          ? `ip link set ${bridge.name} up`
+          ? commandLine`ip link set ${bridge.name} up`
           : found.link.up
-            ? `ip link set ${found.link.name} master ${network.link}`
-            : `ip link set ${found.link.name} up`;
+            ? commandLine`ip link set ${found.link.name} master ${network.link}`
+            : commandLine`ip link set ${found.link.name} up`;
       return notReached('link-down', `${text} on ${placeName(trace, found.host.id)}.`, { grade: 'inferred', fix });
     }
   }
@@ -157,7 +158,7 @@ export const wrongMac: CauseFinder = (trace) => {
     'wrong-mac',
     `Reached ${name} with a MAC not its own, from a permanent neighbour entry of ${place}.`,
     {
-      fix: commandIn(trace, namespaceId, `ip neigh del ${address} dev ${link}`),
+      fix: commandIn(trace, namespaceId, commandLine`ip neigh del ${address} dev ${link}`),
     },
   );
 };
@@ -223,8 +224,8 @@ export const mtuMismatch: CauseFinder = (trace) => {
 /** The smaller MTU becomes the larger one, which the rest of the network has. */
 function raiseMtu(trace: TraceCase, outerId: string, { outer, inner, innerId }: VethPair): string {
   return outer.mtu > inner.mtu
-    ? commandIn(trace, innerId, `ip link set ${inner.name} mtu ${outer.mtu}`)
-    : commandIn(trace, outerId, `ip link set ${outer.name} mtu ${inner.mtu}`);
+    ? commandIn(trace, innerId, commandLine`ip link set ${inner.name} mtu ${outer.mtu}`)
+    : commandIn(trace, outerId, commandLine`ip link set ${outer.name} mtu ${inner.mtu}`);
 }
 
 interface VethPair {

@@ -1,5 +1,6 @@
 /** Causes in routing: no route, forwarding off, reverse path filter, answers by another way. Pure. */
 import type { HostNamespace } from '@netyard/topology';
+import { commandLine } from '../command-line.ts';
 import type { Conclusion } from '../model.ts';
 import { formatRoute, lookUpRoute } from '../route-lookup.ts';
 import {
@@ -17,6 +18,10 @@ import {
   type TraceCase,
 } from './case.ts';
 
+/** `route`: its words as `ip route` prints them; no name of an interface has blanks. */
+const routeCommand = (action: string, route: string): string =>
+  ['ip', 'route', action, ...route.split(' ')].map((word) => commandLine`${word}`).join(' ');
+
 const wasSeen = (trace: TraceCase): Conclusion['grade'] => (trace.evidence ? 'observed' : 'predicted');
 
 /** The sender has no route, or a router on the way has none. */
@@ -28,7 +33,7 @@ export const noRoute: CauseFinder = (trace) => {
   const place = placeName(trace, namespaceId);
   const grade = wasSeen(trace);
   if (route !== undefined) {
-    const fix = commandIn(trace, namespaceId, `ip route delete ${route.replace(/ dev lo$/, '')}`);
+    const fix = commandIn(trace, namespaceId, routeCommand('delete', route.replace(/ dev lo$/, '')));
     return notReached('route-refuses', `Stopped at ${place}: the route "${route}" refuses ${destination}.`, {
       grade,
       fix,
@@ -49,7 +54,7 @@ function addRoute(trace: TraceCase, namespaceId: string): string {
   const isSix = destination.includes(':');
   const gateways = trace.from.container?.attachments.map(({ gateway, gateway6 }) => (isSix ? gateway6 : gateway)) ?? [];
   const gateway = gateways.find((one) => one !== undefined && one !== '') ?? 'GATEWAY';
-  return commandIn(trace, namespaceId, `ip ${isSix ? '-6 ' : ''}route add default via ${gateway}`);
+  return commandIn(trace, namespaceId, `ip ${isSix ? '-6 ' : ''}${commandLine`route add default via ${gateway}`}`);
 }
 
 /** Whether all networks of the sender are internal. */
@@ -72,7 +77,7 @@ export const forwardingOff: CauseFinder = (trace) => {
   const key = end.packet.destination.includes(':') ? 'net.ipv6.conf.all.forwarding' : 'net.ipv4.ip_forward';
   return notReached('forwarding-off', `Dropped at ${placeName(trace, end.namespaceId)}: ${key} is 0.`, {
     grade: trace.evidence ? 'inferred' : 'predicted',
-    fix: `sysctl -w ${key}=1`,
+    fix: commandIn(trace, end.namespaceId, `sysctl -w ${key}=1`),
   });
 };
 
@@ -91,7 +96,7 @@ export const reversePathFilter: CauseFinder = (trace) => {
     const instead =
       back?.link === undefined ? 'there is no route back' : `answers would leave by ${back.link}, not ${link}`;
     return notReached('rp-filter', `Dropped at ${placeName(trace, namespaceId)} by rp_filter: ${instead}.`, {
-      fix: commandIn(trace, namespaceId, `ip route replace ${packet.source ?? 'SOURCE'} dev ${link}`),
+      fix: commandIn(trace, namespaceId, commandLine`ip route replace ${packet.source ?? 'SOURCE'} dev ${link}`),
     });
   }
   return undefined;
@@ -113,7 +118,7 @@ export const asymmetric: CauseFinder = (trace) => {
       'asymmetric',
       `Answered, but ${place} sends the answer by ${link}${via} instead of ${cameBy.link}.`,
       {
-        fix: commandIn(trace, namespaceId, `ip route del ${formatRoute(route)}`),
+        fix: commandIn(trace, namespaceId, routeCommand('del', formatRoute(route))),
       },
     );
   }
