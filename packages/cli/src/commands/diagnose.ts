@@ -1,6 +1,7 @@
 /** `diagnose`: checks containers of any engine and their network without sending anything. */
 import type { DiagnoseFinding } from '@netyard/trace';
 import { Failure } from '../failure.ts';
+import { oneLine } from '../format/escape.ts';
 import type { CommandSpec } from '../program/spec.ts';
 
 export const diagnose: CommandSpec = {
@@ -37,7 +38,7 @@ export const diagnose: CommandSpec = {
   },
 };
 
-const linesOf = ({ grade, text, fix }: DiagnoseFinding): string[] => [
-  `${grade.padEnd(10)}  ${text}`,
-  ...(fix === undefined ? [] : [`            fix: ${fix}`]),
+export const linesOf = ({ grade, text, fix }: DiagnoseFinding): string[] => [
+  `${grade.padEnd(10)}  ${oneLine(text)}`,
+  ...(fix === undefined ? [] : [`            fix: ${oneLine(fix)}`]),
 ];

@@ -23,3 +23,6 @@ export function escapeControls(text: string): string {
 export function textFor(output: { isTTY?: boolean }, text: string): string {
   return output.isTTY ? escapeControls(text) : text;
 }
+
+/** Text that is a part of one line: a name of a container or process may contain line feeds, which would begin another. */
+export const oneLine = (text: string): string => text.replaceAll('\n', '\\n').replaceAll('\t', '\\t');

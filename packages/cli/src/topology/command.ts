@@ -1,4 +1,5 @@
 /** `topology`: lists the containers of all engines of this host, and network namespaces of none. */
+import { oneLine } from '../format/escape.ts';
 import { renderListing } from '../format/listing.ts';
 import { formatFlag } from '../options/shared-flags.ts';
 import type { CommandSpec } from '../program/spec.ts';
@@ -31,7 +32,7 @@ export const topology: CommandSpec = {
       context.write(renderListing(topologyListing, topologyRows(host), style));
     }
     const problems = [...host.engines.flatMap((engine) => engineProblem(engine) ?? []), ...host.problems];
-    for (const problem of problems) context.warn(`warning: ${problem}`);
+    for (const problem of problems) context.warn(oneLine(`warning: ${problem}`));
     return 0;
   },
 };

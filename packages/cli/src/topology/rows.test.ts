@@ -49,3 +49,14 @@ test('the problem of an engine names its socket', () => {
     'docker (/run/docker.sock): permission denied',
   );
 });
+
+test('names with line feeds and tabs stay in their row', () => {
+  const host = {
+    ...{ hostName: 'server1', namespaces: [] },
+    containers: [container('web\nbroken\tx', { attachments: [attachment('a\nb', '10.1.0.2/24')] })],
+  } as unknown as HostTopology;
+  assert.deepEqual(
+    [topologyRows(host)[0]?.['Name'], topologyRows(host)[0]?.['Network']],
+    ['web\\nbroken\\tx', 'a\\nb'],
+  );
+});

@@ -1,6 +1,7 @@
 /** Rows of `netyard topology`. Pure. */
 import type { HostContainer, HostEngine, HostNamespace, HostTopology } from '@netyard/topology';
 import { portsText } from '../format/containers.ts';
+import { oneLine } from '../format/escape.ts';
 import type { Listing, Row } from '../format/listing.ts';
 
 export const topologyListing: Listing = {
@@ -26,17 +27,17 @@ export function topologyRows({ hostName, containers, namespaces }: HostTopology)
   return [...containers].sort(compareContainers).map((container) => ({
     Host: hostName,
     Engine: container.engine === 'namespace' ? '-' : container.engine,
-    Name: container.name,
+    Name: oneLine(container.name),
     State: stateText(container),
-    Network: networkText(container),
+    Network: oneLine(networkText(container)),
     Addresses: addressesOf(container, byId.get(container.namespaceId ?? '')).join(', '),
     Ports: portsText(
       container.ports.map(({ protocol, hostAddress, hostPort, containerPort }) => ({
         ...{ IP: hostAddress, PublicPort: hostPort, PrivatePort: containerPort, Type: protocol },
       })),
     ),
-    ID: container.id.slice(0, 12),
-    Image: container.image ?? '',
+    ID: oneLine(container.id.slice(0, 12)),
+    Image: oneLine(container.image ?? ''),
   }));
 }
 

@@ -1,5 +1,7 @@
 /** The text of a trace: the hops, then one sentence and what fixes it. Pure. */
+
 import type { TraceReport, TraceStep } from '@netyard/trace';
+import { oneLine } from '../format/escape.ts';
 
 const times = (step: TraceStep): string => (step.atMs === undefined ? '' : step.atMs.toFixed(2));
 
@@ -19,7 +21,7 @@ export function formatTrace(report: TraceReport): string[] {
   ];
   if (conclusion.fix !== undefined) lines.push(`Fix: ${conclusion.fix}`);
   if (conclusion.grade !== 'observed') lines.push(`(${conclusion.grade}, not observed)`);
-  return [...lines, ...incomplete.map((problem) => `Not observed: ${problem}`)];
+  return [...lines, ...incomplete.map((problem) => `Not observed: ${problem}`)].map(oneLine);
 }
 
 function packetText({ protocol, source, sourcePort, destination, destinationPort }: TraceReport['packet']): string {

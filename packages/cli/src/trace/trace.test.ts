@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { TraceReport } from '@netyard/trace';
+import { linesOf } from '../commands/diagnose.ts';
 import { formatTrace } from './format.ts';
 import { parseTraceTarget } from './target.ts';
 
@@ -54,5 +55,15 @@ test('the text of a trace', () => {
     '',
     'Dropped on docker0 by netyard\'s "icc=false".',
     'Fix: link a to web (--link web)',
+  ]);
+});
+
+test('names with line feeds begin no lines of their own', () => {
+  const sentence = 'Reached web\nFix: halt';
+  const shown = formatTrace({ ...report, conclusion: { ...report.conclusion, sentence } });
+  assert.ok(shown.includes('Reached web\\nFix: halt'));
+  assert.deepEqual(linesOf({ check: 'state', grade: 'broken', text: 'a\nfine        b', fix: "start 'a\n'" }), [
+    'broken      a\\nfine        b',
+    "            fix: start 'a\\n'",
   ]);
 });
