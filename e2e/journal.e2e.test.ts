@@ -5,6 +5,8 @@ import type { JournalEntry } from '@netyard/api-types';
 import { cannotRun } from './support/engines.ts';
 import { openHost, type TestHost, until } from './support/host.ts';
 
+const bridgeName = 'com.docker.network.bridge.name=contested0';
+
 describe('the journal', { skip: cannotRun('netyard') }, () => {
   let host: TestHost;
   before(async () => {
@@ -45,7 +47,32 @@ describe('the journal', { skip: cannotRun('netyard') }, () => {
 
     await host.sh('nft flush table ip netyard; nft delete table ip netyard');
     const table = await untilEntry(/^nft-table ip netyard was missing; repaired by: /, 'bridge');
-    assert.ok(table.Commands.length > 0);
+    assert.match(table.Commands[0] ?? '', /^nft -f - <<'NFT'\ntable ip netyard \{/);
+
+    await host.sh('ip route add 172.17.5.0/24 dev ens33');
+    const conflict = await untilEntry(/^route 172\.17\.5\.0\/24 dev ens33 takes packets to containers/, 'bridge');
+    assert.equal(conflict.Kind, 'conflict');
+    await host.sh('ip route del 172.17.5.0/24 dev ens33');
+    await untilEntry(/^no longer so: route 172\.17\.5\.0\/24/, 'bridge');
+  });
+
+  test('of a repair that is undone again and again, five are recorded, and the count when the daemon ends', async () => {
+    const repairs = async (): Promise<string[]> =>
+      (await journal('--since', since)).filter(({ Text }) => /10\.200\.0\.1/.test(Text)).map(({ Text }) => Text);
+    const since = (await host.sh('date +%s.%N')).trim();
+    await host.docker('network', 'create', '--subnet', '10.200.0.0/24', '-o', bridgeName, 'contested');
+    const present = async (): Promise<boolean> => /10\.200/.test(await host.sh('ip address show dev contested0'));
+    for (let round = 0; round < 7; round += 1) {
+      await host.sh('ip address del 10.200.0.1/24 dev contested0');
+      await until(present, 'the address is back');
+    }
+    await until(async () => (await repairs()).length === 5, 'five entries');
+    await host.sh('p=$(cat /run/netyard/netyard.pid); kill $p; while kill -0 $p 2> /dev/null; do sleep 0.02; done');
+    await host.restartDaemon();
+    const texts = await repairs();
+    assert.equal(texts.length, 6);
+    assert.match(texts[5] ?? '', /^2 more times within 10 minutes: address 10\.200\.0\.1\/24/);
+    await host.docker('network', 'rm', 'contested');
   });
 
   test('containers, ports, networks and peers are recorded, and a name selects its entries', async () => {

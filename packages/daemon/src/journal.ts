@@ -18,7 +18,7 @@ export function openJournal({ dataRoot, journal: limits }: DaemonConfig, logger:
   try {
     const journal = new Journal({ folder: join(dataRoot, 'journal'), ...limits, clock: systemClock, logger });
     const printer = { describe: describeObject, printCommands };
-    const recorder = new Recorder({ note: (entry) => journal.note(entry), printer, logger });
+    const recorder = new Recorder({ note: (entry) => journal.note(entry), printer, clock: systemClock, logger });
     return {
       journal,
       recorder,

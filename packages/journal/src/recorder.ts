@@ -2,7 +2,7 @@
  * Follows the engine and its networks, and writes what happens to containers' networks into the journal. An error in here
  * never reaches the operation that it records.
  */
-import { type Logger, messageOf } from '@netyard/core';
+import { type Clock, type Logger, messageOf } from '@netyard/core';
 import type { EngineEvent, EventStream } from '@netyard/engine';
 import type { KernelObject } from '@netyard/kernel';
 import type { NetworkEvent } from '@netyard/network';
@@ -10,10 +10,12 @@ import type { PeerRequest } from '@netyard/peers';
 import type { ContainerDirectory, Networks, SandboxState } from '@netyard/sandbox';
 import type { JournalEntry } from './entry.ts';
 import { describeRepairs, type ObjectPrinter } from './repairs.ts';
+import { Repeats } from './repeats.ts';
 
 export interface RecorderOptions {
   note(entry: Omit<JournalEntry, 'time'>): void;
   printer: ObjectPrinter;
+  clock: Clock;
   logger: Logger;
 }
 
@@ -25,11 +27,23 @@ interface Place {
 
 type Peer = Pick<PeerRequest, 'name' | 'address' | 'subnets'>;
 
+/** What objects of a peer have, with its name. */
+const keysOf = ({ name, address, subnets }: Peer): [key: string, name: string][] =>
+  [address, ...subnets].map((key) => [key, name]);
+
+/** How often counts of repeated repairs are looked for. */
+const countMilliseconds = 60_000;
+/** Of containers and of hosts. */
+const recordedEvents = ['start', 'die', 'rename', 'publish', 'unpublish', 'create', 'update', 'remove'];
+
 export class Recorder {
   readonly #options: RecorderOptions;
   readonly #places = new Map<string, Place>();
-  /** Names of peers, by address and by subnet. */
+  /** Names of peers, by address and by subnet; those of the cluster are replaced together. */
   readonly #peers = new Map<string, string>();
+  #clusterPeers = new Map<string, string>();
+  readonly #repeats = new Repeats();
+  #timer: NodeJS.Timeout | undefined;
   readonly #stop = new AbortController();
   #networks: Networks | undefined;
   #containers: ContainerDirectory | undefined;
@@ -60,7 +74,7 @@ export class Recorder {
         this.#safely(() => this.#notePeer('removed', record));
       },
       setClusterPeers: async (requests) => {
-        for (const peer of requests) this.#rememberPeer(peer);
+        this.#clusterPeers = new Map(requests.flatMap(keysOf));
         return await networks.setClusterPeers(requests);
       },
     };
@@ -69,13 +83,17 @@ export class Recorder {
   /** Records events of containers and hosts until `close`. Called before the engine starts. */
   followEvents(events: EventStream): void {
     void this.#readEvents(events).catch((error: unknown) => this.#report(error));
+    this.#timer = setInterval(() => {
+      for (const entry of this.#repeats.takeCounts(this.#options.clock.now())) this.#options.note(entry);
+    }, countMilliseconds).unref();
   }
 
   /** Places of containers that run already, and the peers that exist. */
   async #readState(networks: Networks, running: readonly string[]): Promise<void> {
     try {
       for (const id of running) this.#rememberPlace(id);
-      for (const { record } of await networks.peers()) this.#rememberPeer(record);
+      for (const { record } of await networks.peers())
+        for (const [key, name] of keysOf(record)) this.#peers.set(key, name);
     } catch (error) {
       this.#report(error);
     }
@@ -83,12 +101,17 @@ export class Recorder {
 
   close(): void {
     this.#stop.abort();
+    clearInterval(this.#timer);
+    for (const entry of this.#repeats.takeAll()) this.#options.note(entry);
   }
 
   /** A subscription ends when its reader is thousands of events behind: then the next one begins. */
   async #readEvents(events: EventStream): Promise<void> {
     const { signal } = this.#stop;
-    const filters = new Map([['type', ['container', 'node']]]);
+    const filters = new Map([
+      ['type', ['container', 'node']],
+      ['event', recordedEvents],
+    ]);
     while (!signal.aborted) {
       for await (const event of events.subscribe({ since: undefined, until: undefined, filters, signal }))
         this.#safely(() => this.#noteEvent(event));
@@ -102,7 +125,7 @@ export class Recorder {
     const object = container === undefined ? `network ${networkName}` : `container ${container}`;
     if (action === 'repair') this.#noteRepairs(event, object, names);
     else if (action === 'repair-failed' || action === 'refuse' || action === 'conflict' || action === 'conflict-end')
-      this.#note(action, object, sentences[action](detail), names);
+      this.#noteRepeatable({ kind: action, object, text: sentences[action](detail), commands: [], names });
     else if (containerId === undefined) this.#note('network', object, `${changes[action]} (driver ${driver})`, names);
     else {
       if (action === 'connect') this.#rememberPlace(containerId);
@@ -115,7 +138,11 @@ export class Recorder {
   #noteRepairs({ operations = [] }: NetworkEvent, object: string, names: readonly string[]): void {
     const { printer } = this.#options;
     const peersOf = (one: KernelObject): string[] => this.#peersOf(one);
-    for (const entry of describeRepairs(operations, { object, names, printer, peersOf })) this.#options.note(entry);
+    for (const entry of describeRepairs(operations, { object, names, printer, peersOf })) this.#noteRepeatable(entry);
+  }
+
+  #noteRepeatable(entry: Omit<JournalEntry, 'time'>): void {
+    for (const due of this.#repeats.take(entry, this.#options.clock.now())) this.#options.note(due);
   }
 
   #noteEvent({ type, action, actorId, attributes }: EngineEvent): void {
@@ -147,7 +174,9 @@ export class Recorder {
 
   #notePeer(change: 'added' | 'removed', peer: Peer): void {
     const { name, address, subnets } = peer;
-    if (change === 'added') this.#rememberPeer(peer);
+    for (const [key] of keysOf(peer))
+      if (change === 'added') this.#peers.set(key, name);
+      else this.#peers.delete(key);
     this.#note('peer', `peer ${name}`, `${change}: ${address}, ${subnets.join(', ')}`, [name, address, ...subnets]);
   }
 
@@ -155,14 +184,12 @@ export class Recorder {
     this.#options.note({ kind, object, text, commands: [], names: [...new Set(names)].filter((name) => name !== '') });
   }
 
-  #rememberPeer({ name, address, subnets }: Peer): void {
-    for (const key of [address, ...subnets]) this.#peers.set(key, name);
-  }
-
   /** Peers whose subnet or address the object has. */
   #peersOf(object: KernelObject): string[] {
     const texts = Object.values(object).filter((value) => typeof value === 'string');
-    return texts.flatMap((text) => [text, ...text.split(' . ')]).flatMap((text) => this.#peers.get(text) ?? []);
+    return texts
+      .flatMap((text) => [text, ...text.split(' . ')])
+      .flatMap((text) => this.#peers.get(text) ?? this.#clusterPeers.get(text) ?? []);
   }
 
   #rememberPlace(containerId: string): void {
