@@ -18,7 +18,7 @@ import { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { newId, silentLogger } from '@netyard/core';
-import type { ExitStatus, Runtime, RuntimeEvent, TaskSpec } from '@netyard/engine';
+import type { ExitStatus, RuntimeEvent, TaskSpec } from '@netyard/engine';
 import { makeFifo, mount, openFifo } from '@netyard/kernel';
 import {
   type ContainerdClient,
@@ -36,7 +36,7 @@ export interface TaskHost {
   rootfs: string;
   supervisor: ContainerdSupervisor;
   client: ContainerdClient;
-  runtime: Runtime;
+  runtime: Awaited<ReturnType<typeof openRuntime>>;
   events: RuntimeEvent[];
   /** A task with busybox, its output in plain files. */
   spec(args: string[], more?: Partial<TaskSpec>): TaskSpec;

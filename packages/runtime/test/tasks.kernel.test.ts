@@ -193,8 +193,12 @@ test('limits are the cgroup’s, can be changed, and metrics report them', host,
   await testbed.runtime.update(id, { pidsLimit: -1 });
   assert.equal((await testbed.runtime.metrics(id)).pidsLimit, 0);
   assert.ok(metrics.memoryUsage > 0 && metrics.cpuTotal > 0);
+  const usage = await testbed.runtime.usage(`${cgroupParent}/${id}`);
+  assert.ok(usage.cpuTotal >= metrics.cpuTotal && usage.memoryUsage > 0);
+  assert.deepEqual(Object.keys(usage.memoryStats), Object.keys(metrics.memoryStats));
   await testbed.runtime.delete(id);
   await assert.rejects(testbed.runtime.metrics(id), (error) => isNetyardError(error, 'not-found'));
+  await assert.rejects(testbed.runtime.usage(`${cgroupParent}/${id}`), (error) => isNetyardError(error, 'not-found'));
 });
 
 test('a container that exceeds its memory limit is reported and exits with 137', host, async () => {

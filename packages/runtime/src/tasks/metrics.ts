@@ -5,6 +5,7 @@
 import { readFile } from 'node:fs/promises';
 import { totalmem } from 'node:os';
 import { join } from 'node:path';
+import { NetyardError } from '@netyard/core';
 import type { TaskMetrics } from '@netyard/engine';
 import { hasErrno } from '@netyard/kernel';
 import { mostPids } from '../spec/limits.ts';
@@ -18,8 +19,9 @@ const nanosecondsPerMicrosecond = 1000;
 /** Kernel's USER_HZ, the unit of cpuacct.stat. */
 const nanosecondsPerTick = 10_000_000;
 
-export async function readMetrics(mounts: CgroupMounts, cgroupPath: string): Promise<TaskMetrics> {
-  const read: ReadText = async (controller, file) => {
+const readerOf =
+  (mounts: CgroupMounts, cgroupPath: string): ReadText =>
+  async (controller, file) => {
     const folder = cgroupFolder(mounts, controller, cgroupPath);
     if (folder === undefined) return '';
     try {
@@ -29,6 +31,30 @@ export async function readMetrics(mounts: CgroupMounts, cgroupPath: string): Pro
       throw error;
     }
   };
+
+/** What is read of many containers at once. */
+export type TaskUsage = Pick<TaskMetrics, 'memoryUsage' | 'memoryStats' | 'cpuTotal'>;
+
+/** CPU time and memory only. Throws `not-found`. */
+export async function readUsage(mounts: CgroupMounts, cgroupPath: string): Promise<TaskUsage> {
+  const read = readerOf(mounts, cgroupPath);
+  const isUnified = mounts.version === '2';
+  const [cpu, usage, memory] = await Promise.all([
+    isUnified ? read('', 'cpu.stat') : read('cpuacct', 'cpuacct.usage'),
+    isUnified ? read('', 'memory.current') : read('memory', 'memory.usage_in_bytes'),
+    read(isUnified ? '' : 'memory', 'memory.stat'),
+  ]);
+  // Every group has the file; a kernel without the controller for memory has none of the others.
+  if (cpu === '') throw new NetyardError('not-found', `no such cgroup: ${cgroupPath}`);
+  return {
+    cpuTotal: isUnified ? (flatKeyed(cpu)['usage_usec'] ?? 0) * nanosecondsPerMicrosecond : numberOf(cpu),
+    memoryUsage: numberOf(usage),
+    memoryStats: flatKeyed(memory),
+  };
+}
+
+export async function readMetrics(mounts: CgroupMounts, cgroupPath: string): Promise<TaskMetrics> {
+  const read = readerOf(mounts, cgroupPath);
   const [pids, limit] = await Promise.all([read('pids', 'pids.current'), read('pids', 'pids.max')]);
   const rest = mounts.version === '2' ? await readUnified(read) : await readLegacy(read);
   const pidsLimit = limitOf(limit, 0);

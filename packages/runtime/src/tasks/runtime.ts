@@ -24,7 +24,7 @@ import { explainEnded, readProcess } from './ended-process.ts';
 import { deleteProcess, execInTask } from './exec-task.ts';
 import { findBlockDevices } from './host-facts.ts';
 import { KeyedLimit } from './keyed-limit.ts';
-import { readMetrics } from './metrics.ts';
+import { readMetrics, readUsage, type TaskUsage } from './metrics.ts';
 import { guardCrun } from './read-only-executable.ts';
 import { findOciRuntimes, type OciRuntimes, pickRuntime } from './runtimes.ts';
 import { SeccompCache } from './seccomp-cache.ts';
@@ -55,8 +55,14 @@ export interface OwnFolders {
   mounts: string;
 }
 
+/** What the daemon reads beside the engine. */
+export interface UsageReader {
+  /** By `TaskSpec.cgroupPath`: reads three files and does not ask containerd. Throws `not-found` without the cgroup. */
+  usage(cgroupPath: string): Promise<TaskUsage>;
+}
+
 /** Resolves when events arrive, so that nothing is missed between a later `list()` and the listening. */
-export async function openRuntime(options: RuntimeOptions): Promise<Runtime> {
+export async function openRuntime(options: RuntimeOptions): Promise<Runtime & UsageReader> {
   const { client, runtimeName, runtimeRoot, searchPath, logger } = options;
   const found = await findOciRuntimes(runtimeName, searchPath);
   const calls = new Calls(client, options.ready);
@@ -81,7 +87,7 @@ async function openOwn(options: RuntimeOptions, found: OciRuntimes) {
   return { runtimes, shims, remove };
 }
 
-class ContainerdRuntime implements Runtime {
+class ContainerdRuntime implements Runtime, UsageReader {
   /**
    * The shim of containerd 1.6 blocks for ever when more than 32 of a container's processes end while it starts one;
    * each start involves up to three that end.
@@ -191,6 +197,10 @@ class ContainerdRuntime implements Runtime {
     const spec = await readSpec(this.#context, id);
     if (!spec) throw new NetyardError('not-found', `no such task: ${id}`);
     return readMetrics(this.#context.cgroups, spec.linux.cgroupsPath);
+  }
+
+  usage(cgroupPath: string): Promise<TaskUsage> {
+    return readUsage(this.#context.cgroups, cgroupPath);
   }
 
   async get(id: string): Promise<TaskInfo | undefined> {
