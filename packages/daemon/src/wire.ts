@@ -201,7 +201,7 @@ async function openEngineOn(opening: Opening, kernel: Kernel, store: Store): Pro
     logger,
     clock,
   });
-  return { engine, networks: engine.hostNetworks, registry, readUsage: (id) => runtime.metrics(id) };
+  return { engine, networks: engine.hostNetworks, registry, readUsage: (path) => runtime.usage(path) };
 }
 
 const pageSources = (

@@ -3,9 +3,11 @@ import type { TaskMetrics } from '@netyard/engine';
 import type { LinkStatistics } from '@netyard/kernel';
 import { type Family, family, type Labels } from './exposition.ts';
 
+/** What is read of a cgroup: bytes, nanoseconds. */
+export type TaskUsage = Pick<TaskMetrics, 'memoryUsage' | 'memoryStats' | 'cpuTotal'>;
+
 /** A container with a process, as it was read. */
 export interface ContainerReading {
-  id: string;
   /** Path of its cgroup below the mount point. */
   cgroup: string;
   name: string;
@@ -13,7 +15,7 @@ export interface ContainerReading {
   /** Nanoseconds since 1970. */
   startedAt: bigint | undefined;
   /** Absent if its cgroup could not be read in time. */
-  usage?: TaskMetrics;
+  usage?: TaskUsage;
   /** Counters as the container sees them, by name of the interface inside. */
   interfaces: ReadonlyMap<string, LinkStatistics>;
 }
@@ -87,7 +89,7 @@ export function containerFamilies(containers: readonly ContainerReading[], now: 
 }
 
 /** cgroup v1 counts the groups below in `total_inactive_file`, v2 in `inactive_file`. */
-function workingSet({ memoryUsage, memoryStats }: TaskMetrics): number {
+function workingSet({ memoryUsage, memoryStats }: TaskUsage): number {
   const inactive = memoryStats['total_inactive_file'] ?? memoryStats['inactive_file'] ?? 0;
   return Math.max(0, memoryUsage - inactive);
 }

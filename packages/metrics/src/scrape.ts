@@ -1,10 +1,10 @@
 /** One reading of everything that is measured, shared by all scrapes at about the same time. */
 import { type Clock, type Logger, messageOf } from '@netyard/core';
-import type { ContainerConfig, ContainerRecord, ContainerState, EngineCounters, TaskMetrics } from '@netyard/engine';
+import type { ContainerConfig, ContainerRecord, ContainerState, EngineCounters } from '@netyard/engine';
 import type { Kernel } from '@netyard/kernel';
 import type { Networks, SandboxState } from '@netyard/sandbox';
 import type { Activity } from './activity.ts';
-import { containerFamilies } from './container-families.ts';
+import { containerFamilies, type TaskUsage } from './container-families.ts';
 import { type EngineFacts, engineFamilies } from './engine-families.ts';
 import { type Family, formatFamilies } from './exposition.ts';
 import { type Conntrack, conntrackFamilies, peerFamilies, poolFamilies } from './host-families.ts';
@@ -27,8 +27,8 @@ export interface MetricsSources {
   engineCounters: () => EngineCounters;
   networks: Pick<Networks, 'list' | 'subnetUse' | 'peers'>;
   kernel: CountersKernel & Pick<Kernel, 'readSysctl'>;
-  /** Of a container's cgroup. */
-  readUsage: (containerId: string) => Promise<TaskMetrics>;
+  /** By path of a cgroup. Rejects if it is gone. */
+  readUsage: (cgroupPath: string) => Promise<TaskUsage>;
   facts: EngineFacts;
   /** Parent cgroup of containers that name none. */
   cgroupParent: string;
@@ -46,7 +46,7 @@ const PART_LIMIT_MS = 3_000;
 export class Scraper {
   readonly #sources: MetricsSources;
   readonly #interfaces: InterfaceCounters;
-  readonly #usage: UsageReader<TaskMetrics>;
+  readonly #usage: UsageReader<TaskUsage>;
   /** Parts whose last reading failed, with the reason: logged once. */
   readonly #failures = new Map<string, string>();
   #reading: Promise<string> | undefined;
@@ -89,6 +89,8 @@ export class Scraper {
 
   async #readContainers(): Promise<Family[]> {
     const { listContainers, engineCounters, cgroupParent, clock, facts } = this.#sources;
+    const cgroupOf = ({ id, config }: ListedContainer['record']): string =>
+      `${config.cgroupParent || cgroupParent}/${id}`;
     const all = await listContainers();
     const running = all.filter(({ record }) => record.state.status === 'running' || record.state.status === 'paused');
     const states = running.flatMap(({ record, network }): [string, SandboxState][] =>
@@ -96,16 +98,17 @@ export class Scraper {
     );
     const [usage, interfaces] = await Promise.all([
       this.#usage.readAll(
-        running.map(({ record }) => record.id),
+        running.map(({ record }) => cgroupOf(record)),
         USAGE_LIMIT_MS,
       ),
       this.#part('interfaces', () => this.#interfaces.read(new Map(states))),
     ]);
-    const readings = running.map(({ record: { id, name, config, state } }) => {
-      const used = usage.get(id);
+    const readings = running.map(({ record }) => {
+      const { id, name, config, state } = record;
+      const cgroup = cgroupOf(record);
+      const used = usage.get(cgroup);
       return {
-        ...{ id, name, image: config.image, startedAt: state.startedAt },
-        cgroup: `${config.cgroupParent || cgroupParent}/${id}`,
+        ...{ cgroup, name, image: config.image, startedAt: state.startedAt },
         ...(used ? { usage: used } : {}),
         interfaces: interfaces?.get(id) ?? new Map(),
       };

@@ -5,18 +5,18 @@ import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { silentLogger, systemClock } from '@netyard/core';
-import type { TaskMetrics } from '@netyard/engine';
 import type { LinkStatistics, ObservedLink } from '@netyard/kernel';
 import { parseScrape, type ScrapedFamily } from '@netyard/testkit';
-import { Activity, createMetricsServer, type ListedContainer, type MetricsSources, Scraper } from '../src/index.ts';
+import {
+  Activity,
+  createMetricsServer,
+  type ListedContainer,
+  type MetricsSources,
+  Scraper,
+  type TaskUsage,
+} from '../src/index.ts';
 
-const usage: TaskMetrics = {
-  ...{ pids: 1, pidsLimit: 0, memoryUsage: 5000, memoryLimit: 0, memoryMax: 0, cpuUser: 0, cpuSystem: 0, perCpu: [] },
-  memoryStats: { inactive_file: 1000 },
-  cpuTotal: 2_500_000_000,
-  throttling: { periods: 0, throttledPeriods: 0, throttledTime: 0 },
-  io: [],
-};
+const usage: TaskUsage = { memoryUsage: 5000, memoryStats: { inactive_file: 1000 }, cpuTotal: 2_500_000_000 };
 
 const statistics = (base: bigint): LinkStatistics => ({
   ...{ rxBytes: base, rxPackets: base + 1n, rxErrors: base + 2n, rxDropped: base + 3n },
@@ -147,10 +147,10 @@ test('concurrent scrapes share one reading', async () => {
 
 test('a container that does not answer or fails is left out; the others are read, and it is not asked again', async () => {
   let asked = 0;
-  const readUsage = async (id: string): Promise<TaskMetrics> => {
-    if (id !== 'id-web') return usage;
+  const readUsage = async (cgroup: string): Promise<TaskUsage> => {
+    if (cgroup !== '/netyard/id-web') return usage;
     asked += 1;
-    return await new Promise<TaskMetrics>(() => {});
+    return await new Promise<TaskUsage>(() => {});
   };
   const scraper = new Scraper(fakeSources({ readUsage }).sources);
   for (let scrape = 1; scrape <= 2; scrape += 1) {
