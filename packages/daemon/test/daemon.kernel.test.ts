@@ -147,6 +147,28 @@ test('tcp admits only clients with a certificate of the authority', host, async 
   assert.equal(await daemon.ended, 0, daemon.log());
 });
 
+test('metrics are served at their own address, with a warning where other hosts reach it', host, async () => {
+  const file = join(dataRoot, 'metrics.json');
+  const metrics = { host: '127.0.0.1', port: 9323, path: '/metrics' };
+  writeFileSync(file, '{"metrics-addr": "127.0.0.1:9323"}');
+  const daemon = await startDaemon([...args, '--config-file', file]);
+  assert.match(await ask(request, metrics), /^engine_daemon_engine_info\{.*os_type="linux".*\} 1$/m);
+  assert.equal(await ask(request, { ...metrics, path: '/info' }), 'page not found\n');
+  assert.equal(await ask(request, { socketPath: socket, path: '/metrics' }), '{"message":"page not found"}\n');
+  assert.doesNotMatch(daemon.log(), /no access control/);
+  daemon.child.kill('SIGTERM');
+  assert.equal(await daemon.ended, 0, daemon.log());
+
+  const open = await startDaemon([...args, '--metrics-addr', ':9323']);
+  assert.match(open.log(), /the metrics have no access control.*http:\/\/0\.0\.0\.0:9323\/metrics/);
+  open.child.kill('SIGTERM');
+  assert.equal(await open.ended, 0, open.log());
+  const off = await startDaemon(args);
+  await assert.rejects(ask(request, metrics), /ECONNREFUSED/);
+  off.child.kill('SIGTERM');
+  assert.equal(await off.ended, 0, off.log());
+});
+
 function makeCertificates(pem: (name: string) => string): void {
   const openssl = (...args: string[]): Buffer => execFileSync('openssl', args, { stdio: ['ignore', 'pipe', 'ignore'] });
   const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '1'];
