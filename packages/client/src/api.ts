@@ -23,7 +23,7 @@ export class Api {
 
   async ping(): Promise<PingResult> {
     const answer = await this.transport.send('GET', '/_ping');
-    await readText(answer);
+    await readText(answer, this.transport.maxAnswer);
     const header = (name: string): string | undefined => answer.headers[name]?.toString();
     return { apiVersion: header('api-version'), osType: header('ostype') };
   }
@@ -46,7 +46,7 @@ export class Api {
   }
 
   async json<T>(method: string, path: string, call?: Call): Promise<T> {
-    const text = await readText(await this.send(method, path, call));
+    const text = await readText(await this.send(method, path, call), this.transport.maxAnswer);
     return parseAnswer<T>(text, `${method} ${path}`);
   }
 

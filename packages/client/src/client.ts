@@ -26,9 +26,12 @@ export interface NetyardClient {
   close(): void;
 }
 
-/** Opens no connection yet: the first request does. Throws `invalid` for an invalid address. */
-export function openClient(request: AddressRequest): NetyardClient {
-  const transport = new Transport(resolveAddress(request));
+/**
+ * Opens no connection yet: the first request does. `maxAnswer`: of an answer of the Docker Engine API, in bytes; for daemons
+ * that are not trusted. Throws `invalid` for an invalid address.
+ */
+export function openClient(request: AddressRequest & { maxAnswer?: number }): NetyardClient {
+  const transport = new Transport(resolveAddress(request), request.maxAnswer);
   const api = new Api(transport, request.env['DOCKER_API_VERSION']);
   return {
     address: transport.address,

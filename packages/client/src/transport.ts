@@ -45,10 +45,13 @@ export const segmentOf = (text: string): string => pathOf(text).replaceAll('/', 
 
 export class Transport {
   readonly address: DaemonAddress;
+  /** Of an answer that is kept as text, in bytes. */
+  readonly maxAnswer: number;
   readonly #agent: Agent | TlsAgent;
 
-  constructor(address: DaemonAddress) {
+  constructor(address: DaemonAddress, maxAnswer = Number.POSITIVE_INFINITY) {
     this.address = address;
+    this.maxAnswer = maxAnswer;
     const tls = address.kind === 'tcp' ? address.tls : undefined;
     this.#agent = tls
       ? new (loadHttps().Agent)({ keepAlive: true, ...readTls(tls) })
@@ -65,7 +68,7 @@ export class Transport {
       outgoing.on('error', (error) => reject(connectionError(this.address, error)));
       this.#sendBody(outgoing, call, reject);
     });
-    await refuseFailure(answer, `${method} ${path}`);
+    await refuseFailure(answer, `${method} ${path}`, this.maxAnswer);
     return answer;
   }
 
@@ -81,7 +84,7 @@ export class Transport {
       });
       outgoing.on('response', (answer) => {
         const unexpected = new NetyardError('failed', `unable to upgrade to tcp, received ${answer.statusCode}`);
-        refuseFailure(answer, `POST ${path}`).then(() => reject(unexpected), reject);
+        refuseFailure(answer, `POST ${path}`, this.maxAnswer).then(() => reject(unexpected), reject);
       });
       this.#sendBody(outgoing, call, reject);
     });
@@ -146,14 +149,21 @@ function queryText(query: Call['query']): string {
   return text === '' ? '' : `?${text}`;
 }
 
-async function refuseFailure(answer: IncomingMessage, request: string): Promise<void> {
+async function refuseFailure(answer: IncomingMessage, request: string, maxAnswer: number): Promise<void> {
   const status = answer.statusCode ?? 0;
   if (status < 400) return;
-  throw daemonError(status, await readText(answer), request);
+  throw daemonError(status, await readText(answer, maxAnswer), request);
 }
 
-export async function readText(answer: Readable): Promise<string> {
+/** Throws `failed` for an answer of more than `maxLength` bytes, and reads no more of it. */
+export async function readText(answer: Readable, maxLength = Number.POSITIVE_INFINITY): Promise<string> {
   const chunks: Buffer[] = [];
-  for await (const chunk of answer) chunks.push(Buffer.from(chunk));
+  let length = 0;
+  for await (const chunk of answer) {
+    const bytes = Buffer.from(chunk);
+    length += bytes.length;
+    if (length > maxLength) throw new NetyardError('failed', `an answer is longer than ${maxLength} bytes`);
+    chunks.push(bytes);
+  }
   return Buffer.concat(chunks).toString('utf8');
 }

@@ -17,12 +17,14 @@ export interface ReadOptions {
 
 /** Requests that are under way at the same time. */
 const parallelRequests = 8;
+/** In bytes: any user can have an engine's socket in /run/user. An inspection has some 8 KiB, a list 1 KiB per container. */
+const maxAnswer = 16 * 1024 * 1024;
 /** All inspections of an engine, as a multiple of the time for one: for engines that are slow, not stuck. */
 const totalTime = 5;
 
 /** `guess`: the kind to report for an engine that does not say it, from the socket's path. */
 export async function readApiEngine(path: string, guess: EngineKind, options: ReadOptions): Promise<EngineReport> {
-  const client = openClient({ host: `unix://${path}`, env: {} });
+  const client = openClient({ host: `unix://${path}`, env: {}, maxAnswer });
   const nothing = { containers: [], networks: [] };
   try {
     const answer = parseVersion(await within(options, client.system.version()));
