@@ -1,4 +1,6 @@
 /** Taps, rule traces and counters of the namespaces on a probe's way, translated to the evidence of a trace. */
+
+import { messageOf } from '@netyard/core';
 import {
   compareCounters,
   type NamespaceCounters,
@@ -86,9 +88,7 @@ function collect(tracing: PacketTracing, armed: readonly Armed[], context: Colle
     if (tap.dropped > 0) incomplete.push(`${tap.dropped} packets of ${namespace.name} were not seen`);
     if (rules?.incomplete) incomplete.push(`some verdicts of ${namespace.name} were not seen`);
   }
-  const counters = armed.flatMap(({ namespace, before }) =>
-    changesOf(namespace, before, tracing.readCounters(namespace.path)),
-  );
+  const counters = armed.flatMap(({ namespace, before }) => readChanges(tracing, namespace, before, incomplete));
   return { sightings, verdicts, counters, dropReasons: [], incomplete };
 }
 
@@ -198,6 +198,21 @@ function timeOf(namespace: HostNamespace, context: PacketContext, sightings: rea
   const input = own.find(({ link, direction }) => direction === 'in' && link === context.input);
   const output = own.find(({ link, direction }) => direction === 'out' && link === context.output);
   return input?.atMs ?? output?.atMs ?? own[0]?.atMs ?? 0;
+}
+
+/** A container may end while it is traced: what was seen before is reported all the same. */
+function readChanges(
+  tracing: PacketTracing,
+  namespace: HostNamespace,
+  before: NamespaceCounters,
+  incomplete: string[],
+): CounterChange[] {
+  try {
+    return changesOf(namespace, before, tracing.readCounters(namespace.path));
+  } catch (error) {
+    incomplete.push(`the counters of ${namespace.name} cannot be read: ${messageOf(error)}`);
+    return [];
+  }
 }
 
 function changesOf(namespace: HostNamespace, before: NamespaceCounters, after: NamespaceCounters): CounterChange[] {

@@ -2,7 +2,7 @@
  * Traces one packet: finds the ends, predicts the path, observes it with a real probe, and explains what happened. Changes
  * nothing but for the time of the probe: rule tracing of the probe's own packets.
  */
-import { NetyardError } from '@netyard/core';
+import { messageOf, NetyardError } from '@netyard/core';
 import type { HostNamespace, HostTopology } from '@netyard/topology';
 import { chooseAddress, findEnd } from './ends.ts';
 import type { NameAnswer, TraceCase } from './explain/case.ts';
@@ -118,7 +118,7 @@ async function observe(tools: TraceTools, prepared: PreparedCase, sender: HostNa
       const { source } = result;
       const observed = { ...prepared, packet: { ...packet, ...(source === undefined ? {} : { source }) }, path };
       const isAnswered = result.outcome === 'answered';
-      const neighbours = isAnswered ? [] : await askNeighbours(tools, observed, seen.sightings);
+      const neighbours = isAnswered ? [] : await askNeighbours(tools, observed, seen);
       const conntrack = isAnswered ? undefined : await tools.readConntrack();
       const evidence = { ...seen, probe: result, neighbours, ...(conntrack ? { conntrack } : {}) };
       return { ...observed, evidence };
@@ -145,18 +145,28 @@ interface NeighbourQuestion {
   address: string;
 }
 
-/** Who has the addresses of the next hops on the last link, and on the first one if nothing left it. */
+/**
+ * Who has the addresses of the next hops on the last link, and on the first one if nothing left it. Links without MACs, such
+ * as those of WireGuard, and namespaces that have ended are not asked.
+ */
 async function askNeighbours(
   tools: TraceTools,
   { topology, path, from, packet }: TraceCase,
-  sightings: readonly Sighting[],
+  { sightings, incomplete }: { sightings: readonly Sighting[]; incomplete: string[] },
 ): Promise<NeighbourCheck[]> {
   const first = sightings.length > 0 || from.namespace === undefined ? undefined : firstLink(from.namespace, packet);
   const last = lastLink(topology, path);
   const questions = [first, last].filter((question) => question !== undefined);
-  return await Promise.all(
-    questions.map(({ namespace, link, address }) => tools.askNeighbour(namespace, link, address)),
+  const checks = await Promise.all(
+    questions.map(({ namespace, link, address }) =>
+      tools.askNeighbour(namespace, link, address).catch((error: unknown) => {
+        const problem = `who has ${address} on ${link} of ${namespace.name} cannot be asked: ${messageOf(error)}`;
+        if (!incomplete.includes(problem)) incomplete.push(problem);
+        return undefined;
+      }),
+    ),
   );
+  return checks.filter((check) => check !== undefined);
 }
 
 function firstLink(namespace: HostNamespace, { destination }: TracePacket): NeighbourQuestion | undefined {

@@ -109,7 +109,7 @@ export const noNeighbour: CauseFinder = (trace) => {
   const question = end.nextHop.includes(':') ? 'neighbour solicitations' : 'ARP';
   if (end.kind === 'no-neighbour' && (asked === undefined || asked.macs.length === 0)) {
     return notReached('no-neighbour', `No host answers ${question} for ${end.nextHop} on ${end.link}.`, {
-      grade: evidence ? 'observed' : 'predicted',
+      grade: asked ? 'observed' : 'predicted',
       fix: `check the address; containers of ${end.link}: netyard ps`,
     });
   }
