@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { request } from 'node:http';
 import { test } from 'node:test';
+import { silentLogger } from '@netyard/core';
 import { servePage } from './page-server.ts';
 
 test('a token opens a session once; cookie and key together open the API', async (context) => {
@@ -127,6 +128,23 @@ test('more pages than allowed are refused, until one is closed', async (context)
   while (status === 503) ({ status } = await send('GET', '/api/stream', session));
   assert.equal(status, 200);
   for (const stream of streams) stream.abort();
+});
+
+test('a connection that ends before its body leaves no error in the log', async (context) => {
+  const errors: string[] = [];
+  const logger = { ...silentLogger, error: (message: string) => void errors.push(message) };
+  const { port, send } = await servePage(context, { logger });
+  const headers = { Host: `127.0.0.1:${port}`, 'X-Netyard-Page': '1', 'Content-Type': 'application/json' };
+  const path = '/api/session';
+  const sent = request({ host: '127.0.0.1', port, method: 'POST', path, agent: false, headers });
+  sent.setHeader('Content-Length', 100);
+  sent.on('error', () => undefined);
+  await new Promise<void>((resolve) => sent.write('{', () => resolve()));
+  await send('GET', '/');
+  sent.destroy();
+  await send('GET', '/');
+  await send('GET', '/');
+  assert.deepEqual(errors, []);
 });
 
 /** Resolves when the stream has begun. */
