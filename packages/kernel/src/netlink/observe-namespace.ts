@@ -8,8 +8,8 @@ import type {
   ObservedNamespaceLink,
   ObservedNamespaceRoute,
 } from '../observed-namespace.ts';
-import { closeFile, openFile } from '../system/calls.ts';
-import { openInNetns } from '../system/netns.ts';
+import { closeFile } from '../system/calls.ts';
+import { openInNetns, openNamespace } from '../system/netns.ts';
 import { readIfExists } from '../system/read-if-exists.ts';
 import { listAddresses } from './rtnl/address.ts';
 import { type Link, listLinks } from './rtnl/link.ts';
@@ -75,7 +75,7 @@ export function resolveNamespaceIds(
 function queryIdOf(socket: NetlinkSocket, path: string): number | undefined {
   let fd: number;
   try {
-    fd = openFile(path);
+    fd = openNamespace(path);
   } catch {
     return undefined; // the namespace ended meanwhile
   }

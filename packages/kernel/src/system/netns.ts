@@ -76,13 +76,19 @@ function refusePromise<T>(result: T): T {
 }
 
 /**
+ * Opens a pin, or `/proc/PID/ns/net`. Never waits: users name pins in their own directories, and can put a FIFO in the place
+ * of one that was there a moment ago. The caller closes the descriptor.
+ */
+export const openNamespace = (path: string): number => openFile(path, constants.O_RDONLY | constants.O_NONBLOCK);
+
+/**
  * Runs `work` synchronously inside the namespace pinned at `path` (or `/proc/PID/ns/net`) and returns its result:
  * usually the descriptor of a socket, which stays in that namespace and is used from outside. Without a path it runs in
  * the current namespace. Equivalent to: `nsenter --net=PATH …`.
  */
 export function openInNetns<T>(path: string | undefined, work: () => T): T {
   if (path === undefined) return refusePromise(work());
-  const fd = openFile(path);
+  const fd = openNamespace(path);
   try {
     return runInside(fd, path, work);
   } finally {

@@ -1,5 +1,6 @@
 /** A namespace as traces hold it: by descriptor, so that its path may disappear or name another one meanwhile. */
-import { closeFile, openFile } from '../../system/calls.ts';
+import { closeFile } from '../../system/calls.ts';
+import { openNamespace } from '../../system/netns.ts';
 import { listLinks } from '../rtnl/link.ts';
 import { NETLINK_ROUTE, NetlinkSocket } from '../socket.ts';
 
@@ -9,7 +10,7 @@ export class HeldNamespace {
   #names = new Map<number, string>();
 
   constructor(ns: string | undefined) {
-    this.#fd = openFile(ns ?? '/proc/thread-self/ns/net');
+    this.#fd = openNamespace(ns ?? '/proc/thread-self/ns/net');
   }
 
   /** A path that names the namespace as long as it is held. */
