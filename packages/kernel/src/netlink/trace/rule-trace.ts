@@ -19,6 +19,7 @@ import { NETLINK_NETFILTER, openNetlink, setIntegerOption } from '../socket.ts';
 import { checkMatch, printTraceRules } from './match.ts';
 import { HeldNamespace } from './namespace.ts';
 import { type DecodedTrace, decodeTrace } from './rule-message.ts';
+import { takeUpTo } from './take.ts';
 import { TracedPackets } from './traced-packets.ts';
 
 /** linux/netfilter/nfnetlink.h */
@@ -29,6 +30,8 @@ const SO_RCVBUFFORCE = 33;
 /** Some 5000 messages; a packet causes about ten per namespace. */
 const receiveBuffer = 4 << 20;
 const bufferLength = 65536;
+/** For one read: more datagrams than the buffer holds. */
+const mostReads = 16_384;
 /** Every table of a trace has this prefix, and random digits: several traces can run in one namespace. */
 export const traceTablePrefix = 'netyard_trace_';
 
@@ -108,18 +111,21 @@ class NftRuleTrace implements RuleTrace {
 
   read(): RuleTraceMessage[] {
     if (this.#opened.length === 0) return [];
-    const messages: RuleTraceMessage[] = [];
+    return takeUpTo(mostReads, () => this.#next()).flat();
+  }
+
+  /** The messages of one datagram. */
+  #next(): RuleTraceMessage[] | undefined {
     for (;;) {
       const length = libc().recv(this.#fd, this.#buffer, bufferLength, MSG_DONTWAIT);
       if (length >= 0) {
-        for (const message of decodeMessages(this.#buffer.subarray(0, length))) {
+        return decodeMessages(this.#buffer.subarray(0, length)).flatMap((message) => {
           const step = decodeTrace(message, this.#vxlanPorts);
-          if (step && this.#packets.admit(step)) messages.push(this.#describe(step));
-        }
-        continue;
+          return step && this.#packets.admit(step) ? [this.#describe(step)] : [];
+        });
       }
       const errno = libc().errno();
-      if (errno === errnoOf('EAGAIN')) return messages;
+      if (errno === errnoOf('EAGAIN')) return undefined;
       if (errno === errnoOf('ENOBUFS')) this.incomplete = true;
       else if (errno !== errnoOf('EINTR')) throw kernelError(errno, 'nft monitor trace', this.#namespace.path);
     }

@@ -15,10 +15,13 @@ import { NETLINK_ROUTE, NetlinkSocket } from '../socket.ts';
 import { encodeAdvertisementFilter } from './filter.ts';
 import { etherType } from './match.ts';
 import { answeredArp, answeredNd, encodeArpProbe, encodeSolicitation, solicitedMac } from './neighbour-packets.ts';
+import { takeUpTo } from './take.ts';
 
 const MSG_DONTWAIT = 0x40;
 const defaultWaitMs = 300;
 const receiveBuffer = 256 << 10;
+/** More than the buffer holds. */
+const mostMessages = 2048;
 const broadcast = new Uint8Array(6).fill(0xff);
 
 /** See `PacketTracing.solicitNeighbours`. */
@@ -55,13 +58,12 @@ export function findEthernetLink(ns: string | undefined, name: string): { index:
 
 /** In the order of their answers, without duplicates. */
 function readAnswers(fd: number, ip: Ip): string[] {
-  const macs = new Set<string>();
-  for (;;) {
+  const answers = takeUpTo(mostMessages, () => {
     const message = receiveMessage(fd, MSG_DONTWAIT);
-    if (message !== undefined) {
-      const sender = message.name.slice(12, 18); // struct sockaddr_ll
-      const mac = ip.family === 4 ? answeredArp(message.data, ip) : answeredNd(message.data, ip, sender);
-      if (mac !== undefined) macs.add(formatMac(mac));
-    } else if (libc().errno() !== errnoOf('EINTR')) return [...macs];
-  }
+    if (message === undefined) return libc().errno() === errnoOf('EINTR') ? [] : undefined;
+    const sender = message.name.slice(12, 18); // struct sockaddr_ll
+    const mac = ip.family === 4 ? answeredArp(message.data, ip) : answeredNd(message.data, ip, sender);
+    return mac === undefined ? [] : [formatMac(mac)];
+  });
+  return [...new Set(answers.flat())];
 }

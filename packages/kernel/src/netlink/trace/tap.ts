@@ -10,6 +10,7 @@ import { ARPHRD_ETHER, ARPHRD_LOOPBACK, encodeProbeFilter } from './filter.ts';
 import { networkOffset, parseMacs, parsePacket } from './headers.ts';
 import { checkMatch } from './match.ts';
 import { HeldNamespace } from './namespace.ts';
+import { takeUpTo } from './take.ts';
 
 const ETH_P_ALL = 3;
 const MSG_DONTWAIT = 0x40;
@@ -20,6 +21,8 @@ const SCM_TIMESTAMPNS = 35;
 const PACKET_OTHERHOST = 3;
 const PACKET_OUTGOING = 4;
 const receiveBuffer = 1 << 20;
+/** For one read: more than the buffer holds, which a probe never fills. */
+const mostPackets = 8192;
 
 /** See `PacketTracing.openTap`. */
 export function openTap({ ns, match }: TraceRequest): PacketTap {
@@ -48,21 +51,24 @@ class SocketTap implements PacketTap {
   }
 
   read(): TappedPacket[] {
-    const packets: TappedPacket[] = [];
+    return takeUpTo(mostPackets, () => this.#next());
+  }
+
+  #next(): TappedPacket | undefined {
     while (this.#fd !== undefined) {
       const message = receiveMessage(this.#fd, MSG_DONTWAIT);
       if (message === undefined) {
         const errno = libc().errno();
-        if (errno === errnoOf('EAGAIN')) break;
+        if (errno === errnoOf('EAGAIN')) return undefined;
         // ENETDOWN: a link went down, once; the socket continues with the others.
         if (errno !== errnoOf('EINTR') && errno !== errnoOf('ENETDOWN'))
           throw kernelError(errno, 'tcpdump -i any', this.#namespace.path);
         continue;
       }
       const packet = decodeTapped(message, this.#vxlanPorts);
-      if (packet !== undefined) packets.push({ ...packet, link: this.#namespace.linkName(packet.linkIndex) });
+      if (packet !== undefined) return { ...packet, link: this.#namespace.linkName(packet.linkIndex) };
     }
-    return packets;
+    return undefined;
   }
 
   get dropped(): number {
