@@ -80,6 +80,23 @@ async function withWebSocket(host: TestHost, path: string, use: (socket: WebSock
   }
 }
 
+/**
+ * The lines of an answer, each of a stream framed for multiplexing with the header of its stream. On a busy machine both
+ * outputs may wait for the engine, which then takes them in any order, and as one frame or as two.
+ */
+function linesOf(body: string): string[] {
+  const lines = (text: string): string[] => text.split(/(?<=\n)/).filter((line) => line !== '');
+  const found: string[] = [];
+  let rest = body;
+  // Docker's frame header: stream, three zeros, length (32 bits).
+  while (rest.length >= 8 && rest.charCodeAt(0) <= 2 && rest.slice(1, 4) === '\0\0\0') {
+    const length = Buffer.from(rest.slice(4, 8), 'latin1').readUInt32BE();
+    found.push(...lines(rest.slice(8, 8 + length)).map((line) => `${rest.charCodeAt(0)}: ${line}`));
+    rest = rest.slice(8 + length);
+  }
+  return [...found, ...lines(rest)].sort();
+}
+
 describe('as dockerd answers', { skip: missing }, () => {
   const hosts = new Map<EngineName, TestHost>();
   const on = (engine: EngineName): TestHost => {
@@ -118,8 +135,7 @@ describe('as dockerd answers', { skip: missing }, () => {
               keepOpen: !attached.AttachStdin || streams > 1,
             });
             const [head = '', body] = answer.split(/\r\n\r\n(.*)/s);
-            // On a busy machine both outputs may wait for the engine, which then takes them in any order.
-            const pieces = body?.split(/(?<=\n)/).sort();
+            const pieces = body === undefined ? undefined : linesOf(body);
             return { streams, Tty, startTty, status: head.split('\r\n')[0], pieces, code: await exitCode(host, id) };
           });
   });
