@@ -8,18 +8,18 @@ import { isPeerSet, type Peers, type ReconcileScope, tunnelTable, uniteScopes } 
 import type { Attachments } from '../attachments.ts';
 import type { EndpointState, NetworkSettings } from '../contract.ts';
 import { valuesOf } from '../family.ts';
-import { encodeElementKey } from '../firewall/element-key.ts';
 import { isEngineBridge } from '../firewall/engine-bridges.ts';
 import { guardName } from '../firewall/guard.ts';
-import { endpointSets, type NetyardSet, networkSets, tableName } from '../firewall/table.ts';
+import { endpointSets, networkSets, tableName } from '../firewall/table.ts';
 import type { HostLinks } from '../host-links.ts';
-import { bridgeOf, plannerOf } from '../lookup.ts';
+import { bridgeOf } from '../lookup.ts';
 import type { HostFacts } from '../model.ts';
 import type { NetworkTable } from '../network-table.ts';
 import { isHostLinkName, ownerPrefix, vlanOwnerPrefix } from '../object-names.ts';
 import { type ElementDrift, EndpointElements } from './endpoint-elements.ts';
 import type { HostUseCache } from './host-use.ts';
 import type { LinkDeletions } from './link-deletions.ts';
+import { isPlannedChange } from './network-elements.ts';
 import { networkOfRoute } from './route-conflicts.ts';
 
 /** Dependencies of the functions in this file. */
@@ -59,16 +59,6 @@ export interface Drift {
   peers: ReconcileScope | undefined;
   containers: ReadonlySet<string>;
 }
-
-/** Sets of networks whose keys begin with a bridge, its address or its subnet. */
-const keyedByBridge: readonly NetyardSet[] = networkSets.filter(
-  (set) => set !== 'engine_bridges' && set !== 'trusted_ingress',
-);
-
-/** Of these, the sets whose keys begin with an address. */
-const keyedByAddress: ReadonlySet<string> = new Set<NetyardSet>([
-  ...(['gateways', 'source_addresses', 'masqueraded', 'masqueraded_24', 'masqueraded_64', 'cluster_subnets'] as const),
-]);
 
 type LinkEvent = Extract<KernelEvent, { type: 'link' }>;
 type NftEvent = Extract<KernelEvent, { type: 'nft' }>;
@@ -209,35 +199,12 @@ export class DriftTracker {
   /** An event of a peer's element identifies the peer; for other elements the sets are compared. */
   #handleElement(event: NftEvent): void {
     const isOf = (sets: readonly string[]): boolean => sets.some((set) => set === event.set);
-    if (isOf(networkSets) && this.#isExpected(event)) return;
+    if (isOf(networkSets) && isPlannedChange(this.#context, event)) return;
     if (this.#endpointElements.note(event)) this.#schedule.endpointElements();
     else if (isOf(endpointSets) || (event.action === 'new' && isOf(networkSets))) this.#schedule.elements();
     else if (event.action === 'new') return;
     else if (!isPeerSet(event.set)) this.markNetworks('all');
     else this.#markPeers(event);
-  }
-
-  /** The elements of a network that was created or removed: new ones of its bridge, and deleted ones of no bridge. */
-  #isExpected({ action, family, set = '', keys = [] }: NftEvent): boolean {
-    if (!keyedByBridge.some((one) => one === set) || keys.length === 0) return false;
-    return keys.every((key) => {
-      const id = this.#context.networks.byElement(key, keyedByAddress.has(set) ? 'address' : 'link');
-      return action === 'new' ? id !== undefined && this.#isPlanned(id, { family, set, key }) : id === undefined;
-    });
-  }
-
-  #isPlanned(
-    networkId: string,
-    { family, set, key }: { family: NftEvent['family']; set: string; key: Uint8Array },
-  ): boolean {
-    const planned = plannerOf(this.#context, networkId)?.planNetwork(this.#context.facts) ?? [];
-    return planned.some(
-      (object) =>
-        object.kind === 'nft-element' &&
-        object.family === family &&
-        object.set === set &&
-        encodeElementKey(object.key).equals(key),
-    );
   }
 
   #handleLink(event: LinkEvent): void {
