@@ -1,5 +1,7 @@
 /** Asks a name as a container would: its hosts file first, then the servers of its resolv.conf, from its namespace. */
-import { createSocket, type Socket } from 'node:dgram';
+import { randomInt } from 'node:crypto';
+import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
+import { once } from 'node:events';
 import { tryParseIp } from '@netyard/core';
 import { openSocketInNetns } from '@netyard/kernel';
 import type { HostNamespace } from '@netyard/topology';
@@ -88,8 +90,10 @@ async function openSocket({ path }: HostNamespace, server: string): Promise<Sock
   try {
     const { fd } = openSocketInNetns(path, { protocol: 'udp', address: isSix ? '::' : '0.0.0.0', port: 0 });
     const socket = createSocket(isSix ? 'udp6' : 'udp4');
-    socket.on('error', () => undefined);
-    await new Promise<void>((resolve) => socket.bind({ fd }, resolve));
+    const bound = once(socket, 'listening');
+    socket.bind({ fd });
+    await bound;
+    socket.on('error', () => undefined); // of one query: it is answered by the timeout
     return socket;
   } catch {
     return undefined;
@@ -97,13 +101,13 @@ async function openSocket({ path }: HostNamespace, server: string): Promise<Sock
 }
 
 async function ask(socket: Socket, server: string, name: string, type: 'A' | 'AAAA'): Promise<string[] | undefined> {
-  const id = type === 'A' ? 1 : 2;
+  const id = randomInt(0x10000);
   const flags = 0x0100; // recursion desired (RFC 1035, 4.1.1)
   const query = encode({ type: 'query', id, flags, questions: [{ type, name }] });
   return await new Promise((resolve) => {
     const timer = setTimeout(() => finish(undefined), answerWaitMs);
-    const onMessage = (bytes: Buffer): void => {
-      const answer = tryDecode(bytes);
+    const onMessage = (bytes: Buffer, from: RemoteInfo): void => {
+      const answer = isSameAddress(from.address, server) && from.port === dnsPort ? tryDecode(bytes) : undefined;
       if (answer?.id === id) finish(addressesOf(answer, type));
     };
     const finish = (addresses: string[] | undefined): void => {
@@ -116,6 +120,12 @@ async function ask(socket: Socket, server: string, name: string, type: 'A' | 'AA
       if (error) finish(undefined);
     });
   });
+}
+
+/** IPv6 addresses have several spellings. */
+function isSameAddress(a: string, b: string): boolean {
+  const [one, other] = [tryParseIp(a), tryParseIp(b)];
+  return one !== undefined && one.family === other?.family && one.value === other.value;
 }
 
 function tryDecode(bytes: Buffer): DecodedPacket | undefined {

@@ -88,7 +88,8 @@ test('names of the hosts file that belong to another address now', () => {
   const topology = hostWith([app, web]);
   const [container, namespace] = [topology.containers[0], topology.namespaces[1]];
   assert.ok(container && namespace);
-  const hosts = [{ address: '172.17.0.9', names: ['web'] }];
+  // A container writes the file itself: many lines make one finding per name.
+  const hosts = Array.from({ length: 1000 }, (_, index) => ({ address: `172.17.${index % 200}.9`, names: ['web'] }));
   const diagnosed = { topology, container, namespace, host: topology.namespaces[0], hosts };
   const texts = containerChecks.flatMap((check) => check(diagnosed)).filter(({ check }) => check === 'name');
   assert.deepEqual(

@@ -214,21 +214,25 @@ const backlogFindings = (container: HostContainer, sockets: readonly ListeningSo
 
 /** Names in the hosts file that belong to other containers now. */
 const names: ContainerCheck = ({ container, topology, hosts }) => {
-  const findings = hosts.flatMap(({ address, names: listed }) =>
-    listed.flatMap((name) => {
-      const target = topology.containers.find((other) => other.engine === container.engine && other.name === name);
-      const own = target?.attachments.flatMap((attachment) => attachment.addresses.map(withoutLength)) ?? [];
-      if (target === undefined || target.id === container.id || own.length === 0 || own.includes(address)) return [];
-      return [
-        broken(
-          'name',
-          `the hosts file of ${container.name} has ${address} for ${name}, which is ${own[0]}`,
-          engineCommand(container, 'restart', container.name),
-        ),
-      ];
-    }),
+  const others = topology.containers.filter(({ engine, id }) => engine === container.engine && id !== container.id);
+  const addressesOf = new Map(
+    others.map(({ name, attachments }) => [name, attachments.flatMap(({ addresses }) => addresses.map(withoutLength))]),
   );
-  return findings;
+  // The container writes this file: one finding per name, however many lines it has.
+  const stale = new Map<string, string>();
+  for (const { address, names: listed } of hosts) {
+    for (const name of listed) {
+      const own = addressesOf.get(name) ?? [];
+      if (own.length > 0 && !own.includes(address) && !stale.has(name)) stale.set(name, address);
+    }
+  }
+  return [...stale].map(([name, address]) =>
+    broken(
+      'name',
+      `the hosts file of ${container.name} has ${address} for ${name}, which is ${addressesOf.get(name)?.[0]}`,
+      engineCommand(container, 'restart', container.name),
+    ),
+  );
 };
 
 /** Entries that an administrator or a program made by hand, for addresses that other containers have with another MAC. */
