@@ -45,12 +45,15 @@ export interface ObservedAddress {
 
 export interface ObservedRoute {
   family: 4 | 6;
+  /** `default`, or a prefix. */
   to: string;
   via?: string;
   link?: string;
   source?: string;
   metric?: number;
+  /** 254 is main, 255 local. */
   table: number;
+  /** Who added it: 2 kernel, 3 boot, … (rtnetlink(7), RTPROT_). */
   protocol: number;
 }
 

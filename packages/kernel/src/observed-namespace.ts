@@ -1,5 +1,5 @@
 /** Types of `observeNamespace` and `listListeningSockets`: what one network namespace has, as the kernel reports it. */
-import type { ObservedLink } from './contract.ts';
+import type { ObservedLink, ObservedRoute } from './contract.ts';
 import type { IpvlanObject, MacvlanObject } from './desired.ts';
 import type { RouteType } from './packet-trace.ts';
 
@@ -20,18 +20,7 @@ export interface ObservedNamespaceLink extends ObservedLink {
 }
 
 /** A next hop of a route; a route with several of them is several entries. */
-export interface ObservedNamespaceRoute {
-  family: 4 | 6;
-  /** `default`, or a prefix. */
-  to: string;
-  via?: string;
-  link?: string;
-  source?: string;
-  metric?: number;
-  /** 254 is main, 255 local. */
-  table: number;
-  /** Who added it: 2 kernel, 3 boot, … (rtnetlink(7), RTPROT_). */
-  protocol: number;
+export interface ObservedNamespaceRoute extends ObservedRoute {
   /** rtnetlink(7), RTN_. */
   type: RouteType;
 }

@@ -6,7 +6,13 @@
  * Addresses and prefixes are canonical text (`10.1.0.2`, `10.1.0.0/24`), MTU is in bytes, ids of namespaces are inode
  * numbers (`4026531840`, namespaces(7)).
  */
-import type { NeighbourState, ObservedNamespaceLink, ObservedNamespaceRoute, ObservedRule } from '@netyard/kernel';
+import type {
+  NeighbourState,
+  ObservedListener,
+  ObservedNamespaceLink,
+  ObservedNamespaceRoute,
+  ObservedRule,
+} from '@netyard/kernel';
 
 export type EngineKind = 'netyard' | 'docker' | 'podman' | 'containerd';
 
@@ -126,18 +132,7 @@ export interface NamespaceNeighbour {
 }
 
 /** A socket that accepts connections or datagrams (sock_diag(7)). */
-export interface ListeningSocket {
-  protocol: 'tcp' | 'udp';
-  /** `0.0.0.0` and `::` are all addresses. */
-  address: string;
-  port: number;
-  /** Of a socket of family IPv6: takes no IPv4. */
-  v6only: boolean;
-  /** Receives only by this link (SO_BINDTODEVICE). */
-  link?: string;
-  /** TCP: connections that wait for accept, and their limit. */
-  waiting: number;
-  backlog: number;
+export interface ListeningSocket extends Omit<ObservedListener, 'inode'> {
   /** Name and id of a process that has it open, if it can be seen. */
   process?: { pid: number; name: string };
 }
