@@ -148,8 +148,6 @@ export interface TraceEvidence {
   neighbours: NeighbourCheck[];
   /** Entries of connection tracking and their limit, when the probe was not answered. */
   conntrack?: ConntrackFill;
-  /** Reasons of the kernel for dropped packets of the probe, such as `NETFILTER_DROP`, if tracefs is available. */
-  dropReasons: string[];
   /** What could not be observed, a sentence each. */
   incomplete: string[];
 }

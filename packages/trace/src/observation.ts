@@ -74,7 +74,7 @@ interface CollectContext {
   incomplete: readonly string[];
 }
 
-type Collected = Pick<TraceEvidence, 'sightings' | 'verdicts' | 'counters' | 'dropReasons' | 'incomplete'>;
+type Collected = Pick<TraceEvidence, 'sightings' | 'verdicts' | 'counters' | 'incomplete'>;
 
 function collect(tracing: PacketTracing, armed: readonly Armed[], context: CollectContext): Collected {
   const incomplete = [...context.incomplete];
@@ -89,7 +89,7 @@ function collect(tracing: PacketTracing, armed: readonly Armed[], context: Colle
     if (rules?.incomplete) incomplete.push(`some verdicts of ${namespace.name} were not seen`);
   }
   const counters = armed.flatMap(({ namespace, before }) => readChanges(tracing, namespace, before, incomplete));
-  return { sightings, verdicts, counters, dropReasons: [], incomplete };
+  return { sightings, verdicts, counters, incomplete };
 }
 
 const protocols: Readonly<Record<number, TraceProtocol>> = { 1: 'icmp', 6: 'tcp', 17: 'udp', 58: 'icmp' };

@@ -15,7 +15,7 @@ export interface Probe {
 /** Taps, rule tracing and counters in several namespaces, on the probe's packets only. */
 export interface Observation {
   /** What was seen until now; times are counted from `start`. */
-  collect(): Promise<Pick<TraceEvidence, 'sightings' | 'verdicts' | 'counters' | 'dropReasons' | 'incomplete'>>;
+  collect(): Promise<Pick<TraceEvidence, 'sightings' | 'verdicts' | 'counters' | 'incomplete'>>;
   /** The probe is sent now. */
   start(): void;
   /** Leaves nothing behind. */
