@@ -10,7 +10,7 @@ export { bodiesOf, flagsOf, type PlacedField, placedFields } from './fields/comm
 export { containerConfig, containerCreate } from './fields/container.ts';
 export { endpointRequest, endpointState, networkConnect, networkDisconnect } from './fields/endpoint.ts';
 export { execCreate, execStart } from './fields/exec.ts';
-export { hostConfig } from './fields/host-config.ts';
+export { hostConfig, portsRequest } from './fields/host-config.ts';
 export { networkCreate } from './fields/network.ts';
 export { type FlagEntry, flagEntry, type RequestObject, requestObjects } from './fields/objects.ts';
 export { containerUpdate, resources } from './fields/resources.ts';

@@ -18,11 +18,11 @@
  */
 
 import type { PortMap } from './container.ts';
+import type { portsRequest } from './fields/host-config.ts';
+import type { Input } from './fields/shape.ts';
 
 /** Ports to add to a container or to remove from it, as HostConfig has them. */
-export interface PortsRequest {
-  PortBindings: PortMap;
-}
+export type PortsRequest = Input<typeof portsRequest>;
 
 export interface PortsAdded {
   /** As NetworkSettings has them; empty for a container that does not run. */

@@ -130,3 +130,6 @@ export const hostConfig = {
     },
   }),
 } as const;
+
+/** Ports to add to a container or to remove from it. */
+export const portsRequest = { PortBindings: hostConfig.PortBindings } as const;

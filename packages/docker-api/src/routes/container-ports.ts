@@ -1,5 +1,5 @@
 /** Netyard's own routes for the ports of an existing container. */
-import { hostConfig } from '@netyard/api-types';
+import { portsRequest } from '@netyard/api-types';
 import { readJson } from '../http/body.ts';
 import { sendJson } from '../http/json-answer.ts';
 import { readBoolean } from '../http/query.ts';
@@ -8,10 +8,10 @@ import { type Handler, type Route, route } from '../http/router.ts';
 import type { ApiOptions } from '../options.ts';
 import { schemaOf } from '../schemas/schema-of.ts';
 import { translateOperations } from '../translate/plan.ts';
-import { formatPublished, translatePortBindings } from '../translate/ports.ts';
+import { formatPublished, readPortsRequest } from '../translate/ports.ts';
 import { reference } from './reference.ts';
 
-const schema = schemaOf({ PortBindings: hostConfig.PortBindings });
+const schema = schemaOf(portsRequest);
 
 export function containerPortRoutes(options: ApiOptions): Route[] {
   const path = '/netyard/v1/containers/:id/ports';
@@ -21,7 +21,7 @@ export function containerPortRoutes(options: ApiOptions): Route[] {
 function addPorts({ engine, networks, shell }: ApiOptions): Handler {
   return async (exchange) => {
     const ref = reference(exchange, 'id');
-    const ports = translatePortBindings((await readJson(exchange.request, schema)).PortBindings);
+    const ports = readPortsRequest(await readJson(exchange.request, schema));
     if (readBoolean(exchange.query, 'dryRun')) {
       const { record } = await engine.containers.inspect(ref, { size: false });
       return sendJson(exchange, 200, translateOperations(await networks.planAddPorts(record.id, ports), shell));
@@ -34,7 +34,7 @@ function addPorts({ engine, networks, shell }: ApiOptions): Handler {
 function removePorts({ engine, networks, shell }: ApiOptions): Handler {
   return async (exchange) => {
     const ref = reference(exchange, 'id');
-    const ports = translatePortBindings((await readJson(exchange.request, schema)).PortBindings);
+    const ports = readPortsRequest(await readJson(exchange.request, schema));
     if (readBoolean(exchange.query, 'dryRun')) {
       const { record } = await engine.containers.inspect(ref, { size: false });
       return sendJson(exchange, 200, translateOperations(await networks.planRemovePorts(record.id, ports), shell));

@@ -8,6 +8,7 @@ import { type ApiVersion, speaks } from '../versions.ts';
 import { readConfig } from './config-fields.ts';
 import { readHost } from './host-fields.ts';
 import { translateEndpointRequest } from './network.ts';
+import { emptyPortWarnings } from './ports.ts';
 
 export interface TranslatedCreate {
   config: ContainerConfig;
@@ -32,15 +33,8 @@ export function translateContainerCreate(
   const config = { ...readConfig(body), ...readHost(body.HostConfig, version, defaults), endpoints };
   return {
     config: plainConfig(body.Image, config),
-    warnings: [...warnings, ...more, ...emptyPortWarnings(body, version)],
+    warnings: [...warnings, ...more, ...emptyPortWarnings(body.HostConfig, version)],
   };
-}
-
-/** As in Docker 28, an empty list publishes nothing, without a warning to older clients. */
-function emptyPortWarnings({ HostConfig }: ContainerCreateBody, version: ApiVersion): string[] {
-  const ports = Object.entries(HostConfig.PortBindings).flatMap(([port, hosts]) => (hosts.length === 0 ? [port] : []));
-  if (ports.length === 0 || !speaks(version, 52)) return [];
-  return [`Container ports with an empty list of port bindings are not published: ${ports.join(', ')}`];
 }
 
 /** Since 1.44 MAC addresses belong to endpoints; a container-wide one applies to the network of the network mode. */

@@ -2,9 +2,11 @@
 import type { PortMap, PortSummary } from '@netyard/api-types';
 import { NetyardError } from '@netyard/core';
 import type { ExposedPort, PortRequest, PublishedPort } from '@netyard/network';
+import { type ApiVersion, speaks } from '../versions.ts';
 
 type PortBinding = NonNullable<PortMap[string]>[number];
 type Protocol = ExposedPort['protocol'];
+type PortBindingsField = { PortBindings: Readonly<Record<string, readonly PortBinding[]>> };
 
 const protocols: readonly Protocol[] = ['tcp', 'udp', 'sctp'];
 
@@ -43,6 +45,16 @@ export function translatePortBindings(bindings: Readonly<Record<string, readonly
       }),
     ),
   );
+}
+
+export const readPortsRequest = ({ PortBindings }: PortBindingsField): PortRequest[] =>
+  translatePortBindings(PortBindings);
+
+/** As in Docker 28, an empty list publishes nothing, without a warning to older clients. */
+export function emptyPortWarnings({ PortBindings }: PortBindingsField, version: ApiVersion): string[] {
+  const ports = Object.entries(PortBindings).flatMap(([port, hosts]) => (hosts.length === 0 ? [port] : []));
+  if (ports.length === 0 || !speaks(version, 52)) return [];
+  return [`Container ports with an empty list of port bindings are not published: ${ports.join(', ')}`];
 }
 
 /** `80/tcp` */
