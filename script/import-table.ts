@@ -82,7 +82,14 @@ export interface Layers {
 export const packageLayers: Readonly<Record<string, Layers>> = {
   kernel: {
     layers: ['system', 'netlink', 'state'],
-    shared: ['contract.ts', 'desired.ts', 'observed-namespace.ts', 'packet-capture.ts', 'packet-trace.ts'],
+    shared: [
+      'contract.ts',
+      'desired.ts',
+      'network-change.ts',
+      'observed-namespace.ts',
+      'packet-capture.ts',
+      'packet-trace.ts',
+    ],
   },
 };
 

@@ -14,6 +14,7 @@ import type {
   NftTableObject,
   Observation,
 } from './desired.ts';
+import type { NetworkChange } from './network-change.ts';
 import type { PacketCapture, PacketCaptureRequest } from './packet-capture.ts';
 
 export interface ApplyOptions {
@@ -299,6 +300,8 @@ export interface Kernel {
 
   /** Changes in this process's namespace, whichever program made them. Ends with the signal. */
   watch(signal: AbortSignal): AsyncIterable<KernelEvent>;
+  /** The same with the processes that requested the changes; without neighbours and forwarding entries. */
+  watchChanges(signal: AbortSignal): AsyncIterable<NetworkChange>;
   /**
    * Reports namespaces whose links, addresses, routes or netconf settings changed, whichever program made the change.
    * The report does not say what changed, and none follows until `rearm`: a namespace that changes constantly costs no

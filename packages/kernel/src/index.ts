@@ -9,6 +9,7 @@ export { moduleOfKind } from './netlink/rtnl/link-message.ts';
 export { compareCounters } from './netlink/trace/counters.ts';
 export { matchDrops } from './netlink/trace/drop-follower.ts';
 export { packetTracing } from './netlink/trace/tracing.ts';
+export type * from './network-change.ts';
 export * from './observed-namespace.ts';
 export * from './packet-capture.ts';
 export type * from './packet-trace.ts';

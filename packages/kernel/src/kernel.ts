@@ -38,13 +38,14 @@ import { listNeighbourProxies, listNeighbours } from './netlink/rtnl/neighbour.t
 import { listRoutes } from './netlink/rtnl/route.ts';
 import { OwnHandles, Session } from './netlink/session.ts';
 import { announceAddresses } from './netlink/trace/announce.ts';
+import type { NetworkChange } from './network-change.ts';
 import type { PacketCapture, PacketCaptureRequest } from './packet-capture.ts';
 import { applyPlan } from './state/apply.ts';
 import { checkObject } from './state/objects/index.ts';
 import { listElements } from './state/objects/nft-batch.ts';
 import { observeAll } from './state/observe.ts';
 import { removePlan } from './state/remove.ts';
-import { watchKernel } from './state/watch.ts';
+import { watchChanges, watchKernel } from './state/watch.ts';
 import { reservePort } from './system/port.ts';
 import { Relays } from './system/relay/relays.ts';
 import { readSysctl } from './system/sysctl.ts';
@@ -216,6 +217,10 @@ class LinuxKernel implements Kernel {
 
   watch(signal: AbortSignal): AsyncIterable<KernelEvent> {
     return watchKernel(AbortSignal.any([signal, this.#closing.signal]));
+  }
+
+  watchChanges(signal: AbortSignal): AsyncIterable<NetworkChange> {
+    return watchChanges(this.#own.ports, AbortSignal.any([signal, this.#closing.signal]));
   }
 
   watchNamespaces(report: (path: string) => void): NamespaceWatch {

@@ -4,7 +4,7 @@ import { execFile, execFileSync, spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { connect, createServer } from 'node:net';
 import { test } from 'node:test';
-import { hasErrno, type KernelEvent, openKernel } from '@netyard/kernel';
+import { hasErrno, type KernelEvent, type NetworkChange, openKernel } from '@netyard/kernel';
 import { inFreshHost, sh } from '@netyard/testkit';
 
 const host = inFreshHost(import.meta.url);
@@ -227,5 +227,38 @@ test('signals do not turn a committed nftables transaction into an error', host,
     watching.abort();
   }
   await kernel.remove({ owner: 'test', objects: [table] });
+  kernel.close();
+});
+
+test('changes are reported with the process that requested them, and own ones as such', host, async () => {
+  const kernel = openKernel();
+  const abort = new AbortController();
+  const changes = kernel.watchChanges(abort.signal);
+  const bridge = { kind: 'bridge', name: 'own0', up: true } as const;
+  const table = { kind: 'nft-table', family: 'ip', name: 'own', body: 'chain c { }' } as const;
+  const ownAddress = { kind: 'address', link: 'own0', prefix: '10.8.0.1/24' } as const;
+  await kernel.apply({ owner: 'test', objects: [bridge, ownAddress, table] });
+  sh('nft add table ip other; nft add chain ip other c; nft add rule ip other c accept');
+  // ip lives until the end of its input.
+  const ip = spawn('ip', ['-batch', '-'], { stdio: ['pipe', 'inherit', 'inherit'] });
+  ip.stdin.end('link add other0 type bridge\naddress add 10.7.0.1/24 dev other0\nlink add end0 type bridge\n');
+  const seen: NetworkChange[] = [];
+  for await (const change of changes) {
+    seen.push(change);
+    if (change.type === 'link' && change.name === 'end0') abort.abort();
+  }
+  const authorOf = (prefix: string) =>
+    seen.find((change) => change.type === 'address' && change.prefix === prefix && 'author' in change);
+  const own = authorOf('10.8.0.1/24');
+  assert.ok(own?.type === 'address' && own.author === 'self');
+  const address = authorOf('10.7.0.1/24');
+  assert.ok(address?.type === 'address' && typeof address.author === 'object' && address.author.pid === ip.pid);
+  const commits = seen.filter((change) => change.type === 'nft-commit').map(({ author: by }) => by);
+  assert.equal(commits[0], 'self');
+  assert.deepEqual(
+    commits.slice(-3).map((by) => typeof by === 'object' && by.program),
+    ['nft', 'nft', 'nft'],
+  );
+  await kernel.remove({ owner: 'test', objects: [bridge, table] });
   kernel.close();
 });

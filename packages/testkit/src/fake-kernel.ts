@@ -30,6 +30,7 @@ import {
   type KernelPlan,
   type LinkStatistics,
   type NamespaceWatch,
+  type NetworkChange,
   type NftFamily,
   type NftTableObject,
   namespaceOf,
@@ -274,6 +275,14 @@ export class FakeKernel implements Kernel {
     };
     if (signal.aborted) end();
     else signal.addEventListener('abort', end, { once: true });
+    return queue;
+  }
+
+  /** Without changes: the fake kernel has no other programs. */
+  watchChanges(signal: AbortSignal): AsyncIterable<NetworkChange> {
+    const queue = new EventQueue<NetworkChange>();
+    if (signal.aborted) queue.end();
+    else signal.addEventListener('abort', () => queue.end(), { once: true });
     return queue;
   }
 

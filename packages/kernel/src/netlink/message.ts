@@ -23,6 +23,11 @@ export interface NetlinkMessage {
   flags: number;
   sequence: number;
   payload: Uint8Array;
+  /**
+   * Of a received message, nlmsg_pid: the socket to which it answers; in a notification the socket that requested the
+   * change, 0 for the kernel itself.
+   */
+  portId?: number;
 }
 
 /** struct nlmsghdr and payload; the kernel fills in the port id. */
@@ -49,6 +54,7 @@ export function decodeMessages(data: Uint8Array): NetlinkMessage[] {
       type: view.getUint16(offset + 4, hostIsLittleEndian),
       flags: view.getUint16(offset + 6, hostIsLittleEndian),
       sequence: view.getUint32(offset + 8, hostIsLittleEndian),
+      portId: view.getUint32(offset + 12, hostIsLittleEndian),
       payload: data.subarray(offset + headerLength, offset + length),
     });
     offset += align4(length);

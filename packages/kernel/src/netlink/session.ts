@@ -11,22 +11,24 @@ import { LinkRemover } from './link-remover.ts';
 import { CanonicalTables } from './nft/canonical-tables.ts';
 import { NftContext } from './nft/context.ts';
 import { HashElements } from './nft/hash-elements.ts';
-import { NETLINK_NETFILTER, NETLINK_ROUTE, NetlinkSocket, ReceiveBuffers } from './socket.ts';
+import { NETLINK_NETFILTER, NETLINK_ROUTE, NetlinkSocket, OwnPorts, ReceiveBuffers } from './socket.ts';
 
 /** Sockets and contexts of one namespace, opened on first use. */
 class Handles {
   readonly #ns: string | undefined;
   readonly #logger: Logger;
   readonly buffers: ReceiveBuffers;
+  readonly ports: OwnPorts;
   #route: NetlinkSocket | undefined;
   #netfilter: NetlinkSocket | undefined;
   #hashElements: HashElements | undefined;
   #nft: NftContext | undefined;
 
-  constructor(ns: string | undefined, logger: Logger, buffers: ReceiveBuffers) {
+  constructor(ns: string | undefined, logger: Logger, shared: { buffers: ReceiveBuffers; ports: OwnPorts }) {
     this.#ns = ns;
     this.#logger = logger;
-    this.buffers = buffers;
+    this.buffers = shared.buffers;
+    this.ports = shared.ports;
   }
 
   route(): NetlinkSocket {
@@ -60,7 +62,8 @@ class Handles {
   }
 
   #open(protocol: number): NetlinkSocket {
-    return NetlinkSocket.open(protocol, { ns: this.#ns, logger: this.#logger, buffers: this.buffers });
+    const { buffers, ports } = this;
+    return NetlinkSocket.open(protocol, { ns: this.#ns, logger: this.#logger, buffers, ports });
   }
 }
 
@@ -69,8 +72,9 @@ export class OwnHandles extends Handles {
   readonly canonicalTables = new CanonicalTables();
 
   constructor(logger: Logger) {
-    super(undefined, logger, new ReceiveBuffers());
-    this.remover = new LinkRemover({ logger, buffers: this.buffers });
+    super(undefined, logger, { buffers: new ReceiveBuffers(), ports: new OwnPorts() });
+    const { buffers, ports } = this;
+    this.remover = new LinkRemover({ logger, buffers, ports });
   }
 
   override close(): void {
@@ -100,10 +104,12 @@ export class Session {
 
   /** Sockets for exclusive use; the caller closes them. */
   privateRoute(ns?: string): NetlinkSocket {
-    return NetlinkSocket.open(NETLINK_ROUTE, { ns, logger: this.#logger, buffers: this.#own.buffers });
+    const { buffers, ports } = this.#own;
+    return NetlinkSocket.open(NETLINK_ROUTE, { ns, logger: this.#logger, buffers, ports });
   }
   privateNetfilter(ns?: string): NetlinkSocket {
-    return NetlinkSocket.open(NETLINK_NETFILTER, { ns, logger: this.#logger, buffers: this.#own.buffers });
+    const { buffers, ports } = this.#own;
+    return NetlinkSocket.open(NETLINK_NETFILTER, { ns, logger: this.#logger, buffers, ports });
   }
 
   /** Descriptor of a namespace, for IFLA_NET_NS_FD; without a path, of the calling thread's namespace. */
@@ -127,7 +133,7 @@ export class Session {
     if (ns === undefined) return this.#own;
     const known = this.#foreign.get(ns);
     if (known) return known;
-    const handles = new Handles(ns, this.#logger, this.#own.buffers);
+    const handles = new Handles(ns, this.#logger, this.#own);
     this.#foreign.set(ns, handles);
     return handles;
   }

@@ -42,6 +42,7 @@ const NETLINK_GET_STRICT_CHK = 12;
 /** The kernel splits dumps into datagrams of at most 32 KiB. */
 const bufferLength = 65536;
 const keptBuffers = 4;
+const keptPorts = 512;
 const maxDumpAttempts = 20;
 
 /** A request, and its names in an error: `ip link add`, `veth0 in /run/netns/r1`. */
@@ -105,10 +106,29 @@ export class ReceiveBuffers {
   }
 }
 
+/** Port ids of the sockets of one process, by which it recognizes notifications of its own changes. */
+export class OwnPorts {
+  readonly #ids = new Set<number>();
+
+  /** The oldest is forgotten: sockets of other namespaces live for a few messages. */
+  add(id: number): void {
+    if (this.#ids.has(id)) return;
+    this.#ids.add(id);
+    const [oldest] = this.#ids;
+    if (this.#ids.size > keptPorts && oldest !== undefined) this.#ids.delete(oldest);
+  }
+
+  has(id: number): boolean {
+    return this.#ids.has(id);
+  }
+}
+
 export interface NetlinkSocketOptions {
   ns?: string | undefined;
   logger?: Logger;
   buffers?: ReceiveBuffers;
+  /** Learns the socket's port id. */
+  ports?: OwnPorts | undefined;
 }
 
 export class NetlinkSocket {
@@ -117,14 +137,18 @@ export class NetlinkSocket {
   readonly #logger: Logger;
   readonly #buffers: ReceiveBuffers;
   readonly #buffer: Uint8Array;
+  /** Until the port id is known. */
+  #ports: OwnPorts | undefined;
   #sequence = 0;
 
-  private constructor(fd: number, { ns, logger = silentLogger, buffers = new ReceiveBuffers() }: NetlinkSocketOptions) {
+  private constructor(fd: number, options: NetlinkSocketOptions) {
+    const { ns, logger = silentLogger, buffers = new ReceiveBuffers(), ports } = options;
     this.#fd = fd;
     this.#ns = ns;
     this.#logger = logger;
     this.#buffers = buffers;
     this.#buffer = buffers.take();
+    this.#ports = ports;
   }
 
   static open(protocol: number, options: NetlinkSocketOptions = {}): NetlinkSocket {
@@ -319,7 +343,13 @@ export class NetlinkSocket {
     const length = checkedRetrying(receive, operation, object);
     if (length > bufferLength)
       throw kernelError(errnoOf('EMSGSIZE'), operation, object, `the answer has ${length} bytes`);
-    return decodeMessages(this.#buffer.subarray(0, length));
+    const messages = decodeMessages(this.#buffer.subarray(0, length));
+    const portId = messages[0]?.portId;
+    if (this.#ports && portId !== undefined) {
+      this.#ports.add(portId);
+      this.#ports = undefined;
+    }
+    return messages;
   }
 }
 

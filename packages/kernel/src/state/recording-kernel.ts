@@ -58,6 +58,7 @@ const readsOf = (kernel: Kernel): Reads => ({
   listNftChain: (name) => kernel.listNftChain(name),
   canHoldTables: () => kernel.canHoldTables(),
   watch: (signal) => kernel.watch(signal),
+  watchChanges: (signal) => kernel.watchChanges(signal),
   watchNamespaces: (report) => kernel.watchNamespaces(report),
   announceAddresses: () => undefined,
   capture: (request) => kernel.capture(request),

@@ -7,7 +7,8 @@ import type { NetlinkSocket } from '../socket.ts';
 import { AF_INET, familyNumber } from './address.ts';
 import { withoutUndefined } from './link-message.ts';
 
-const RTM_NEWRULE = 32;
+export const RTM_NEWRULE = 32;
+export const RTM_DELRULE = 33;
 const RTM_GETRULE = 34;
 const FRA = { DST: 1, SRC: 2, IIFNAME: 3, PRIORITY: 6, FWMARK: 10, TABLE: 15, FWMASK: 16, OIFNAME: 17 } as const;
 const FIB_RULE_INVERT = 2;
