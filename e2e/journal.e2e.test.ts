@@ -56,9 +56,54 @@ describe('the journal', { skip: cannotRun('netyard') }, () => {
     await untilEntry(/^no longer so: route 172\.17\.5\.0\/24/, 'bridge');
   });
 
+  test('a change of another program is recorded with the program, and the repair names it', async () => {
+    // ip stays until its input ends, so that its name can be read; other commands have ended by then.
+    const living = (line: string): Promise<string> => host.sh(`{ echo ${line}; sleep 2; } | ip -batch -`);
+    await living('address del 172.17.0.1/16 dev docker0');
+    const change = await untilEntry(
+      /^address 172\.17\.0\.1\/16 on docker0 deleted by ip \(process \d+: ip -batch -\)$/,
+      'docker0',
+    );
+    assert.equal(change.Kind, 'foreign');
+    assert.equal(change.Object, 'host');
+    assert.ok(change.Names.includes('bridge'), change.Names.join(' '));
+    await untilEntry(
+      /^address 172\.17\.0\.1\/16 on docker0 was missing; repaired by: .*; deleted by ip \(process \d+: ip -batch -\)$/,
+      'bridge',
+    );
+
+    await host.sh('ip route del 172.17.0.0/16 dev docker0');
+    await untilEntry(
+      /^route 172\.17\.0\.0\/16 dev docker0 deleted by (?:ip \(process \d+.*|process \d+, which has ended)$/,
+    );
+    await untilEntry(/without the route to its subnet\); .*; deleted by (?:ip|process) /, 'bridge');
+
+    // The kernel names the program of a change to nftables, in every case.
+    await host.sh('nft flush chain ip netyard forward');
+    await untilEntry(/^firewall \d+ rules of ip netyard deleted by nft/, 'netyard');
+    await untilEntry(/^nft-table ip netyard was different.*; \d+ rules of ip netyard deleted by nft/, 'bridge');
+
+    // Of interfaces, the kernel does not name who changes them.
+    await host.sh('ip link set docker0 mtu 1400');
+    await untilEntry(/^bridge docker0 was different \(.*1400.*\); repaired by: ip link set dev docker0 /, 'bridge');
+    await host.sh('ip link add other0 type bridge');
+    await untilEntry(/^interface other0 added$/, 'other0');
+    await host.sh('ip link del other0');
+    await untilEntry(/^interface other0 deleted$/, 'other0');
+    // Netyard has no part in these.
+    await host.sh('iptables -I FORWARD -s 10.1.2.3 -j DROP; ip route add 10.55.0.0/16 dev ens33');
+    await untilEntry(/^firewall .*\d+ rules? of ip filter added.* by iptables/, 'filter');
+    await untilEntry(/^route 10\.55\.0\.0\/16 dev ens33 added by /, 'ens33');
+    const own = (await journal()).filter(({ Kind, Text }) => Kind === 'foreign' && /node|netyard \(/.test(Text));
+    assert.deepEqual(own, [], 'changes of Netyard are not foreign');
+    await host.sh('iptables -D FORWARD -s 10.1.2.3 -j DROP; ip route del 10.55.0.0/16');
+  });
+
   test('of a repair that is undone again and again, five are recorded, and the count when the daemon ends', async () => {
     const repairs = async (): Promise<string[]> =>
-      (await journal('--since', since)).filter(({ Text }) => /10\.200\.0\.1/.test(Text)).map(({ Text }) => Text);
+      (await journal('--since', since))
+        .filter(({ Kind, Text }) => Kind === 'repair' && /10\.200\.0\.1/.test(Text))
+        .map(({ Text }) => Text);
     const since = (await host.sh('date +%s.%N')).trim();
     await host.docker('network', 'create', '--subnet', '10.200.0.0/24', '-o', bridgeName, 'contested');
     const present = async (): Promise<boolean> => /10\.200/.test(await host.sh('ip address show dev contested0'));

@@ -144,7 +144,7 @@ export interface ChecksResponse {
 export interface JournalEntry {
   /** RFC 3339 with nanoseconds, UTC. */
   Time: string;
-  /** container, network, peer, repair, repair-failed, conflict, conflict-end, refuse */
+  /** container, network, peer, foreign, repair, repair-failed, conflict, conflict-end, refuse */
   Kind: string;
   /** `container web`, `network bridge`, `peer b` */
   Object: string;

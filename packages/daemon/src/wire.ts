@@ -99,6 +99,7 @@ async function openAll(given: Opening): Promise<string[]> {
   opened.push(() => networks.close());
   opened.push(() => engine.stop({ stopContainers: !config.liveRestore }));
   journal?.recorder.followEvents(engine.events);
+  journal?.recorder.followKernel(kernel);
   await engine.start();
   if (cluster && sync) await followHosts(opening, { cluster, sync }, kernel, packages);
   // Loaded only where it is switched on.

@@ -4,7 +4,7 @@ import { formatTime } from '@netyard/core';
 export interface JournalEntry {
   /** Nanoseconds since 1970. */
   time: bigint;
-  /** container, network, peer, repair, repair-failed, conflict, … */
+  /** container, network, peer, foreign, repair, repair-failed, conflict, … */
   kind: string;
   /** What was changed, such as `network bridge`. */
   object: string;

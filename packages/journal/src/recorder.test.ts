@@ -9,17 +9,18 @@ const printer = {
   printCommands: ({ object }: KernelOperation) => ('to' in object ? [`ip route add ${object.to}`] : []),
 };
 const route = (to: string): KernelObject => ({ kind: 'route', to, link: 'docker0' });
-const context = { object: 'network bridge', names: ['bridge'], printer, peersOf: () => [] };
+const context = { object: 'network bridge', names: ['bridge'], printer, peersOf: () => [], explain: () => '' };
 
 test('each object has a sentence: what was found, and the command that repaired it', () => {
   const actions = ['create', 'change', 'delete'] as const;
-  const entries = describeRepairs(
+  const repairs = describeRepairs(
     actions.map((action) => ({
       ...{ action, object: route('10.0.0.0/8') },
       ...(action === 'change' ? { found: 'via 10.0.0.1' } : {}),
     })),
     { ...context, peersOf: () => ['b'] },
   );
+  const entries = repairs.map(({ entry }) => entry);
   assert.deepEqual(
     entries.map(({ text }) => text),
     [
@@ -41,7 +42,7 @@ test('of an event with thousands of objects, the first have an entry each and th
   );
   const entries = describeRepairs(operations, context);
   assert.equal(entries.length, 51);
-  assert.equal(entries.at(-1)?.text, '4950 more objects were repaired: 4950 route');
+  assert.equal(entries.at(-1)?.entry.text, '4950 more objects were repaired: 4950 route');
 });
 
 test('an object is found by the names of its interfaces', () => {

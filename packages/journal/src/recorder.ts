@@ -4,12 +4,14 @@
  */
 import { type Clock, type Logger, messageOf } from '@netyard/core';
 import type { EngineEvent, EventStream } from '@netyard/engine';
-import type { KernelObject } from '@netyard/kernel';
+import type { Kernel, KernelObject, NetworkChange } from '@netyard/kernel';
 import type { NetworkEvent } from '@netyard/network';
 import type { PeerRequest } from '@netyard/peers';
 import type { ContainerDirectory, Networks, SandboxState } from '@netyard/sandbox';
 import type { JournalEntry } from './entry.ts';
-import { describeRepairs, type ObjectPrinter } from './repairs.ts';
+import { ForeignChanges } from './foreign.ts';
+import { ForeignRate } from './foreign-rate.ts';
+import { describeRepairs, type ObjectPrinter, type RepairContext } from './repairs.ts';
 import { Repeats } from './repeats.ts';
 
 export interface RecorderOptions {
@@ -33,6 +35,9 @@ const keysOf = ({ name, address, subnets }: Peer): [key: string, name: string][]
 
 /** How often counts of repeated repairs are looked for. */
 const countMilliseconds = 60_000;
+/** Interfaces of containers that Netyard creates on the host, and its bridges. */
+const ownLink = /^(?:ny-|ny\d|br-[0-9a-f]{12}$)/;
+const bridgeOption = 'com.docker.network.bridge.name';
 /** Of containers and of hosts. */
 const recordedEvents = ['start', 'die', 'rename', 'publish', 'unpublish', 'create', 'update', 'remove'];
 
@@ -43,6 +48,8 @@ export class Recorder {
   readonly #peers = new Map<string, string>();
   #clusterPeers = new Map<string, string>();
   readonly #repeats = new Repeats();
+  readonly #foreign = new ForeignChanges();
+  readonly #foreignRate = new ForeignRate();
   #timer: NodeJS.Timeout | undefined;
   readonly #stop = new AbortController();
   #networks: Networks | undefined;
@@ -84,8 +91,21 @@ export class Recorder {
   followEvents(events: EventStream): void {
     void this.#readEvents(events).catch((error: unknown) => this.#report(error));
     this.#timer = setInterval(() => {
-      for (const entry of this.#repeats.takeCounts(this.#options.clock.now())) this.#options.note(entry);
+      const now = this.#options.clock.now();
+      for (const entry of [...this.#repeats.takeCounts(now), ...this.#foreignRate.takeCount(now)])
+        this.#options.note(entry);
     }, countMilliseconds).unref();
+  }
+
+  /** Records what other programs change, until `close`. */
+  followKernel(kernel: Pick<Kernel, 'watchChanges' | 'listLinks'>): void {
+    void this.#readChanges(kernel).catch((error: unknown) => this.#report(error));
+  }
+
+  async #readChanges(kernel: Pick<Kernel, 'watchChanges' | 'listLinks'>): Promise<void> {
+    const changes = kernel.watchChanges(this.#stop.signal);
+    this.#foreign.learn(await kernel.listLinks());
+    for await (const change of changes) this.#safely(() => this.#noteChange(change));
   }
 
   /** Places of containers that run already, and the peers that exist. */
@@ -102,7 +122,7 @@ export class Recorder {
   close(): void {
     this.#stop.abort();
     clearInterval(this.#timer);
-    for (const entry of this.#repeats.takeAll()) this.#options.note(entry);
+    for (const entry of [...this.#repeats.takeAll(), ...this.#foreignRate.takeAll()]) this.#options.note(entry);
   }
 
   /** A subscription ends when its reader is thousands of events behind: then the next one begins. */
@@ -137,12 +157,39 @@ export class Recorder {
 
   #noteRepairs({ operations = [] }: NetworkEvent, object: string, names: readonly string[]): void {
     const { printer } = this.#options;
-    const peersOf = (one: KernelObject): string[] => this.#peersOf(one);
-    for (const entry of describeRepairs(operations, { object, names, printer, peersOf })) this.#noteRepeatable(entry);
+    const now = this.#options.clock.now();
+    const context: RepairContext = {
+      ...{ object, names, printer },
+      peersOf: (one) => this.#peersOf(one),
+      explain: (one) => this.#foreign.explain(one, now),
+    };
+    for (const { entry, key } of describeRepairs(operations, context)) this.#noteRepeatable(entry, key);
   }
 
-  #noteRepeatable(entry: Omit<JournalEntry, 'time'>): void {
-    for (const due of this.#repeats.take(entry, this.#options.clock.now())) this.#options.note(due);
+  #noteRepeatable(entry: Omit<JournalEntry, 'time'>, key?: string): void {
+    for (const due of this.#repeats.take(entry, this.#options.clock.now(), key)) this.#options.note(due);
+  }
+
+  #noteChange(change: NetworkChange): void {
+    const now = this.#options.clock.now();
+    const found = this.#foreign.take(change, now);
+    if (!found) return;
+    const { entry, key, link } = found;
+    const users = entry.names.flatMap((name) => this.#usersOf(name));
+    if (link !== undefined && (users.length > 0 || ownLink.test(link))) return; // repairs of these are recorded
+    const names = [...entry.names, ...users];
+    if (this.#foreignRate.isWithin(now)) this.#noteRepeatable({ ...entry, names: unique(names) }, key);
+  }
+
+  /** The network of a bridge, and the container of an interface on the host. */
+  #usersOf(link: string): string[] {
+    const networks = this.#networks?.list() ?? [];
+    const network = networks.find(({ id, options }) => [options[bridgeOption], `br-${id.slice(0, 12)}`].includes(link));
+    const [containerId] = [...this.#places].find(([, { names }]) => names.includes(link)) ?? [];
+    return [
+      ...(network ? [network.name, network.id] : []),
+      ...(containerId === undefined ? [] : [this.#nameOf(containerId) ?? '', containerId]),
+    ];
   }
 
   #noteEvent({ type, action, actorId, attributes }: EngineEvent): void {
@@ -181,7 +228,7 @@ export class Recorder {
   }
 
   #note(kind: string, object: string, text: string, names: readonly string[]): void {
-    this.#options.note({ kind, object, text, commands: [], names: [...new Set(names)].filter((name) => name !== '') });
+    this.#options.note({ kind, object, text, commands: [], names: unique(names) });
   }
 
   /** Peers whose subnet or address the object has. */
@@ -223,6 +270,8 @@ export class Recorder {
     this.#options.logger.warn('an event is missing in the journal', { error: messageOf(error) });
   }
 }
+
+const unique = (names: readonly string[]): string[] => [...new Set(names)].filter((name) => name !== '');
 
 const changes = { create: 'created', destroy: 'removed', connect: 'connected', disconnect: 'disconnected' };
 

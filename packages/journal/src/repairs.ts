@@ -26,21 +26,30 @@ export interface RepairContext {
   printer: ObjectPrinter;
   /** Names of peers whose object it is. */
   peersOf(object: KernelObject): readonly string[];
+  /** Which change of another program was repaired, such as `; deleted by ip (process 812)`, or empty. */
+  explain(object: KernelObject): string;
+}
+
+/** An entry, and the key by which it is counted when it is repeated. */
+export interface RepairEntry {
+  entry: Omit<JournalEntry, 'time'>;
+  key: string;
 }
 
 /** @param context of all operations; each entry has also the names of its object's interface and peers */
-export function describeRepairs(
-  operations: readonly KernelOperation[],
-  context: RepairContext,
-): Omit<JournalEntry, 'time'>[] {
+export function describeRepairs(operations: readonly KernelOperation[], context: RepairContext): RepairEntry[] {
+  const { object, printer } = context;
   const [listed, rest] = [operations.slice(0, maximumEntries), operations.slice(maximumEntries)];
-  const entries = listed.map((operation) => {
+  const entries = listed.map((operation): RepairEntry => {
     const names = [...context.names, ...interfacesOf(operation.object), ...context.peersOf(operation.object)];
-    return { kind: 'repair', object: context.object, ...describeOne(operation, context.printer), names };
+    const { text, commands } = describeOne(operation, printer);
+    const entry = { kind: 'repair', object, text: text + context.explain(operation.object), commands, names };
+    return { entry, key: `${object} ${text}` };
   });
   if (rest.length === 0) return entries;
-  const names = [...new Set([...context.names, ...rest.flatMap(({ object }) => context.peersOf(object))])];
-  return [...entries, { kind: 'repair', object: context.object, text: summarize(rest), commands: [], names }];
+  const names = [...new Set([...context.names, ...rest.flatMap((operation) => context.peersOf(operation.object))])];
+  const text = summarize(rest);
+  return [...entries, { entry: { kind: 'repair', object, text, commands: [], names }, key: `${object} ${text}` }];
 }
 
 function describeOne(operation: KernelOperation, printer: ObjectPrinter): Pick<JournalEntry, 'text' | 'commands'> {

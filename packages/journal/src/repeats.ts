@@ -24,10 +24,12 @@ export class Repeats {
   /** In the order of `since`. */
   readonly #seen = new Map<string, Repeated>();
 
-  /** The entries to write: this one unless it is repeated too often, and the counts of windows that are over. */
-  take(entry: Entry, now: bigint): Entry[] {
+  /**
+   * The entries to write: this one unless it is repeated too often, and the counts of windows that are over. Entries of
+   * one key are equal.
+   */
+  take(entry: Entry, now: bigint, key = `${entry.object} ${entry.text}`): Entry[] {
     const due = this.takeCounts(now);
-    const key = `${entry.object} ${entry.text}`;
     const seen = this.#seen.get(key) ?? { entry, count: 0, since: now };
     seen.count += 1;
     this.#seen.set(key, seen);
