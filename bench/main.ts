@@ -26,8 +26,8 @@ end. Runs all parts unless one is named. Needs root, and Debian's docker.io.
   archives   docker cp, export, save and load of 300 MB and of 10,000 files, compared with dockerd
 
 Options:
-  --rounds N     measured rounds (default 20; traffic: 15; cluster: 50; archives and compose: 7); stall: docker runs per row, and ten
-                 times as many GET /version
+  --rounds N     measured rounds (default 20; traffic: 15; cluster: 50; archives and compose: 7); stall: docker runs per row, and
+                 groups of its 1000 or more GET /version
   --fill N       one-host: number of containers on the full host (default 200)
   --count N      networks: number of networks, of names, and of containers in one network (default 1000)
   --hosts N      cluster: number of hosts (default 1000)

@@ -1,16 +1,19 @@
 /** Latency of requests while containers write as fast as they can and clients follow, compared with dockerd and idle. */
 import { setTimeout as pause } from 'node:timers/promises';
-import { api, docker, type Engine, engineLab, openEngines } from '../engine.ts';
+import { docker, type Engine, engineLab, openEngines } from '../engine.ts';
 import { inLab, say } from '../in-lab.ts';
 import { timed } from '../measure.ts';
 import { image } from '../scenarios.ts';
 import { type Kind, makeNoise } from './noise.ts';
 import { formatStalls, type Latencies, type Row } from './report.ts';
+import { startRequests } from './request-process.ts';
 
 const lab = 'bench';
 const followers = 20;
-const requestsPerRound = 10;
-const betweenRequestsMs = 5;
+/** One request in a hundred is slower than p99, so ten of each row are. */
+const leastRequests = 1_000;
+/** Of the process that sends them. */
+const warmUpRequests = 50;
 /** Separates a `docker run` from the requests before it. */
 const beforeRunMs = 300;
 /** Output without requests: until it is steady, and while it is measured. */
@@ -18,7 +21,7 @@ const settleMs = 1_000;
 const undisturbedMs = 5_000;
 
 export interface StallOptions {
-  /** Measured `docker run`s per row; ten times as many `GET /version`. */
+  /** Measured `docker run`s per row. The `GET /version` are sent in as many groups. */
   rounds: number;
   archive: string;
   counts: readonly number[];
@@ -26,16 +29,21 @@ export interface StallOptions {
   names: readonly Engine['name'][];
 }
 
+const requestsPerRound = (rounds: number): number => Math.ceil(leastRequests / rounds);
+
 async function sample(engine: Engine, rounds: number): Promise<Latencies> {
   const version: number[] = [];
   const run: number[] = [];
-  for (let round = 0; round < rounds; round += 1) {
-    for (let count = 0; count < requestsPerRound; count += 1) {
-      version.push(await timed(() => api(engine, 'GET', '/version')));
-      await pause(betweenRequestsMs);
+  const requests = startRequests(engine);
+  try {
+    await requests.measure(warmUpRequests);
+    for (let round = 0; round < rounds; round += 1) {
+      version.push(...(await requests.measure(requestsPerRound(rounds))));
+      await pause(beforeRunMs);
+      run.push(await timed(() => docker(engine, 'run', '--rm', image, 'true')));
     }
-    await pause(beforeRunMs);
-    run.push(await timed(() => docker(engine, 'run', '--rm', image, 'true')));
+  } finally {
+    requests.end();
   }
   return { version, run };
 }
@@ -81,7 +89,7 @@ export async function stall({ rounds, archive, counts, kinds, names }: StallOpti
     return found;
   });
   console.log(
-    `Stalls: p50 / p99 / maximum of ${rounds * requestsPerRound} GET /version and ${rounds} docker run while ` +
+    `Stalls: p50 / p99 / maximum of ${rounds * requestsPerRound(rounds)} GET /version and ${rounds} docker run while ` +
       `containers write with ${followers} followers; ratios of p50 / p99.\n`,
   );
   console.log(formatStalls(rows));

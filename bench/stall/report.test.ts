@@ -2,9 +2,22 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { formatStalls, quantile } from './report.ts';
 
-test('quantiles are samples, and the last is the largest', () => {
-  const samples = Array.from({ length: 100 }, (_, index) => 99 - index);
-  assert.deepEqual([quantile(samples, 0.5), quantile(samples, 0.99), quantile([7], 0.99)], [50, 99, 7]);
+/** 1, 2, … in descending order. */
+const numbers = (count: number): number[] => Array.from({ length: count }, (_, index) => count - index);
+
+test('a quantile is the smallest sample that this share of the samples does not exceed', () => {
+  const of = (count: number): number[] => [0.5, 0.99, 1].map((share) => quantile(numbers(count), share));
+  assert.deepEqual(of(1000), [500, 990, 1000]);
+  assert.deepEqual(of(100), [50, 99, 100]);
+  assert.deepEqual(of(20), [10, 20, 20]);
+  assert.deepEqual(of(1), [1, 1, 1]);
+  assert.deepEqual(of(0), [Number.NaN, Number.NaN, Number.NaN]);
+});
+
+test('one slow request in a hundred is not in p99, two are', () => {
+  const fast = Array.from({ length: 98 }, () => 1);
+  assert.equal(quantile([...fast, 1, 50], 0.99), 1);
+  assert.equal(quantile([50, ...fast, 50], 0.99), 50);
 });
 
 const latencies = (ms: number, rate?: number) => {

@@ -22,9 +22,11 @@ export interface Row {
   dockerd?: Latencies;
 }
 
+/** The smallest sample that at least this share of all samples does not exceed (nearest rank). NaN without samples. */
 export function quantile(samples: Samples, share: number): number {
   const sorted = [...samples].sort((a, b) => a - b);
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
+  const rank = Math.ceil(sorted.length * share);
+  return sorted[Math.max(1, rank) - 1] ?? Number.NaN;
 }
 
 const spread = (samples: Samples): string =>
