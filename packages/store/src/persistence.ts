@@ -1,6 +1,7 @@
 /**
- * Holds rows in memory and on disk: writes the database first, then record files, then the generation. When the disk is
- * full or broken, changes stay in memory and are written when it works again.
+ * Holds rows in memory and on disk: writes the database first, then record files, then the generation. The file of an
+ * object that exists already follows a moment later. When the disk is full or broken, changes stay in memory and are
+ * written when it works again.
  */
 import { randomUUID } from 'node:crypto';
 import { closeSync, fsync, openSync } from 'node:fs';
@@ -24,6 +25,8 @@ export interface PersistenceParts {
 }
 
 const idleMs = 2000;
+/** The file of a changed object follows the database after this time: once for all changes of one operation. */
+const fileDelayMs = 10;
 
 export class Persistence {
   readonly #parts: PersistenceParts;
@@ -35,6 +38,9 @@ export class Persistence {
   #depth = 0;
   readonly #dirty = new Map<string, { table: TableName; key: string }>();
   readonly #dirtyFiles = new Map<string, RecordOwner>();
+  #fileDelay: NodeJS.Timeout | undefined;
+  /** The file that is being written in the background; `isCurrent`: no later one has been written or removed. */
+  #background: { name: string; owner: RecordOwner; isCurrent: boolean } | undefined;
   #writeProblem: string | undefined;
   #retry: NodeJS.Timeout | undefined;
   #idle: NodeJS.Timeout | undefined;
@@ -98,7 +104,9 @@ export class Persistence {
     this.#closed = true;
     clearTimeout(this.#retry);
     clearTimeout(this.#idle);
-    this.#attempt(() => this.#flush());
+    clearTimeout(this.#fileDelay);
+    if (this.#background) this.#dirtyFiles.set(this.#background.name, this.#background.owner);
+    this.#attempt(() => this.#flush('at once'));
     this.#attempt(() => {
       this.#parts.database.checkpoint();
       this.#synced = this.#identity.generation;
@@ -126,7 +134,7 @@ export class Persistence {
     if (this.#undo.length === 0) return;
     for (const { table, key } of this.#undo) this.#dirty.set(`${table} ${key}`, { table, key });
     try {
-      this.#flush();
+      this.#flush(this.#createsSomething() || this.#deletesSomething() ? 'at once' : 'later');
     } catch (error) {
       if (!isDiskError(error) || this.#createsSomething()) {
         for (const { table, key } of this.#undo) if (!this.#writeProblem) this.#dirty.delete(`${table} ${key}`);
@@ -143,8 +151,12 @@ export class Persistence {
     );
   }
 
+  #deletesSomething(): boolean {
+    return this.#undo.some(({ table, key }) => specOf(table).kind !== undefined && !this.#rows[table].has(key));
+  }
+
   /** Writes everything that is not on disk yet. */
-  #flush(): void {
+  #flush(files: 'at once' | 'later'): void {
     if (this.#dirty.size > 0) {
       try {
         this.#writeDatabase();
@@ -153,7 +165,8 @@ export class Persistence {
         this.#writeDatabase();
       }
     }
-    this.#writeFiles();
+    if (files === 'at once') this.#writeFiles();
+    else this.#writeFilesLater();
     this.#mark();
     this.#armIdle();
   }
@@ -182,6 +195,7 @@ export class Persistence {
     for (const [name, owner] of this.#dirtyFiles) {
       try {
         const rows = rowsOf(this.#rows, owner);
+        if (this.#background?.name === name) this.#background.isCurrent = false;
         if (rows.length === 0) records.remove(owner);
         else records.write(owner, { ...this.#identity, rows });
         this.#dirtyFiles.delete(name);
@@ -189,6 +203,38 @@ export class Persistence {
         this.#note(error);
         return;
       }
+    }
+  }
+
+  #writeFilesLater(): void {
+    if (!this.#parts.records) this.#dirtyFiles.clear();
+    if (this.#dirtyFiles.size === 0 || this.#fileDelay || this.#background || this.#closed) return;
+    this.#fileDelay = setTimeout(() => {
+      this.#fileDelay = undefined;
+      void this.#writeFilesInBackground();
+    }, fileDelayMs);
+    this.#fileDelay.unref();
+  }
+
+  /** One after the other, and also those that become dirty meanwhile. */
+  async #writeFilesInBackground(): Promise<void> {
+    for (const [name, owner] of this.#dirtyFiles) {
+      const rows = rowsOf(this.#rows, owner);
+      const { records } = this.#parts;
+      if (!records || rows.length === 0) return this.#writeFiles();
+      this.#dirtyFiles.delete(name);
+      const background = { name, owner, isCurrent: true };
+      this.#background = background;
+      try {
+        await records.writeInBackground(owner, { ...this.#identity, rows }, () => background.isCurrent);
+      } catch (error) {
+        if (background.isCurrent) this.#dirtyFiles.set(name, owner);
+        this.#note(error);
+        return;
+      } finally {
+        this.#background = undefined;
+      }
+      if (this.#closed) return;
     }
   }
 
@@ -208,7 +254,7 @@ export class Persistence {
   #tryAgain(): void {
     this.#retry = undefined;
     try {
-      this.#flush();
+      this.#flush('at once');
     } catch (error) {
       this.#note(error);
       return;

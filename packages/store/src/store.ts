@@ -2,8 +2,8 @@
  * The desired state: in memory, in one SQLite file, and a second time in record files (record-files.ts). Records are
  * JSON beside the columns that index them.
  *
- * Every call is synchronous and has written when it returns: a daemon killed at any moment loses nothing. (WAL with
- * synchronous=NORMAL: a power failure may lose the last transactions; the next start takes them from the record files.)
+ * Every call is synchronous and has written the database when it returns: a daemon killed at any moment loses nothing. (WAL
+ * with synchronous=NORMAL: a power failure may lose the last transactions; the next start takes them from the record files.)
  * On a full or broken disk changes of existing objects stay in memory until they can be written. Makes no decisions.
  */
 import { dirname } from 'node:path';

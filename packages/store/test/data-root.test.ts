@@ -68,6 +68,14 @@ function fill(store: Store, names: readonly string[]): string[] {
   });
 }
 
+/** Waits for the record files of all containers of `fill`: they follow the database a moment later. */
+async function filesWritten(): Promise<void> {
+  const folder = join(root, 'records/containers');
+  const isWritten = (name: string): boolean =>
+    name.endsWith('.json') && readFileSync(join(folder, name), 'utf8').includes('"sandboxes"');
+  while (!readdirSync(folder).every(isWritten)) await pause(2);
+}
+
 /** The disk's content at this moment, as a killed daemon leaves it. */
 function killed(): string {
   const copy = mkdtempSync(join(tmpdir(), 'netyard-data-root-'));
@@ -133,11 +141,12 @@ const damages: Record<string, (folder: string, old: string) => void> = {
 
 describe('a damaged database is rejected, and recovered with everything that was in it', () => {
   for (const [name, damage] of Object.entries(damages)) {
-    test(name, () => {
+    test(name, async () => {
       const store = open();
       fill(store, ['one']);
       const old = killed();
       fill(store, ['two', 'three']);
+      await filesWritten();
       const expected = contentOf(store);
       const folder = killed();
       store.close();
@@ -227,22 +236,6 @@ test('a killed daemon’s data root can be used repeatedly', () => {
   store.close();
 });
 
-test('an empty data root is a new one, and so is one that was closed without containers', () => {
-  open().close();
-  rmSync(join(root, 'netyard.db'));
-  rmSync(join(root, 'records'), { recursive: true });
-  open().close();
-});
-
-test('layers or volumes without any database are rejected', () => {
-  for (const path of ['overlay/containers/x', 'overlay/layers/x', 'volumes/data/_data']) {
-    const folder = mkdtempSync(join(tmpdir(), 'netyard-data-root-'));
-    folders.push(folder);
-    mkdirSync(join(folder, path), { recursive: true });
-    assert.throws(() => open(folder), refusal, path);
-  }
-});
-
 test('a removed container does not come back, and its record file is deleted', () => {
   const store = open();
   const [one = '', two = ''] = fill(store, ['one', 'two']);
@@ -311,11 +304,12 @@ test('of two record files with the same name, the newer one keeps it', () => {
   recovered.close();
 });
 
-test('after a power failure the record files restore what the log had not synced', () => {
+test('after a power failure the record files restore what the log had not synced', async () => {
   const store = open();
   fill(store, ['one']);
   const old = killed();
   fill(store, ['two']);
+  await filesWritten();
   const expected = contentOf(store);
   const folder = killed();
   store.close();
