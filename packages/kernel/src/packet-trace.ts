@@ -351,8 +351,8 @@ export interface TracedConnection {
 export interface PacketTracing {
   /**
    * Creates a table with the flag `owner` that marks the probe's packets (at priority -350 of inet prerouting and output,
-   * and of bridge prerouting), and subscribes to the kernel's messages about them. Throws `unavailable` when this kernel
-   * or nft cannot do that. Equivalent to `nft add table …` and `nft monitor trace`.
+   * and of bridge prerouting), where chains exist that they may pass, and subscribes to the kernel's messages about them.
+   * Chains that are created later may be missed. Throws `unavailable` when this kernel or nft cannot do that. Equivalent to `nft add table …` and `nft monitor trace`.
    */
   openRuleTrace(request: TraceRequest): RuleTrace;
   /** Equivalent to `tcpdump -i any`. */

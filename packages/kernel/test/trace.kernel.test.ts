@@ -187,11 +187,13 @@ const tables = (): string => sh('nft list tables');
 
 test('closing leaves no table and no descriptor, also when a namespace is deleted meanwhile', host, async () => {
   sh('ip netns add gone; ip -n gone link set lo up');
+  table('table bridge fw {\n chain forw {\n type filter hook forward priority 0\n }\n}');
   const gone = '/run/netns/gone';
   const probe = tracing.openProbe({ ns: gone, protocol: 'tcp', destination: '127.0.0.1', port: 9 });
   const handles = [tracing.openRuleTrace({ ns: gone, match: probe.match }), tracing.openTap({ ns: gone, ...probe })];
   const [trace, tap] = [tracing.openRuleTrace(probe), tracing.openTap(probe)];
   assert.match(tables(), /table inet netyard_trace_\w+\ntable bridge netyard_trace_\w+/);
+  sh('nft delete table bridge fw');
   assert.ok(!succeeds(undefined, 'nft', 'flush', 'ruleset') || /netyard_trace_/.test(tables()), 'not flushed');
   sh('ip netns del gone');
   assert.deepEqual((await probe.send(patience)).outcome, 'refused');
@@ -205,6 +207,7 @@ test('closing leaves no table and no descriptor, also when a namespace is delete
 });
 
 test('a killed process leaves no table and no socket behind', host, async () => {
+  sh('ip netns exec b nft "add table ip fw; add chain ip fw in { type filter hook input priority 0; }"');
   const script = `
     import { packetTracing } from '@netyard/kernel';
     import { spawn } from 'node:child_process';
@@ -224,7 +227,8 @@ test('a killed process leaves no table and no socket behind', host, async () => 
   assert.match(sh('ip netns exec b ss -0 -a -n'), /\*/);
   child.kill('SIGKILL');
   await once(child, 'close');
-  await eventually('the table is deleted', () => sh('ip netns exec b nft list tables') === '');
+  await eventually('the table is deleted', () => sh('ip netns exec b nft list tables') === 'table ip fw\n');
+  sh('ip netns exec b nft delete table ip fw');
   assert.equal(sh('ip netns exec b cat /proc/net/packet | wc -l').trim(), '1');
   assert.equal(sh('ip netns exec a ss -H -a -n -t | wc -l').trim(), '0');
 });

@@ -97,15 +97,27 @@ function ownConditions({ family, protocol, id }: TraceMatch, offset: number): Co
   ];
 }
 
-/** Rules of an nft chain of family inet or bridge that mark the probe's packets. `match` is checked. */
+/**
+ * Rules of an nft chain of family inet or bridge that mark the probe's packets. `match` is checked. The chain ends early for
+ * most packets of others: `accept` is no verdict for other chains.
+ */
 export function printTraceRules(match: TraceMatch, family: 'inet' | 'bridge'): string[] {
-  return alternativesOf(match).map(({ family: version, protocol, conditions }) => {
-    const name = version === 4 ? 'ip' : 'ip6';
-    const network = family === 'bridge' ? `meta protocol ${name}` : `meta nfproto ipv${version}`;
-    const rest = conditions.map(({ offset, length, values }) => {
-      const set = values.length === 1 ? `${values[0]}` : `{ ${values.join(', ')} }`;
-      return `@th,${offset * 8},${length * 8} ${set}`;
-    });
-    return [network, `meta l4proto ${protocol}`, ...rest, 'meta nftrace set 1'].join(' ');
-  });
+  const marks = alternativesOf(match).map((alternative) => printMark(alternative, family));
+  const own = marks.splice(0, ownConditions(match, 0).length);
+  const { protocol, vxlanPorts = [defaultVxlanPort] } = match;
+  const otherTcp = `meta l4proto ${protocolNumber.tcp} accept`;
+  // No comparisons of both ports with != in one rule: nft 1.0.6 merges them into one, which is wrong for !=.
+  const noTunnel = vxlanPorts.length === 0 ? '' : `@th,16,16 != ${printValues(vxlanPorts)} `;
+  const otherUdp = `meta l4proto ${protocolNumber.udp} ${noTunnel}accept`;
+  return protocol === 'tcp' ? [...own, otherTcp, otherUdp, ...marks] : [otherTcp, ...own, otherUdp, ...marks];
 }
+
+function printMark({ family: version, protocol, conditions }: Alternative, family: 'inet' | 'bridge'): string {
+  const name = version === 4 ? 'ip' : 'ip6';
+  const network = family === 'bridge' ? `meta protocol ${name}` : `meta nfproto ipv${version}`;
+  const rest = conditions.map(({ offset, length, values }) => `@th,${offset * 8},${length * 8} ${printValues(values)}`);
+  return [network, `meta l4proto ${protocol}`, ...rest, 'meta nftrace set 1'].join(' ');
+}
+
+const printValues = (values: readonly number[]): string =>
+  values.length === 1 ? `${values[0]}` : `{ ${values.join(', ')} }`;

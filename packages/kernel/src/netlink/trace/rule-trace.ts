@@ -8,13 +8,14 @@
 import { randomBytes } from 'node:crypto';
 import { NetyardError } from '@netyard/core';
 import type { ObservedNftChain } from '../../contract.ts';
+import type { NftFamily } from '../../desired.ts';
 import type { RuleTrace, RuleTraceMessage, TraceMatch, TraceRequest } from '../../packet-trace.ts';
 import { closeFile } from '../../system/calls.ts';
 import { errnoOf, hasErrno, kernelError } from '../../system/ffi/errno.ts';
 import { libc } from '../../system/ffi/libc.ts';
 import { decodeMessages } from '../message.ts';
-import { listChain } from '../nft/chain.ts';
-import { NftContext } from '../nft/context.ts';
+import { listChain, parseChains } from '../nft/chain.ts';
+import { NftContext, nftOutput } from '../nft/context.ts';
 import { NETLINK_NETFILTER, openNetlink, setIntegerOption } from '../socket.ts';
 import { checkMatch, printTraceRules } from './match.ts';
 import { HeldNamespace } from './namespace.ts';
@@ -53,16 +54,16 @@ export function openRuleTrace({ ns, match }: TraceRequest): RuleTrace {
   }
 }
 
-/** One table per family, both with this name; they exist until the returned context is closed. */
+/**
+ * Tables with this name, in front of chains that exist only: each hook costs all packets of the namespace time. They exist
+ * until the returned context is closed.
+ */
 function createTables(ns: string, name: string, match: TraceMatch): NftContext {
   const context = NftContext.openHeld(ns);
   try {
-    try {
-      context.run(printTraceTables(name, match), { operation: 'nft add table', object: name });
-    } catch (error) {
-      if (!hasErrno(error, 'EOPNOTSUPP', 'ENOENT')) throw error;
-      context.run(printTraceTable('inet', name, match), { operation: 'nft add table', object: name }); // no bridges
-    }
+    const chains = context.run('list chains', { operation: 'nft list chains', object: ns }, nftOutput.terse);
+    const tables = printTraceTables(name, match, parseChains(chains));
+    if (tables !== '') context.run(tables, { operation: 'nft add table', object: name });
     return context;
   } catch (error) {
     context.close();
@@ -71,14 +72,38 @@ function createTables(ns: string, name: string, match: TraceMatch): NftContext {
   }
 }
 
-/** As nft(8) commands. Pure. */
-const printTraceTables = (name: string, match: TraceMatch): string =>
-  printTraceTable('inet', name, match) + printTraceTable('bridge', name, match);
+/**
+ * Hooks behind these: where a packet that came in passes, and where one of a local socket does. The mark stays when the
+ * packet goes on to a bridge (its hook output) or to netdev egress.
+ */
+const hooksBehind = {
+  prerouting: ['prerouting', 'input', 'forward', 'postrouting', 'egress'],
+  output: ['output', 'postrouting', 'egress'],
+} as const;
+type MarkHook = keyof typeof hooksBehind;
+
+/** As nft(8) commands; empty where no chain of another program would be traced. Pure. */
+export function printTraceTables(name: string, match: TraceMatch, chains: readonly ObservedNftChain[]): string {
+  const foreign = chains.filter(({ table }) => !table.startsWith(traceTablePrefix));
+  const needs = (families: readonly NftFamily[], hook: MarkHook): boolean =>
+    foreign.some((one) => families.includes(one.family) && hooksBehind[hook].some((behind) => behind === one.hook));
+  const families = ['inet', 'ip', 'ip6', 'bridge', 'netdev'] as const;
+  const hooks = (['prerouting', 'output'] as const).filter((hook) => needs(families, hook));
+  return (
+    printTraceTable('inet', name, match, hooks) +
+    printTraceTable('bridge', name, match, needs(['bridge'], 'prerouting') ? ['prerouting'] : [])
+  );
+}
 
 /** Priority -350: behind defragmentation (-400), before connection tracking, raw tables (-300) and all filters. */
-function printTraceTable(family: 'inet' | 'bridge', name: string, match: TraceMatch): string {
+function printTraceTable(
+  family: 'inet' | 'bridge',
+  name: string,
+  match: TraceMatch,
+  hooks: readonly MarkHook[],
+): string {
+  if (hooks.length === 0) return '';
   const rules = printTraceRules(match, family).map((rule) => `    ${rule}\n`);
-  const hooks = family === 'inet' ? ['prerouting', 'output'] : ['prerouting'];
   const chains = hooks.map(
     (hook) => `  chain ${hook} {\n    type filter hook ${hook} priority -350; policy accept;\n${rules.join('')}  }\n`,
   );

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { assertBytes } from '@netyard/testkit';
+import type { NftFamily } from '../../desired.ts';
 import type { TraceMatch } from '../../packet-trace.ts';
 import { decodeQueuedError } from '../../system/error-queue.ts';
 import { parseControl } from '../../system/message-buffer.ts';
@@ -11,6 +12,7 @@ import { encodeProbeFilter, snapLength } from './filter.ts';
 import { parsePacket } from './headers.ts';
 import { checkMatch, printTraceRules } from './match.ts';
 import { decodeTrace, NFT_MSG_TRACE } from './rule-message.ts';
+import { printTraceTables } from './rule-trace.ts';
 import { TracedPackets } from './traced-packets.ts';
 
 const hex = (...parts: string[]): Uint8Array => new Uint8Array(Buffer.from(parts.join('').replaceAll(' ', ''), 'hex'));
@@ -91,10 +93,12 @@ test('messages of another probe, and those that follow them, are not admitted', 
   assert.deepEqual(admitted({ ...tcp, protocol: 'udp', id: 40000 }, 'x'), new Array(6).fill(false));
 });
 
-test('rules match the port in either place, in the packet that an ICMP error quotes and inside VXLAN', () => {
+test('rules match the port in either place, in an ICMP error and inside VXLAN, and end early for others', () => {
   assert.deepEqual(printTraceRules({ family: 4, protocol: 'tcp', id: 40000 }, 'inet'), [
     'meta nfproto ipv4 meta l4proto 6 @th,0,16 40000 meta nftrace set 1',
     'meta nfproto ipv4 meta l4proto 6 @th,16,16 40000 meta nftrace set 1',
+    'meta l4proto 6 accept',
+    'meta l4proto 17 @th,16,16 != 4789 accept',
     'meta nfproto ipv4 meta l4proto 1 @th,0,8 { 3, 5, 11, 12 } @th,136,8 6 @th,224,16 40000 meta nftrace set 1',
     'meta nfproto ipv4 meta l4proto 1 @th,0,8 { 3, 5, 11, 12 } @th,136,8 6 @th,240,16 40000 meta nftrace set 1',
     'meta nfproto ipv4 meta l4proto 17 @th,16,16 4789 @th,224,16 2048 @th,312,8 6 @th,400,16 40000 meta nftrace set 1',
@@ -103,12 +107,30 @@ test('rules match the port in either place, in the packet that an ICMP error quo
     'meta nfproto ipv6 meta l4proto 17 @th,16,16 4789 @th,224,16 2048 @th,312,8 6 @th,416,16 40000 meta nftrace set 1',
   ]);
   assert.deepEqual(printTraceRules({ family: 6, protocol: 'icmp', id: 7, vxlanPorts: [] }, 'bridge'), [
+    'meta l4proto 6 accept',
     'meta protocol ip6 meta l4proto 58 @th,0,8 { 128, 129 } @th,32,16 7 meta nftrace set 1',
+    'meta l4proto 17 accept',
     'meta protocol ip6 meta l4proto 58 @th,0,8 { 1, 2, 3, 4 } @th,112,8 58 @th,384,8 { 128, 129 } @th,416,16 7 meta nftrace set 1',
   ]);
   for (const id of [-1, 65536, 1.5, Number.NaN])
     assert.throws(() => checkMatch({ family: 4, protocol: 'udp', id }), /invalid port/);
   assert.throws(() => checkMatch({ family: 4, protocol: 'udp', id: 1, vxlanPorts: [1, 2, 3, 4, 5] }), /more than 4/);
+});
+
+test('tables are made in front of chains of others only, and each hook only where a chain follows', () => {
+  const match = { family: 4, protocol: 'tcp', id: 40000 } as const;
+  const made = (...chains: [family: NftFamily, hook: string, table?: string][]): string[] => {
+    const listed = chains.map(([family, hook, table = 'filter']) => ({ family, table, chain: 'c', hook, rules: [] }));
+    const text = printTraceTables('t', match, listed);
+    return [...text.matchAll(/table (\w+)|hook (\w+)/g)].map(([, family, hook]) => family ?? hook ?? '');
+  };
+  assert.deepEqual(made(), []);
+  assert.deepEqual(made(['inet', 'prerouting', 'netyard_trace_00']), [], 'another trace');
+  assert.deepEqual(made(['ip', 'output']), ['inet', 'output']);
+  assert.deepEqual(made(['ip', 'input']), ['inet', 'prerouting']);
+  assert.deepEqual(made(['ip6', 'postrouting']), ['inet', 'prerouting', 'output']);
+  assert.deepEqual(made(['bridge', 'forward']), ['inet', 'prerouting', 'bridge', 'prerouting']);
+  assert.deepEqual(made(['netdev', 'ingress'], ['arp', 'input']), []);
 });
 
 /** A link-layer header and what the kernel knows beside the packet. */

@@ -11,7 +11,7 @@ const maxRemembered = 4096;
 
 export class TracedPackets {
   readonly #match: TraceMatch;
-  /** Name of the table whose rules match this probe only. */
+  /** Name of the table whose rules without verdict match this probe only. */
   readonly #table: string;
   readonly #ids = new Set<number>();
   readonly #connections = new Set<number>();
@@ -26,7 +26,8 @@ export class TracedPackets {
   admit(step: DecodedTrace): boolean {
     const { headers, traceId, conntrack } = step;
     if (headers === undefined) return this.#ids.has(traceId);
-    const isMarked = step.table === this.#table && step.type === 'rule';
+    // The other rules of the table accept packets that are none of the probe's.
+    const isMarked = step.table === this.#table && step.type === 'rule' && step.verdict === 'continue';
     const isOurs = isMarked || (isOfProbe(headers, this.#match) ?? this.#isRemembered(step, headers));
     this.#ids.delete(traceId);
     if (!isOurs) return false;
