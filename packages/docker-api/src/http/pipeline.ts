@@ -31,10 +31,14 @@ export class Pipeline {
     socket.pause();
   }
 
-  /** The current response of this connection is complete. */
+  /**
+   * The current response of this connection is complete. Requests that wait on a connection that ends are dropped: Node
+   * does not report the end of their responses, so that nothing would end them.
+   */
   leave(socket: Socket): void {
     const line = this.#lines.get(socket);
     if (!line) return;
+    if (!socket.writable) line.waiting.length = 0;
     const next = line.waiting.shift();
     if (line.paused && line.waiting.length <= RESUME_AT) {
       line.paused = false;
