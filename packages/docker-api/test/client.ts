@@ -1,11 +1,14 @@
 /** Starts a server on its own unix socket, and clients: one for HTTP, one for raw bytes. */
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { type IncomingHttpHeaders, request } from 'node:http';
+import { type IncomingHttpHeaders, type IncomingMessage, request } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import type { Networks } from '@netyard/sandbox';
 import { createApiServer } from '../src/index.ts';
 import type { ApiOptions } from '../src/options.ts';
@@ -21,6 +24,8 @@ export interface TestServer {
   path: string;
   send(method: string, path: string, options?: { body?: unknown; headers?: Record<string, string> }): Promise<Answer>;
   raw(text: string): Promise<Socket>;
+  /** How many of the requests that the server has received are in memory, after a garbage collection. */
+  requestsInMemory(): Promise<number>;
 }
 
 export async function serve(
@@ -32,6 +37,9 @@ export async function serve(
   const folder = mkdtempSync(join(tmpdir(), 'netyard-api-'));
   const path = join(folder, 'api.sock');
   const server = createApiServer({ ...fakeOptions(services, networks), ...more });
+  const received: WeakRef<IncomingMessage>[] = [];
+  const note = (message: IncomingMessage): void => void received.push(new WeakRef(message));
+  server.on('request', note).on('upgrade', note);
   server.listen(path);
   await once(server, 'listening');
   test.after(() => {
@@ -43,7 +51,17 @@ export async function serve(
     path,
     send: (method, target, options) => send(path, method, target, options),
     raw: (text) => raw(path, text),
+    async requestsInMemory() {
+      await pause(0); // in this turn of the event loop, references that were read are strong
+      collectGarbage();
+      return received.filter((reference) => reference.deref() !== undefined).length;
+    },
   };
+}
+
+function collectGarbage(): void {
+  setFlagsFromString('--expose-gc');
+  runInNewContext('gc')();
 }
 
 async function send(

@@ -13,7 +13,7 @@ import { NetyardError } from '@netyard/core';
 import type { Attachment, ContainerSummary, OutputChunk } from '@netyard/engine';
 import type { Route } from '../src/http/router.ts';
 import { allRoutes } from '../src/server.ts';
-import { serve } from './client.ts';
+import { serve, type TestServer } from './client.ts';
 import { details, type FakeEngine, fakeOptions, someSummary } from './fake-engine.ts';
 
 const refusal = new NetyardError('not-found', 'no such thing');
@@ -116,6 +116,11 @@ const misbehaviours: Readonly<Record<string, Misbehaviour>> = {
     socket.write(`${head(route, ['Content-Length: 100000'])}${'x'.repeat(1_000)}`);
     await Promise.race([once(socket, 'data'), once(socket, 'close'), pause(20)]);
   },
+  'sends a body that the handler does not read': async (socket, route) => {
+    const unread = head(route, ['Content-Length: 1000']).replace('path=/read', 'path=/unread');
+    socket.write(`${unread}${'x'.repeat(1_000)}`);
+    await Promise.race([once(socket, 'data'), once(socket, 'close'), pause(20)]);
+  },
   'closes its side after the request': async (socket, route) => {
     socket.end(head(route, []));
     await Promise.race([once(socket, 'data'), once(socket, 'close'), pause(20)]);
@@ -155,6 +160,14 @@ const misbehaviours: Readonly<Record<string, Misbehaviour>> = {
   },
 };
 
+/** Fails by a timeout that only a leak exceeds. */
+async function releases(server: TestServer): Promise<void> {
+  let left = await server.requestsInMemory();
+  for (const deadline = Date.now() + 20_000; left > 0 && Date.now() < deadline; await pause(200))
+    left = await server.requestsInMemory();
+  assert.equal(left, 0, `${left} requests remain in memory`);
+}
+
 const descriptors = (): number => readdirSync('/proc/self/fd').length;
 
 describe('a client that misbehaves on any route affects no other', () => {
@@ -186,6 +199,7 @@ describe('a client that misbehaves on any route affects no other', () => {
       // Waits until all connections are closed and nothing is produced for them.
       while (descriptors() > open + 2) await pause(50);
       for (let before = -1; before !== produced; await pause(20)) before = produced;
+      await releases(server);
       assert.deepEqual(uncaught, []);
     });
 });

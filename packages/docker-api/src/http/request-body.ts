@@ -26,9 +26,8 @@ export function uploadOf(request: IncomingMessage): Readable {
     if (!request.complete) body.destroy(request.errored ?? new Error('the client disconnected while it was sending'));
   };
   request.once('error', onGone).once('close', onGone);
-  const idle = watchIdle(request, body, currentLimits().uploadIdleMs);
+  watchIdle(request, body, currentLimits().uploadIdleMs);
   body.once('close', () => {
-    clearInterval(idle);
     request.unpipe(body);
     request.off('error', onGone).off('close', onGone);
   });
@@ -36,8 +35,11 @@ export function uploadOf(request: IncomingMessage): Readable {
   return request.pipe(body);
 }
 
-/** If `body` has buffered data, the handler is slow; only an empty buffer means that the client is silent. */
-function watchIdle(request: IncomingMessage, body: PassThrough, milliseconds: number): NodeJS.Timeout {
+/**
+ * If `body` has buffered data, the handler is slow; only an empty buffer means that the client is silent. Ends with the
+ * request too: a body that no handler reads never closes, and the timer would keep its connection in memory.
+ */
+function watchIdle(request: IncomingMessage, body: PassThrough, milliseconds: number): void {
   let received = request.socket.bytesRead;
   const check = (): void => {
     const isSilent = request.socket.bytesRead === received && body.readableLength === 0 && !request.complete;
@@ -45,7 +47,14 @@ function watchIdle(request: IncomingMessage, body: PassThrough, milliseconds: nu
     if (isSilent)
       body.destroy(new HttpError(408, `received no data of the request body for ${milliseconds / 1000} seconds`));
   };
-  return setInterval(check, milliseconds).unref();
+  const timer = setInterval(check, milliseconds).unref();
+  const stop = (): void => {
+    clearInterval(timer);
+    request.off('close', stop);
+    body.off('close', stop);
+  };
+  request.once('close', stop);
+  body.once('close', stop);
 }
 
 export type Rest = 'none' | 'some' | 'too much';
