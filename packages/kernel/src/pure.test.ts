@@ -14,7 +14,7 @@ import { diff, diffRemoval } from './state/diff.ts';
 import { errnoName, errnoOf, hasErrno, kernelError } from './system/ffi/errno.ts';
 import { deviceNumber } from './system/files.ts';
 import { describeObject, identityOf, routeFamily } from './system/identity.ts';
-import { overlayOptions } from './system/mounts.ts';
+import { overlayOptions, relativeTo } from './system/mounts.ts';
 import { decodeSocketPort, encodeSocketAddress } from './system/sockets.ts';
 import { sameSysctlValue, sysctlPath } from './system/sysctl.ts';
 
@@ -169,6 +169,10 @@ test('device numbers and overlay options are encoded as by makedev(3) and mount(
     overlayOptions({ lower: ['/a'], upper: '/u', work: '/w', volatile: true }),
     'lowerdir=/a,upperdir=/u,workdir=/w,volatile',
   );
+  const { lower, upper } = relativeTo('/data-root/c/1', {
+    ...{ lower: ['/data-root/layers/2', '/x'], upper: '/data-root/c/1/u', work: '/data-root/c/1/w' },
+  });
+  assert.deepEqual([...lower, upper], ['../../layers/2', '/x', 'u']);
   assert.throws(
     () => overlayOptions({ lower: new Array<string>(60).fill(`/${'x'.repeat(80)}`) }),
     (error) => isNetyardError(error, 'invalid'),

@@ -8,6 +8,7 @@ import {
   mkdtempSync,
   openSync,
   readFileSync,
+  readlinkSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -140,9 +141,47 @@ test('an overlay shows its layers, uppermost first, also under names with specia
     writeFileSync(join(target, 'f'), 'new');
     unmount(target);
     assert.equal(readFileSync(join(upper, 'f'), 'utf8'), 'new');
+    mountOverlay({ target, lower: [layer, base], upper, work }, upper);
+    assert.equal(readFileSync(join(target, 'f'), 'utf8'), 'new');
+    unmount(target);
     unmount(folder);
   });
 });
+
+test(
+  'an overlay with paths relative to its folder has them in mountinfo, and the working directory stays',
+  host,
+  () => {
+    withFolder((folder) => {
+      mount({ source: 'tmpfs', target: folder, type: 'tmpfs' });
+      const path = (name: string): string => join(folder, name);
+      for (const name of [
+        'containers/c1/upper',
+        'containers/c1/work',
+        'containers/c1/merged',
+        'layers/l1',
+        'layers/l2',
+      ])
+        mkdirSync(path(name), { recursive: true });
+      writeFileSync(path('layers/l1/f'), 'upper layer');
+      writeFileSync(path('layers/l2/f'), 'lower layer');
+      const before = process.cwd();
+      const [target, upper, work] = ['merged', 'upper', 'work'].map((name) => path(`containers/c1/${name}`));
+      const lower = [path('layers/l1'), path('layers/l2')];
+      mountOverlay({ target: target ?? '', lower, upper: upper ?? '', work: work ?? '' }, path('containers/c1'));
+      assert.equal(readlinkSync('/proc/self/cwd'), before);
+      assert.equal(readFileSync(path('containers/c1/merged/f'), 'utf8'), 'upper layer');
+      assert.match(
+        readFileSync('/proc/self/mountinfo', 'utf8'),
+        /lowerdir=\.\.\/\.\.\/layers\/l1:\.\.\/\.\.\/layers\/l2,upperdir=upper,workdir=work/,
+      );
+      assert.throws(() => mountOverlay({ target: path('absent'), lower }, path('containers/c1')), /ENOENT/);
+      assert.equal(readlinkSync('/proc/self/cwd'), before);
+      unmount(path('containers/c1/merged'));
+      unmount(folder);
+    });
+  },
+);
 
 test('a read-only bind mount rejects writes; a failed mount names its target', host, () => {
   withFolder((folder) => {

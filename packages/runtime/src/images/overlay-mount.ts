@@ -5,18 +5,22 @@ import { isNetyardError } from '@netyard/core';
 import { hasErrno, mountOverlay, O_PATH, type Overlay } from '@netyard/kernel';
 
 /**
- * Mounts with upper directory. With `isDisposable`, fsync(2) and unmounting write nothing to the disk, where the kernel
+ * Mounts with upper directory; `folder` is that of both, from which the paths of the other directories are short. With `isDisposable`, fsync(2) and unmounting write nothing to the disk, where the kernel
  * supports it (`volatile`): unmounting otherwise waits until all dirty pages of the file system with the upper
  * directory are written, those of other containers and of logs included.
  */
-export function mountWritable(overlay: Required<Omit<Overlay, 'volatile'>>, isDisposable: boolean): void {
+export function mountWritable(
+  folder: string,
+  overlay: Required<Omit<Overlay, 'volatile'>>,
+  isDisposable: boolean,
+): void {
   // Of an earlier mount. It guards against incomplete files after a crash of the host, which no such container survives.
   rmSync(join(overlay.work, 'work/incompat'), { recursive: true, force: true });
   try {
-    mountLayers({ ...overlay, volatile: isDisposable });
+    mountLayers({ ...overlay, volatile: isDisposable }, folder);
   } catch (error) {
     if (!isDisposable || !hasErrno(error, 'EINVAL')) throw error;
-    mountLayers(overlay); // before Linux 5.10
+    mountLayers(overlay, folder); // before Linux 5.10
   }
 }
 
@@ -24,16 +28,16 @@ export function mountWritable(overlay: Required<Omit<Overlay, 'volatile'>>, isDi
  * Mounts; where the paths of all layers exceed the page that mount(2) accepts, refers to the layers by descriptor
  * (`/proc/self/fd/N`). Synchronous, so no descriptor is open longer than the call.
  */
-export function mountLayers(overlay: Overlay): void {
+export function mountLayers(overlay: Overlay, folder?: string): void {
   try {
-    mountOverlay(overlay);
+    mountOverlay(overlay, folder);
   } catch (error) {
     if (!isNetyardError(error, 'invalid')) throw error;
-    mountByDescriptors(overlay);
+    mountByDescriptors(overlay, folder);
   }
 }
 
-function mountByDescriptors(overlay: Overlay): void {
+function mountByDescriptors(overlay: Overlay, folder: string | undefined): void {
   const opened: number[] = [];
   try {
     const lower = overlay.lower.map((path) => {
@@ -41,7 +45,7 @@ function mountByDescriptors(overlay: Overlay): void {
       opened.push(fd);
       return `/proc/self/fd/${fd}`;
     });
-    mountOverlay({ ...overlay, lower });
+    mountOverlay({ ...overlay, lower }, folder);
   } finally {
     for (const fd of opened) closeSync(fd);
   }

@@ -117,9 +117,9 @@ class OverlayRootFilesystems implements RootFilesystems {
     layers: readonly string[],
     isDisposable = false,
   ): { merged: string; made: boolean } {
-    const { upper, work, merged } = this.#folders.container(containerId);
+    const { home, upper, work, merged } = this.#folders.container(containerId);
     if (this.#isMounted(containerId)) return { merged, made: false };
-    mountWritable({ target: merged, upper, work, lower: this.#lower(layers) }, isDisposable);
+    mountWritable(home, { target: merged, upper, work, lower: this.#lower(layers) }, isDisposable);
     return { merged, made: true };
   }
 

@@ -54,6 +54,8 @@ export interface Libc {
   setns(fd: number, kind: number): number;
   unshare(flags: number): number;
   mount(source: string | null, target: string, type: string | null, flags: number, data: string | null): number;
+  chdir(path: string): number;
+  fchdir(fd: number): number;
   umount2(target: string, flags: number): number;
   /** On a thread of the pool; this thread's errno() is not set. */
   umount2Async(target: string, flags: number, done: (error: unknown, result: number) => void): void;
@@ -197,6 +199,8 @@ function declareLibc(): Libc {
     mount: c.declare(
       'int mount(const char *source, const char *target, const char *type, unsigned long flags, const char *data)',
     ),
+    chdir: c.declare('int chdir(const char *path)'),
+    fchdir: c.declare('int fchdir(int fd)'),
     umount2: c.declare('int umount2(const char *target, int flags)'),
     umount2Async: c.declareAsync('int umount2(const char *target, int flags)'),
     mkfifo: c.declare('int mkfifo(const char *path, unsigned int mode)'),
