@@ -40,7 +40,10 @@ export function containerRow(container: ContainerSummary, { truncate, now }: Con
     Names: namesText(container.Names, truncate),
     Image: imageText(container, truncate),
     Command: quote(truncate ? ellipsis(container.Command, 20) : container.Command),
-    CreatedAt: goTime(new Date(container.Created * 1000)),
+    // Computed only where it is shown: the name of the time zone takes 30 ms.
+    get CreatedAt() {
+      return goTime(new Date(container.Created * 1000));
+    },
     RunningFor: `${humanDuration(now - container.Created)} ago`,
     Ports: portsText(container.Ports ?? []),
     State: container.State,

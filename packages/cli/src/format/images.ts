@@ -84,7 +84,9 @@ function imageRow(
     Tag: tag,
     Digest: digest,
     CreatedSince: image.Created <= 0 ? 'N/A' : `${humanDuration(now - image.Created)} ago`,
-    CreatedAt: goTime(new Date(image.Created * 1000)),
+    get CreatedAt() {
+      return goTime(new Date(image.Created * 1000));
+    },
     Size: humanSize(image.Size, 3),
     Containers: countText(image.Containers ?? -1),
     VirtualSize: humanSize(image.Size),

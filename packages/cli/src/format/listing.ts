@@ -7,7 +7,10 @@ import { headerFunctions } from '../template/functions.ts';
 import { jsonText } from '../template/print.ts';
 import { alignTabs } from './table.ts';
 
-/** Values by field name in templates; functions receive a template's arguments (`{{.Label "x"}}`). */
+/**
+ * Values by field name in templates; functions receive a template's arguments (`{{.Label "x"}}`). A value that takes time to
+ * compute is a getter.
+ */
 export type Row = Readonly<Record<string, string | null | ((argument: string) => string)>>;
 
 export interface Listing {
@@ -84,10 +87,10 @@ function rewordErrors<T>(words: string, work: () => T): T {
 
 /** Value of `{{json .}}`: the fields that are not functions, by name. */
 function withJson(row: Row): object {
-  const target = { ...row };
+  // Descriptors: a copy by value would compute fields that are not shown.
+  const fields = Object.getOwnPropertyDescriptors(row);
   // Passed as encoded text, so that `json` escapes it exactly once.
-  Object.defineProperty(target, jsonText, { value: () => jsonOf(row) });
-  return target;
+  return Object.defineProperties({}, { ...fields, [jsonText]: { value: () => jsonOf(row) } });
 }
 
 /** Escapes like Go's encoding/json, which makes JSON safe inside of HTML. */

@@ -1,9 +1,7 @@
 /**
- * The command tree: commander dispatches, this file adds the docker CLI's flag grammar and messages.
- *
- * The tree is built from the entries of the command table; a command's spec is loaded when it is called.
+ * Finds the command that a command line calls, with the docker CLI's flag grammar and messages. A command's spec is loaded
+ * when it is called.
  */
-import { Command, type ParseOptionsResult } from 'commander';
 import { Failure } from '../failure.ts';
 import type { Context, Environment } from './context.ts';
 import { globalFlags, makeContext } from './context.ts';
@@ -20,34 +18,39 @@ export class HelpRequested extends Error {
   }
 }
 
-class TreeCommand extends Command {
+/** One word of the command line that names a command, with what was parsed up to the next one. */
+class CalledCommand {
   readonly entry: Entry;
+  readonly parent: CalledCommand | undefined;
   spec: CommandSpec | undefined;
   flags = new Flags(new Map());
+  args: string[] = [];
 
-  constructor(entry: Entry) {
-    super(entry.name);
+  constructor(entry: Entry, parent?: CalledCommand) {
     this.entry = entry;
-    for (const alias of entry.aliases ?? []) this.alias(alias);
-    this.helpOption(false).helpCommand(false).allowExcessArguments().argument('[args...]');
+    this.parent = parent;
   }
 
   get path(): string {
-    const above = this.parent;
-    return above instanceof TreeCommand ? `${above.path} ${this.name()}` : this.name();
+    return this.parent ? `${this.parent.path} ${this.entry.name}` : this.entry.name;
   }
 
-  /** Replaces commander's option grammar by docker's; other words become operands. */
-  override parseOptions(argv: string[]): ParseOptionsResult {
-    if (this.entry.passThrough) return { operands: argv, unknown: [] };
+  /** Parses the words after the command's name. Returns the command that they call, or undefined at the last one. */
+  parse(argv: string[]): CalledCommand | undefined {
+    if (this.entry.passThrough) {
+      this.args = argv;
+      return undefined;
+    }
     const specs = this.parent ? (this.spec?.flags ?? []) : globalFlags;
     const isGroup = this.entry.children !== undefined;
     const { flags, args } = this.#parse(argv, specs, isGroup || (this.spec?.stopAtArgument ?? false));
     this.flags = flags;
+    this.args = args;
     if (flags.bool('help') && !(isGroup && args.length > 0)) throw new HelpRequested(this.#help());
-    // Parsed here, before commander takes the operands for options.
-    if (isGroup && args[0] !== undefined && !this.#knows(args[0])) this.failGroup(args);
-    return isGroup ? { operands: args.slice(0, 1), unknown: args.slice(1) } : { operands: args, unknown: [] };
+    const [word] = args;
+    if (!isGroup || word === undefined) return undefined;
+    const called = this.entry.children?.find((child) => child.name === word || child.aliases?.includes(word));
+    return called ? new CalledCommand(called, this) : this.failGroup(args);
   }
 
   #parse(argv: string[], specs: CommandSpec['flags'], stop: boolean): { flags: Flags; args: string[] } {
@@ -61,19 +64,15 @@ class TreeCommand extends Command {
   }
 
   #help(): string {
-    const root = this.#root();
+    const { root } = this;
     if (this === root) return rootHelp(this.entry.children ?? [], globalFlags);
     if (!this.spec) return groupHelp(this.path, this.entry);
     const names = namesOf(root.entry, this.entry);
     return commandHelp(this.path, this.entry.summary, this.spec, names);
   }
 
-  #knows(word: string): boolean {
-    return this.commands.some((command) => command.name() === word || command.aliases().includes(word));
-  }
-
-  #root(): TreeCommand {
-    return this.parent instanceof TreeCommand ? this.parent.#root() : this;
+  get root(): CalledCommand {
+    return this.parent?.root ?? this;
   }
 
   /** A group or the root with an unknown command. */
@@ -112,38 +111,25 @@ export function namesOf(root: Entry, command: Entry, prefix = 'netyard'): string
 
 /** Runs one command line. Resolves with the exit code; rethrows errors of the command. */
 export async function runCommandLine(root: Entry, argv: string[], outside: Environment): Promise<number> {
-  let exitCode = 0;
-  let context: Context | undefined;
-  const tree = buildTree(root, (command) => {
-    context = makeContext(outside, tree.flags);
-    return execute(command, context).then((code) => {
-      exitCode = code;
-    });
-  });
+  const first = new CalledCommand(root);
+  let command = first;
+  let words = argv;
+  for (let next = first.parse(words); next; next = command.parse(words)) {
+    words = command.args.slice(1);
+    command = next;
+    command.spec = await command.entry.load?.();
+  }
+  const context = makeContext(outside, first.flags);
   try {
-    await tree.parseAsync(argv, { from: 'user' });
+    return await execute(command, context);
   } finally {
-    context?.close();
+    context.close();
   }
-  return exitCode;
 }
 
-function buildTree(entry: Entry, act: (command: TreeCommand) => Promise<void>): TreeCommand {
-  const command = new TreeCommand(entry);
-  command.exitOverride();
-  command.action(() => act(command));
-  for (const child of entry.children ?? []) command.addCommand(buildTree(child, act));
-  if (entry.children) {
-    command.hook('preSubcommand', async (_this, sub) => {
-      if (sub instanceof TreeCommand) sub.spec = await sub.entry.load?.();
-    });
-  }
-  return command;
-}
-
-async function execute(command: TreeCommand, context: Context): Promise<number> {
+async function execute(command: CalledCommand, context: Context): Promise<number> {
   if (command.entry.passThrough) return await command.entry.passThrough(context, command.args);
-  if (command.parent === null && command.flags.bool('version')) {
+  if (command.parent === undefined && command.flags.bool('version')) {
     const { versionLine } = await import('../version.ts');
     context.print(versionLine());
     return 0;

@@ -7,6 +7,7 @@ import type { Flags } from './flags.ts';
 export type Input = NodeJS.ReadableStream & { isTTY?: boolean; setRawMode?(on: boolean): unknown; unref?(): unknown };
 export type Output = NodeJS.WritableStream & { isTTY?: boolean; columns?: number; rows?: number };
 
+/** Streams may be getters, as Node opens each when it is first read. */
 export interface Environment {
   stdin: Input;
   stdout: Output;
@@ -34,7 +35,20 @@ export function makeContext(outside: Environment, globals: Flags): Context {
   let client: NetyardClient | undefined;
   const home = outside.env['HOME'] ?? '/root';
   return {
-    ...outside,
+    get stdin() {
+      return outside.stdin;
+    },
+    get stdout() {
+      return outside.stdout;
+    },
+    get stderr() {
+      return outside.stderr;
+    },
+    env: outside.env,
+    clock: outside.clock,
+    get cwd() {
+      return outside.cwd;
+    },
     configDirectory: globals.text('config') || outside.env['DOCKER_CONFIG'] || `${home}/.docker`,
     client: () => {
       client ??= openClient({ host: globals.list('host').at(-1), tls: tlsOf(globals), env: outside.env });
