@@ -140,7 +140,7 @@ export function daemonMemory(handle: HostHandle): number {
   const isDaemon = (pid: string): boolean =>
     readFileSync(`/proc/${pid}/cmdline`, 'utf8')
       .split('\0')
-      .some((argument) => argument.endsWith('/daemon-main.ts'));
+      .some((argument) => /\/(daemon-main\.ts|daemon\.cjs)$/.test(argument));
   const sizes = readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
     .map((pid) => processMemory(pid, own, isDaemon));

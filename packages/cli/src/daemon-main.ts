@@ -1,3 +1,6 @@
 /** Entry point of `bin/netyard daemon …`: the daemon without the CLI's tables. */
-const { runDaemon } = await import('@netyard/daemon');
-process.exitCode = await runDaemon(process.argv.slice(2));
+import('@netyard/daemon')
+  .then(({ runDaemon }) => runDaemon(process.argv.slice(2)))
+  .then((code) => {
+    process.exitCode = code;
+  });

@@ -1,0 +1,61 @@
+/** The files that a bundle is made from, as they were when the bundler read them. */
+import { hash } from 'node:crypto';
+import { readFileSync, statSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import type { Plugin } from 'rolldown';
+import type { Input } from '../../packages/cli/src/bundle/freshness.ts';
+
+/** Changes with every change of a package in node_modules, whose files are not compared one by one. */
+const installed = 'node_modules/.package-lock.json';
+
+export class Inputs {
+  readonly #top: string;
+  readonly #hashes = new Map<string, string>();
+  readonly #started = Date.now();
+
+  constructor(top: string) {
+    this.#top = top;
+  }
+
+  /** Notes what the bundler reads, and gives modules their own path where they ask for it. */
+  plugin(): Plugin {
+    return {
+      name: 'inputs',
+      transform: (code, id) => {
+        const path = relative(this.#top, id);
+        if (!path.startsWith('packages/')) return null;
+        this.#hashes.set(path, hash('sha256', code));
+        return code.includes('import.meta.') ? { code: withOwnPaths(code, path), map: null } : null;
+      },
+    };
+  }
+
+  /** Of modules given by their absolute paths. Throws if one changed while the bundle was made. */
+  describe(modules: Iterable<string>): Input[] {
+    const paths = new Set([installed]);
+    for (const module of modules) {
+      const path = relative(this.#top, module);
+      if (!path.startsWith('packages/')) continue;
+      paths.add(path);
+      paths.add(join(...path.split('/').slice(0, 2), 'package.json'));
+    }
+    return [...paths].sort().map((path) => this.#describe(path));
+  }
+
+  #describe(path: string): Input {
+    const file = join(this.#top, path);
+    const { size, ctimeMs } = statSync(file);
+    const now = hash('sha256', readFileSync(file));
+    if (now !== (this.#hashes.get(path) ?? now)) throw new Error(`${path} changed while it was bundled; try again`);
+    // A change within the clock's resolution would not be noticed: then contents are compared.
+    return [path, size, ctimeMs > this.#started - 1000 ? 0 : ctimeMs, now];
+  }
+}
+
+/** A chunk is in packages/cli/dist; its modules find files beside their sources. Pure. */
+export function withOwnPaths(code: string, path: string): string {
+  const file = (of: string): string => `require("node:path").join(__dirname, "../../..", ${JSON.stringify(of)})`;
+  return code
+    .replaceAll('import.meta.dirname', file(dirname(path)))
+    .replaceAll('import.meta.url', `require("node:url").pathToFileURL(${file(path)}).href`);
+}
