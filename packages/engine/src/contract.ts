@@ -26,6 +26,7 @@ export type Filters = ReadonlyMap<string, readonly string[]>;
 
 export interface OutputChunk {
   stream: 'stdout' | 'stderr';
+  /** Valid until the next chunk is requested: its memory is used again. */
   data: Uint8Array;
 }
 

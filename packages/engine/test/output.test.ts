@@ -82,7 +82,7 @@ test('rotation keeps max-file files, and a follower sees every line', async () =
   const { output } = await harness.engine.containers.logs(id, { ...everything, follow: true });
   const chunks: Uint8Array[] = [];
   const following = (async () => {
-    for await (const chunk of output) chunks.push(chunk);
+    for await (const chunk of output) chunks.push(Buffer.from(chunk));
   })();
   for (let from = 0; from < 100; from += 5) {
     harness.runtime.say(id, numbered(from, from + 5));
@@ -238,6 +238,22 @@ test('logs -f continues until the container ends', async () => {
   assert.equal(Buffer.from(first.value ?? []).toString('utf8', 8), 'after\n');
   harness.runtime.exit(id, 0);
   assert.equal((await iterator.next()).done, true);
+});
+
+test('the memory of a consumed chunk returns to the thread that reads logs', async () => {
+  const id = await harness.run();
+  const lines = numbered(0, 50_000);
+  harness.runtime.say(id, lines);
+  const { output } = await harness.engine.containers.logs(id, everything);
+  const copies: Buffer[] = [];
+  const large: Uint8Array[] = [];
+  for await (const chunk of output) {
+    assert.ok(large.every(({ length }) => length === 0));
+    copies.push(Buffer.from(chunk));
+    if (chunk.length >= 32 * 1024) large.push(chunk);
+  }
+  assert.ok(large.length > 5);
+  assert.ok(unframe(Buffer.concat(copies)) === lines);
 });
 
 test('log driver none provides live output only', async () => {

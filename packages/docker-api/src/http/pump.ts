@@ -1,18 +1,19 @@
 /** Writes streams of values to a client with back-pressure, until the client disconnects. */
-import { once } from 'node:events';
 import type { Writable } from 'node:stream';
 
-/** Writes one piece and waits while the buffer is full. False when the client has disconnected. */
+/**
+ * Writes one piece and waits until the kernel has it, so that its memory may be used again. False when the client has
+ * disconnected.
+ */
 export async function writePiece(sink: Writable, piece: Uint8Array | string, signal: AbortSignal): Promise<boolean> {
   if (signal.aborted || sink.destroyed || sink.writableEnded) return false;
-  if (sink.write(piece)) return true;
-  try {
-    await once(sink, 'drain', { signal });
-    return true;
-  } catch {
-    // Either the client has disconnected or its connection has failed: same result.
-    return false;
-  }
+  const { promise, resolve } = Promise.withResolvers<boolean>();
+  const stop = (): void => resolve(false);
+  signal.addEventListener('abort', stop, { once: true });
+  sink.write(piece, (error) => resolve(!error));
+  const isWritten = await promise;
+  signal.removeEventListener('abort', stop);
+  return isWritten;
 }
 
 /** Writes each encoded value; returns early when the client has disconnected. Throws errors of the source. */

@@ -1,8 +1,8 @@
 /** Gathers log entries into chunks, which are transferred to another thread without copying. */
 import type { OutputStream } from './capture-state.ts';
 import { LineDecoder } from './decode-lines.ts';
+import { chunkSize } from './log-protocol.ts';
 
-const chunkSize = 64 * 1024;
 /** Smaller chunks are copied, and their memory reused. */
 const copiedSize = 16 * 1024;
 
@@ -10,6 +10,8 @@ export class ChunkWriter {
   readonly #decoder: LineDecoder;
   readonly #framed: boolean;
   readonly #send: (stream: OutputStream, data: Uint8Array) => void;
+  /** Memory of chunks that were consumed. */
+  readonly #free: Buffer<ArrayBuffer>[] = [];
   #chunk = Buffer.allocUnsafeSlow(chunkSize);
   #used = 0;
   #stream: OutputStream = 'stdout';
@@ -42,13 +44,18 @@ export class ChunkWriter {
     return true;
   }
 
+  /** Takes the memory of a consumed chunk, for a later one. */
+  reuse(memory: ArrayBuffer): void {
+    this.#free.push(Buffer.from(memory));
+  }
+
   /** Sends the pending entries. */
   flush(): void {
     if (this.#used === 0) return;
     const data = this.#chunk.subarray(0, this.#used);
     this.#used = 0;
     const isCopied = data.length < copiedSize;
-    if (!isCopied) this.#chunk = Buffer.allocUnsafeSlow(chunkSize);
+    if (!isCopied) this.#chunk = this.#free.pop() ?? Buffer.allocUnsafeSlow(chunkSize);
     this.#send(this.#stream, isCopied ? Uint8Array.from(data) : data);
   }
 }

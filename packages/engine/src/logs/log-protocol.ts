@@ -13,13 +13,16 @@ export interface LogReadOptions extends DecodeOptions {
   end: LogPosition | undefined;
 }
 
+/** Bytes of the memory of a chunk that is sent without copying. */
+export const chunkSize = 64 * 1024;
+
 /** Unacknowledged chunks allowed per reader. */
 export const chunksInFlight = 4;
 
 export type LogCommand =
   | { type: 'read'; reader: number; options: LogReadOptions; live: SharedArrayBuffer | undefined }
-  /** One chunk was consumed: another one may be sent. */
-  | { type: 'next'; reader: number }
+  /** One chunk was consumed: another one may be sent. `memory` is the chunk's, unless it is too small to be used again. */
+  | { type: 'next'; reader: number; memory: ArrayBuffer | undefined }
   | { type: 'stop'; reader: number };
 
 export interface LogReport {

@@ -2,7 +2,7 @@
 import { type Logger, NetyardError } from '@netyard/core';
 import type { OutputChunk } from '../contract.ts';
 import type { CaptureState } from './capture-state.ts';
-import type { LogCommand, LogReadOptions, LogReport } from './log-protocol.ts';
+import { chunkSize, type LogCommand, type LogReadOptions, type LogReport } from './log-protocol.ts';
 import type { RequestActivity } from './request-activity.ts';
 import { Thread, type ThreadError } from './thread.ts';
 
@@ -30,7 +30,7 @@ export class LogReader {
 
   /**
    * Entries in the order in which they were written; see LogReadOptions. Resolves when the log is open: from then on
-   * rotation does not lose data. Ends on abort.
+   * rotation does not lose data. Ends on abort. A chunk is valid until the next one is requested.
    */
   async open(
     options: LogReadOptions,
@@ -61,11 +61,20 @@ export class LogReader {
         if (failure) throw new NetyardError(failure.code, failure.message);
         if (!report?.chunk) return;
         yield report.chunk;
-        this.#thread.post({ type: 'next', reader: id });
+        this.#requestNext(id, report.chunk.data);
       }
     } finally {
       this.#stop(id);
     }
+  }
+
+  /**
+   * Returns the memory of the consumed chunk to the thread. If it were left to the garbage collector, the output of
+   * fast writers would cause a full collection every second, which stops this thread for 10 ms.
+   */
+  #requestNext(reader: number, { buffer }: Uint8Array): void {
+    const memory = buffer instanceof ArrayBuffer && buffer.byteLength === chunkSize ? buffer : undefined;
+    this.#thread.post({ type: 'next', reader, memory }, memory ? [memory] : []);
   }
 
   #stop(id: number): void {

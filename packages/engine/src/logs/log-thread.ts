@@ -25,6 +25,8 @@ interface Reader {
   /** Chunks that may be sent. */
   credit: number;
   wake: () => void;
+  /** Takes the memory of a consumed chunk. */
+  reuse: (memory: ArrayBuffer) => void;
   allowance: Allowance;
   /** It follows a log that grows faster than its allowance. */
   isFast: boolean;
@@ -48,7 +50,10 @@ function handle(command: LogCommand): void {
   if (command.type === 'read') begin(command.reader, command.options, command.live);
   const reader = readers.get(command.reader);
   if (command.type === 'stop') reader?.stopping.abort();
-  else if (command.type === 'next' && reader) reader.credit += 1;
+  else if (command.type === 'next' && reader) {
+    reader.credit += 1;
+    if (command.memory) reader.reuse(command.memory);
+  }
   reader?.wake();
 }
 
@@ -57,6 +62,7 @@ function begin(id: number, options: LogReadOptions, live: SharedArrayBuffer | un
     id,
     credit: chunksInFlight,
     wake: () => undefined,
+    reuse: () => undefined,
     allowance: new Allowance(performance.now()),
     isFast: false,
     stopping: new AbortController(),
@@ -85,6 +91,7 @@ async function passOn(
   const { signal } = reader.stopping;
   const decoder = new LineDecoder(options);
   const writer = new ChunkWriter(decoder, options.framed, (stream, data) => send(reader, stream, data));
+  reader.reuse = (memory) => writer.reuse(memory);
   const block = new LineBlock();
   while (!signal.aborted && !decoder.isOver) {
     const isPaced = options.follow && reader.isFast;

@@ -3,7 +3,7 @@
  * descriptors are closed, and the next one is started with back-off.
  */
 import { closeSync } from 'node:fs';
-import { Worker } from 'node:worker_threads';
+import { type Transferable, Worker } from 'node:worker_threads';
 import { NetyardError } from '@netyard/core';
 import { DescriptorTable } from './descriptor-table.ts';
 
@@ -61,8 +61,9 @@ export class Thread<C, R> {
     this.#options = options;
   }
 
-  post(command: C): void {
-    this.#send({ call: undefined, command });
+  /** @param moved memory that the thread owns from now on */
+  post(command: C, moved: Transferable[] = []): void {
+    this.#send({ call: undefined, command }, moved);
   }
 
   /** Resolves with the answer; rejects when the command failed or the thread ended. */
@@ -90,13 +91,13 @@ export class Thread<C, R> {
     closeAll(this.#descriptors.takeAll());
   }
 
-  #send(command: Command<C>): void {
+  #send(command: Command<C>, moved: Transferable[] = []): void {
     if (this.#held) {
       this.#held.push(command);
       return;
     }
     this.#worker ??= this.#start();
-    this.#worker.postMessage(command);
+    this.#worker.postMessage(command, moved);
   }
 
   #start(): Worker {

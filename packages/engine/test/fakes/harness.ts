@@ -131,14 +131,14 @@ export async function until(condition: () => boolean): Promise<void> {
 
 export async function text(output: AsyncIterable<{ data: Uint8Array }>): Promise<string> {
   const chunks: Uint8Array[] = [];
-  for await (const { data } of output) chunks.push(data);
+  for await (const { data } of output) chunks.push(Buffer.from(data)); // a chunk is valid until the next one
   return Buffer.concat(chunks).toString();
 }
 
 /** What `docker logs` prints of a stream of frames. */
 export async function unframed(output: AsyncIterable<Uint8Array>): Promise<string> {
   const chunks: Uint8Array[] = [];
-  for await (const chunk of output) chunks.push(chunk);
+  for await (const chunk of output) chunks.push(Buffer.from(chunk));
   return unframe(Buffer.concat(chunks));
 }
 
