@@ -14,8 +14,16 @@ export { type CaptureFacts, encodeCapture } from './pcapng/capture-file.ts';
 export * from './prefix-index.ts';
 export * from './queue.ts';
 export * from './tar/byte-text.ts';
+export { isTarHeader } from './tar/decode.ts';
 export { encodeEnd, encodeHeader, encodePadding } from './tar/encode.ts';
-export { memberPath, type Segment, type TarHeader, type TarType, tarHeader } from './tar/header.ts';
-export { type Piece, type TarEntry, tarEntries } from './tar/read.ts';
+export {
+  blockSize as tarHeaderLength,
+  memberPath,
+  type Segment,
+  type TarHeader,
+  type TarType,
+  tarHeader,
+} from './tar/header.ts';
+export { type Piece, type TarEntry, type TarObserver, tarEntries } from './tar/read.ts';
 export * from './time-slice.ts';
 export * from './undo.ts';

@@ -207,3 +207,14 @@ export function decodeSparseMap(text: string): Segment[] {
 export const sparseNumber = (text: string): number => wholeNumber('GNU.sparse', text);
 
 export { blockSize };
+
+/** Whether these bytes are a tar header block. Pure. */
+export function isTarHeader(block: Uint8Array): boolean {
+  if (block.length < blockSize || isZeroBlock(block.subarray(0, blockSize))) return false;
+  const sums = checksumsOf(block);
+  try {
+    return [sums.signed, sums.unsigned].includes(numberAt(block, 148, 8));
+  } catch {
+    return false;
+  }
+}

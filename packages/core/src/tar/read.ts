@@ -36,6 +36,14 @@ export interface TarEntry {
   pieces: AsyncIterable<Piece>;
 }
 
+/** Receives all bytes of an archive in order, so that it can be assembled again from them and from the files. */
+export interface TarObserver {
+  /** Headers, padding, skipped content, and what follows the last entry. The bytes are valid during the call only. */
+  overhead(bytes: Uint8Array): void;
+  /** Content of the current entry, at this position of its file. */
+  content(position: number, length: number): void;
+}
+
 /** Go's limit for extension headers: long names, pax records. */
 const maxExtensionLength = 1024 * 1024;
 const maxSegments = 100_000;
@@ -48,8 +56,9 @@ const maxSegments = 100_000;
 export async function* tarEntries(
   source: AsyncIterable<Uint8Array>,
   meter: ArchiveMeter = new ArchiveMeter(),
+  observer?: TarObserver,
 ): AsyncGenerator<TarEntry> {
-  const parser = new Parser(new ByteSource(source), meter);
+  const parser = new Parser(new ByteSource(source), meter, observer);
   try {
     for (let header = await parser.next(); header !== undefined; header = await parser.next()) {
       meter.addFile(header.size);
@@ -65,13 +74,15 @@ export async function* tarEntries(
 class Parser {
   readonly #source: ByteSource;
   readonly #meter: ArchiveMeter;
+  readonly #observer: TarObserver | undefined;
   /** Unread stored bytes of the current entry. */
   #left = 0;
   #padding = 0;
 
-  constructor(source: ByteSource, meter: ArchiveMeter) {
+  constructor(source: ByteSource, meter: ArchiveMeter, observer: TarObserver | undefined) {
     this.#source = source;
     this.#meter = meter;
+    this.#observer = observer;
   }
 
   close(): Promise<void> {
@@ -79,7 +90,17 @@ class Parser {
   }
 
   async drain(): Promise<void> {
-    while ((await this.#source.some(Number.MAX_SAFE_INTEGER)).length > 0);
+    for (let rest = await this.#rest(); rest.length > 0; rest = await this.#rest()) this.#observer?.overhead(rest);
+  }
+
+  #rest(): Promise<Uint8Array> {
+    return this.#source.some(Number.MAX_SAFE_INTEGER);
+  }
+
+  async #take(length: number): Promise<Uint8Array> {
+    const bytes = await this.#source.take(length);
+    if (bytes.length > 0) this.#observer?.overhead(bytes);
+    return bytes;
   }
 
   /** The next entry's header, with preceding extension headers applied; undefined at the end. */
@@ -99,7 +120,7 @@ class Parser {
   }
 
   async #rawHeader(): Promise<RawHeader | undefined> {
-    const block = await this.#source.take(blockSize);
+    const block = await this.#take(blockSize);
     if (block.length === 0) return undefined;
     if (block.length < blockSize) throw truncated();
     if (isZeroBlock(block)) return undefined;
@@ -115,7 +136,7 @@ class Parser {
   }
 
   async #exactly(length: number): Promise<Uint8Array> {
-    const bytes = await this.#source.take(length);
+    const bytes = await this.#take(length);
     if (bytes.length < length) throw truncated();
     return bytes;
   }
@@ -190,6 +211,7 @@ class Parser {
     for (const { offset, length } of header.sparse ?? [{ offset: 0, length: this.#left }]) {
       for (let position = offset; position < offset + length; ) {
         const data = await this.#content(offset + length - position);
+        this.#observer?.content(position, data.length);
         yield { position, data };
         position += data.length;
       }
@@ -204,8 +226,11 @@ class Parser {
   }
 
   async skipContent(): Promise<void> {
-    while (this.#left > 0) await this.#content(this.#left);
-    const end = await this.#source.take(this.#padding);
+    while (this.#left > 0) {
+      const skipped = await this.#content(this.#left);
+      this.#observer?.overhead(skipped);
+    }
+    const end = await this.#take(this.#padding);
     // The docker CLI ends a build context without the last padding when it adds a Dockerfile.
     if (end.length > 0 && end.length < this.#padding) throw truncated();
     this.#padding = 0;
