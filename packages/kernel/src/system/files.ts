@@ -84,6 +84,21 @@ export function setTimes(folder: number, name: string, time: bigint): void {
   checked(result, 'utimensat', name);
 }
 
+const AT_FDCWD = -100;
+
+/** The same for a path, absolute or relative to the working directory. */
+export const setPathTimes = (path: string, time: bigint): void => setTimes(AT_FDCWD, path, time);
+
+/**
+ * Writes what the file system of an open file holds in memory to the disk, in another thread. syncfs(2). Equivalent to:
+ * `sync -f FILE`. Whether it succeeded; errno belongs to the other thread.
+ */
+export function syncFileSystem(fd: number): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    libc().syncfsAsync(fd, (error, result) => (error === null ? resolve(result === 0) : reject(error)));
+  });
+}
+
 /** glibc's makedev(3). Pure. */
 export function deviceNumber(major: number, minor: number): bigint {
   const [high, low] = [BigInt(major), BigInt(minor)];
