@@ -36,7 +36,7 @@ const badLayers: [string, Member[], RegExp][] = [
     /invalid symlink "ln" -> "..\/..\/etc"/,
   ],
   ['a hardlink that leads out', [{ name: 'ln', type: 'link', linkname: '../../etc/passwd' }], /invalid hardlink/],
-  ['a hardlink to nothing', [{ name: 'ln', type: 'link', linkname: 'nothing' }], /unpack the layer/],
+  ['a hardlink to nothing', [{ name: 'ln', type: 'link', linkname: 'nothing' }], /which it does not have/],
   ['the memory device', [{ name: 'dev/mem', ...device }], /"dev\/mem" is a device \(c 1:1\)/],
   ['a disk', [{ name: 'dev/sda', type: 'block-device', devmajor: 8, devminor: 0 }], /\(b 8:0\)/],
   ["overlayfs' own whiteout", [{ name: 'w', type: 'character-device', devmajor: 0, devminor: 0 }], /\(c 0:0\)/],

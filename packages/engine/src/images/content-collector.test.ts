@@ -26,6 +26,7 @@ function ledgerOn(kept: { images: ImageRecord[]; containerLayers: string[] }) {
       blobs.delete(digest);
     },
     removeLayer: async (chainId: string) => void layers.delete(chainId),
+    discardUnused: async () => undefined,
     listBlobs: async () => [...blobs].map((digest) => ({ digest, mediaType: '', size: 1 })),
     listLayers: async () => [...layers],
   } as unknown as ImageContent;

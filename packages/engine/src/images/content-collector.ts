@@ -157,6 +157,9 @@ export class ContentCollector {
   #sweep(): Promise<void> {
     this.#sweeping = this.#sweeping.then(async () => {
       if (this.#adders > 0 || this.#blobs.size + this.#layers.size === 0) return;
+      await this.#content.discardUnused().catch((error: unknown) => {
+        this.#logger.warn('discarding unused layers failed', { error: messageOf(error) });
+      });
       const needed = this.#needed();
       const blobs = [...this.#blobs].filter((digest) => !needed.blobs.has(digest));
       const layers = [...this.#layers].filter((chainId) => !needed.layers.has(chainId));

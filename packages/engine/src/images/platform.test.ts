@@ -82,6 +82,7 @@ function openRegistry(architectures: readonly string[]) {
       },
       readAll: async (digest: string) => read(digest),
       remove: async (digest: string) => written.delete(digest),
+      discardUnused: async () => undefined,
     } as unknown as ImageContent,
     store: {
       images: () => [...images.values()],

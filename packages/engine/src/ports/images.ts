@@ -22,6 +22,8 @@ export interface ImageContent {
    * Unpacks a layer (tar, gzip or zstd) onto its parent; no-op when the chain id exists. Returns the computed diff id.
    */
   unpack(layer: Descriptor, parents: readonly string[], chainId: string): Promise<{ diffId: string }>;
+  /** Discards layers that were written and never unpacked. Call this when no operation is adding content. */
+  discardUnused(): Promise<void>;
   hasLayer(chainId: string): Promise<boolean>;
   removeLayer(chainId: string): Promise<void>;
   listLayers(): Promise<string[]>;

@@ -11,7 +11,6 @@ import { createGrpcTransport, Http2SessionManager } from '@connectrpc/connect-no
 import { NetyardError } from '@netyard/core';
 import { Containers } from './gen/containers_pb.ts';
 import { Content } from './gen/content_pb.ts';
-import { Diff } from './gen/diff_pb.ts';
 import { Events } from './gen/events_pb.ts';
 import { Tasks } from './gen/tasks_pb.ts';
 import { Version } from './gen/version_pb.ts';
@@ -27,7 +26,6 @@ export interface ContainerdClient extends ContainerdConnection {
   readonly containers: Client<typeof Containers>;
   readonly tasks: Client<typeof Tasks>;
   readonly content: Client<typeof Content>;
-  readonly diff: Client<typeof Diff>;
   readonly events: Client<typeof Events>;
   readonly version: Client<typeof Version>;
   /** Ends the session and all calls in progress. */
@@ -64,7 +62,6 @@ export function connectContainerd(connection: ContainerdConnection): ContainerdC
     containers: client(Containers),
     tasks: client(Tasks),
     content: client(Content),
-    diff: client(Diff),
     events: client(Events),
     version: client(Version),
     close: () => session.abort(new ConnectError('the connection was closed', Code.Canceled)),

@@ -5,8 +5,6 @@
  */
 import {
   accessSync,
-  chmodSync,
-  chownSync,
   closeSync,
   constants,
   fstatSync,
@@ -32,20 +30,11 @@ import {
   TimeSlice,
   tarEntries,
 } from '@netyard/core';
-import { hasErrno, makeDevice, makeFifo, setTimes, setXattr } from '@netyard/kernel';
-import {
-  atFd,
-  inFd,
-  lstatName,
-  makeFolders,
-  openFolder,
-  openName,
-  removeName,
-  splitPath,
-  withFd,
-} from '../rootfs/root-paths.ts';
+import { hasErrno, setTimes } from '@netyard/kernel';
+import { atFd, inFd, lstatName, makeFolders, openFolder, removeName, splitPath, withFd } from '../rootfs/root-paths.ts';
 import { resolveUser } from '../spec/user.ts';
 import { readUserFiles } from '../tasks/host-facts.ts';
+import { makeSpecial, own, ownName } from './archive-node.ts';
 import { WriteBatch } from './write-batch.ts';
 import { WrittenNames } from './written-names.ts';
 
@@ -214,16 +203,10 @@ function makeNode(target: Target, folder: number, name: string, header: TarHeade
       linkMember(target, folder, name, header);
       return;
     case 'fifo':
-      makeFifo(`${atFd(folder)}/${name}`);
-      ownName(folder, name, header);
-      break;
     case 'character-device':
-    case 'block-device': {
-      const kind = header.type === 'block-device' ? 'block' : 'character';
-      makeDevice(`${atFd(folder)}/${name}`, kind, header.devmajor, header.devminor);
-      ownName(folder, name, header);
+    case 'block-device':
+      makeSpecial(folder, name, header);
       break;
-    }
     default:
       throw new NetyardError('invalid', `${header.name} has an unsupported type`);
   }
@@ -237,28 +220,6 @@ function linkMember(target: Target, folder: number, name: string, header: TarHea
   }
   const source = splitPath(`${target.path}/${member}`);
   withFd(openFolder(target.root, source.parent), (from) => linkSync(inFd(from, source.name), inFd(folder, name)));
-}
-
-/** Owner before mode: changing the owner clears the set-user-id bit. `path` is the path of a descriptor. */
-function own(path: string, { uid, gid, mode, xattrs }: TarHeader): void {
-  chownSync(path, uid, gid);
-  chmodSync(path, mode & 0o7777);
-  for (const [name, value] of xattrs) setXattrIfPossible(path, name, value);
-}
-
-/** Attributes of `trusted.` belong to the host and overlayfs; on a file system without attributes they are dropped. */
-function setXattrIfPossible(path: string, name: string, value: Uint8Array): void {
-  if (name.startsWith('trusted.')) return;
-  try {
-    setXattr(path, name, value);
-  } catch (error) {
-    if (!hasErrno(error, 'EOPNOTSUPP')) throw error;
-  }
-}
-
-/** The same for files that must not be opened: referred to without opening. */
-function ownName(folder: number, name: string, header: TarHeader): void {
-  withFd(openName(folder, name), (fd) => own(atFd(fd), header));
 }
 
 function setFolderTime(target: Target, path: string, mtime: bigint): void {

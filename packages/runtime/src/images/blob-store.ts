@@ -1,7 +1,5 @@
 /** The content store that images need; `containerd-blobs.ts` implements it. */
-import type { Descriptor } from '@netyard/engine';
-
-/** The required operations of containerd's content store and diff service. */
+/** The required operations of containerd's content store. */
 export interface BlobStore {
   info(digest: string): Promise<BlobInfo | undefined>;
   list(): Promise<BlobInfo[]>;
@@ -21,11 +19,6 @@ export interface BlobStore {
   delete(digest: string): Promise<void>;
   /** Aborts writes that will never be finished, by the prefix of their `ref`. */
   abandonWrites(refPrefix: string): Promise<void>;
-  /** Unpacks a layer into `mounts`; returns the digest of the uncompressed tar. */
-  apply(
-    layer: Descriptor,
-    mounts: { type: string; source: string; target: string; options: string[] }[],
-  ): Promise<{ digest: string }>;
 }
 
 export interface BlobInfo {

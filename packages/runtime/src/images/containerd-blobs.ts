@@ -1,4 +1,4 @@
-/** containerd's content store and diff service as the image content needs them (`BlobStore`). */
+/** containerd's content store as the image content needs them (`BlobStore`). */
 import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { errorCodeOf, messageOf, NetyardError } from '@netyard/core';
@@ -11,13 +11,12 @@ import {
 } from '../containerd/client.ts';
 import { WriteAction } from '../containerd/gen/content_pb.ts';
 import type { BlobInfo, BlobStore } from './blob-store.ts';
+import { checkExpected, tooLong } from './expected-blob.ts';
 
 /** Larger messages are faster, and containerd accepts 16 MiB. */
 const messageSize = 1024 * 1024;
-/** containerd then inspects the first bytes instead of trusting a media type. */
-const detectedLayerType = 'application/vnd.docker.image.rootfs.diff.tar';
 
-export function containerdBlobs(client: Pick<ContainerdClient, 'content' | 'diff'>): BlobStore {
+export function containerdBlobs(client: Pick<ContainerdClient, 'content'>): BlobStore {
   return {
     info: (digest) => info(client, digest),
     list: () => list(client),
@@ -35,21 +34,7 @@ export function containerdBlobs(client: Pick<ContainerdClient, 'content' | 'diff
       const ours = statuses.filter(({ ref }) => ref.startsWith(refPrefix));
       await Promise.all(ours.map(({ ref }) => abandon(client, ref)));
     },
-    async apply(layer, mounts) {
-      const diff = { mediaType: detectedLayerType, digest: layer.digest, size: BigInt(layer.size) };
-      const { applied } = await client.diff.apply({ diff, mounts }).catch((error: unknown) => {
-        throw unpackError(error, layer.digest);
-      });
-      return { digest: applied?.digest ?? '' };
-    },
   };
-}
-
-/** containerd reports a damaged archive as an internal error; it is an invalid layer. */
-function unpackError(error: unknown, digest: string): NetyardError {
-  const failure = containerdError(error, `unpack the layer ${digest}`);
-  if (failure.code !== 'failed' || !/archive\/tar: |unexpected EOF/.test(failure.message)) return failure;
-  return new NetyardError('invalid', failure.message, { cause: error });
 }
 
 const mostAborts = 50;
@@ -191,7 +176,7 @@ class Sum {
     this.#size += data.length;
     const { expectedSize } = this.#request;
     if (expectedSize !== undefined && this.#size > expectedSize) {
-      throw new NetyardError('invalid', `a blob has more than the expected ${expectedSize} bytes`);
+      throw tooLong(expectedSize);
     }
   }
 
@@ -221,14 +206,11 @@ class Sum {
   /** Call this at the end of the data. Throws `invalid`. */
   check(): { digest: string; size: number } {
     this.#result ??= { digest: `sha256:${this.#hash.digest('hex')}`, size: this.#size };
-    const { expectedDigest, expectedSize } = this.#request;
-    const { digest, size } = this.#result;
-    if (expectedSize !== undefined && expectedSize !== size) {
-      throw new NetyardError('invalid', `a blob has ${size} bytes, expected ${expectedSize}`);
-    }
-    if (expectedDigest !== undefined && expectedDigest !== digest) {
-      throw new NetyardError('invalid', `a blob's digest is ${digest}, expected ${expectedDigest}`);
-    }
+    const { expectedDigest: digest, expectedSize: size } = this.#request;
+    checkExpected(
+      { ...(digest === undefined ? {} : { digest }), ...(size === undefined ? {} : { size }) },
+      this.#result,
+    );
     return this.#result;
   }
 }

@@ -2,23 +2,25 @@
  * Blobs in containerd's content store and layers in directories of our own (the engine's `ImageContent`).
  *
  * containerd's garbage collector keeps our blobs (label `containerd.io/gc.root`); the engine decides what is no longer
- * needed. A layer is checked (layer-check.ts), then unpacked by containerd's diff service into a temporary directory,
- * which is renamed once its digest is verified.
+ * needed. A layer is unpacked (layers/) into a temporary directory, which is renamed once its digest is verified. An
+ * uncompressed layer is unpacked while it arrives and is no blob: its archive is assembled from the files (decision 0041).
  */
 import { createHash, randomUUID } from 'node:crypto';
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { type ArchiveLimits, KeyedQueue, NetyardError } from '@netyard/core';
+import { type ArchiveLimits, isTarHeader, KeyedQueue, NetyardError, peek, tarHeaderLength } from '@netyard/core';
 import type { Descriptor, ImageContent } from '@netyard/engine';
 import type { ContainerdClient } from '../containerd/client.ts';
 import type { BlobStore } from './blob-store.ts';
 import { containerdBlobs } from './containerd-blobs.ts';
-import { inspectLayer, type LayerReport } from './layer-check.ts';
-import { punchHoles } from './layer-holes.ts';
+import { checkExpected, type Expected, notLonger } from './expected-blob.ts';
+import { describeFolders } from './layers/describe-folders.ts';
+import { LayerArchives, type UnpackedLayer } from './layers/layer-archives.ts';
+import type { LayerReport } from './layers/layer-writer.ts';
+import { unpackLayer } from './layers/unpack.ts';
 import { OverlayFolders } from './overlay-folders.ts';
 
 export interface ImageContentOptions {
-  containerd: Pick<ContainerdClient, 'content' | 'diff'>;
+  containerd: Pick<ContainerdClient, 'content'>;
   /** Absolute; `overlay` is created below it. */
   dataRoot: string;
   /** Of one layer; each limit has a default. */
@@ -40,6 +42,7 @@ export async function openImageContent(options: ImageContentOptions): Promise<Im
 class ContainerdImageContent implements ImageContent {
   readonly #blobs: BlobStore;
   readonly #folders: OverlayFolders;
+  readonly #archives: LayerArchives;
   readonly #limits: Partial<ArchiveLimits>;
   readonly #queue = new KeyedQueue();
 
@@ -47,43 +50,73 @@ class ContainerdImageContent implements ImageContent {
     this.#limits = limits;
     this.#blobs = blobs;
     this.#folders = folders;
+    this.#archives = new LayerArchives(folders);
   }
 
   async has(digest: string): Promise<boolean> {
-    return (await this.#blobs.info(digest)) !== undefined;
+    return this.#archives.find(digest) !== undefined || (await this.#blobs.info(digest)) !== undefined;
   }
 
   async write(
     expected: { digest?: string; size?: number; mediaType: string },
     stream: AsyncIterable<Uint8Array>,
   ): Promise<Descriptor> {
+    const { head, stream: all } = await peek(stream, tarHeaderLength);
+    const { mediaType } = expected;
+    if (isTarHeader(head)) return { ...(await this.#writeArchive(expected, all)), mediaType };
     const { digest, size } = await this.#blobs.write({
       ref: `${refPrefix}${randomUUID()}`,
       ...(expected.digest === undefined ? {} : { expectedDigest: expected.digest }),
       ...(expected.size === undefined ? {} : { expectedSize: expected.size }),
-      labels: { [gcRootLabel]: new Date().toISOString(), [mediaTypeLabel]: expected.mediaType },
-      stream,
+      labels: { [gcRootLabel]: new Date().toISOString(), [mediaTypeLabel]: mediaType },
+      stream: all,
     });
-    return { digest, size, mediaType: expected.mediaType };
+    return { digest, size, mediaType };
+  }
+
+  async #writeArchive(
+    expected: Expected,
+    stream: AsyncIterable<Uint8Array>,
+  ): Promise<{ digest: string; size: number }> {
+    const folder = this.#folders.makeTemporary();
+    let isKept = false;
+    try {
+      const limited = expected.size === undefined ? stream : notLonger(stream, expected.size);
+      const report = await this.#unpackInto(folder, limited, true, expected.size);
+      checkExpected(expected, { digest: report.diffId, size: report.length });
+      isKept = this.#archives.keep({ folder, report, isArchive: true });
+      return { digest: report.diffId, size: report.length };
+    } finally {
+      if (!isKept) await this.#folders.discard(folder);
+    }
+  }
+
+  #unpackInto(
+    folder: string,
+    stream: AsyncIterable<Uint8Array>,
+    keepTar: boolean,
+    length: number | undefined,
+  ): Promise<LayerReport> {
+    return unpackLayer(stream, { folder, keepTar, mostBytes: this.#folders.freeBytes(), limits: this.#limits }, length);
   }
 
   read(digest: string): AsyncIterable<Uint8Array> {
-    return this.#blobs.read(digest);
+    return this.#archives.read(digest) ?? this.#blobs.read(digest);
   }
 
   async readAll(digest: string, limit: number): Promise<Uint8Array> {
-    const info = await this.#blobs.info(digest);
-    if (!info) throw new NetyardError('not-found', `no such blob: ${digest}`);
-    if (info.size > limit) {
-      throw new NetyardError('invalid', `${digest} has ${info.size} bytes, more than the limit of ${limit}`);
-    }
+    const size = this.#archives.find(digest) ?? (await this.#blobs.info(digest))?.size;
+    if (size === undefined) throw new NetyardError('not-found', `no such blob: ${digest}`);
+    if (size > limit) throw new NetyardError('invalid', `${digest} has ${size} bytes, more than the limit of ${limit}`);
     const chunks: Uint8Array[] = [];
-    for await (const chunk of this.#blobs.read(digest)) chunks.push(chunk);
+    for await (const chunk of this.read(digest)) chunks.push(chunk);
     return Buffer.concat(chunks);
   }
 
-  remove(digest: string): Promise<void> {
-    return this.#blobs.delete(digest);
+  async remove(digest: string): Promise<void> {
+    const unpacked = this.#archives.take(digest);
+    if (unpacked) await this.#folders.discard(unpacked.folder);
+    await this.#blobs.delete(digest);
   }
 
   async listBlobs(): Promise<Descriptor[]> {
@@ -93,40 +126,64 @@ class ContainerdImageContent implements ImageContent {
       .map(({ digest, size, labels }) => ({ digest, size, mediaType: labels[mediaTypeLabel] ?? '' }));
   }
 
+  async discardUnused(): Promise<void> {
+    for (const { folder } of this.#archives.takeAll()) await this.#folders.discard(folder);
+  }
+
   unpack(layer: Descriptor, parents: readonly string[], chainId: string): Promise<{ diffId: string }> {
     return this.#queue.run(chainId, async () => {
-      const blob = this.#blobs.read(layer.digest);
-      const checked = await inspectLayer(blob, this.#folders.freeBytes(), this.#limits);
-      const found = chainIdOf(parents.at(-1), checked.diffId);
-      if (found !== chainId) {
-        throw new NetyardError(
-          'invalid',
-          `the layer ${layer.digest} has the diff id ${checked.diffId}, which differs from the announced one`,
-        );
+      if (this.#archives.isLayer(layer.digest, chainId)) return { diffId: layer.digest };
+      const unpacked = this.#archives.take(layer.digest) ?? (await this.#unpackAgain(layer));
+      try {
+        const { diffId } = unpacked.report;
+        if (chainIdOf(parents.at(-1), diffId) !== chainId) {
+          throw new NetyardError(
+            'invalid',
+            `the layer ${layer.digest} has the diff id ${diffId}, which differs from the announced one`,
+          );
+        }
+        if (!this.#folders.hasLayer(chainId)) await this.#commit(unpacked, parents, chainId);
+        else await this.#adopt(unpacked, chainId);
+        return { diffId };
+      } finally {
+        await this.#folders.discard(unpacked.folder);
       }
-      if (!this.#folders.hasLayer(chainId)) await this.#apply(layer, parents, chainId, checked);
-      return { diffId: checked.diffId };
     });
   }
 
-  async #apply(layer: Descriptor, parents: readonly string[], chainId: string, checked: LayerReport): Promise<void> {
-    const temporary = this.#folders.makeTemporary();
+  /** From its blob, or from the same layer on top of other ones. */
+  async #unpackAgain(layer: Descriptor): Promise<UnpackedLayer> {
+    const folder = this.#folders.makeTemporary();
     try {
-      const diff = join(temporary, 'diff');
-      mkdirSync(diff, { mode: 0o755 });
-      const lower = parents.map((parent) => this.#folders.diff(parent)).toReversed();
-      // containerd takes the directories from the overlay's options and mounts nothing
-      const options = [`upperdir=${diff}`, ...(lower.length > 0 ? [`lowerdir=${lower.join(':')}`] : [])];
-      const mounts = [{ type: 'overlay', source: 'overlay', target: '', options }];
-      const applied = await this.#blobs.apply(layer, mounts);
-      if (applied.digest !== checked.diffId) {
-        throw new NetyardError('internal', `containerd unpacked ${applied.digest}, expected ${checked.diffId}`);
-      }
-      await punchHoles(diff, checked.sparse);
-      await this.#folders.commitLayer(temporary, chainId, checked.size);
-    } finally {
-      await this.#folders.discard(temporary);
+      const isArchive = this.#archives.find(layer.digest) !== undefined;
+      const report = await this.#unpackInto(folder, this.read(layer.digest), isArchive, layer.size);
+      return { folder, report, isArchive };
+    } catch (error) {
+      await this.#folders.discard(folder);
+      throw error;
     }
+  }
+
+  async #commit(
+    { folder, report, isArchive }: UnpackedLayer,
+    parents: readonly string[],
+    chainId: string,
+  ): Promise<void> {
+    const lower = parents.map((parent) => this.#folders.diff(parent)).toReversed();
+    describeFolders(join(folder, 'diff'), report.undescribed, lower);
+    const { size, diffId, length } = report;
+    await this.#folders.sync();
+    const archive = isArchive ? { archive: { digest: diffId, length } } : {};
+    if (!(await this.#folders.commitLayer(folder, chainId, { size, ...archive }))) return;
+    if (isArchive) this.#archives.add(chainId, report);
+  }
+
+  /** The layer exists: keeps only what its archive is assembled from, unless there is a blob or another such layer. */
+  async #adopt({ folder, report, isArchive }: UnpackedLayer, chainId: string): Promise<void> {
+    const { diffId, length } = report;
+    if (!isArchive || (await this.has(diffId))) return;
+    this.#folders.adoptArchive(folder, chainId, { digest: diffId, length });
+    this.#archives.add(chainId, report);
   }
 
   async hasLayer(chainId: string): Promise<boolean> {
@@ -134,7 +191,10 @@ class ContainerdImageContent implements ImageContent {
   }
 
   removeLayer(chainId: string): Promise<void> {
-    return this.#queue.run(chainId, () => this.#folders.removeLayer(chainId));
+    return this.#queue.run(chainId, async () => {
+      this.#archives.removeLayer(chainId);
+      await this.#folders.removeLayer(chainId);
+    });
   }
 
   async listLayers(): Promise<string[]> {

@@ -2,6 +2,7 @@
  * Layout of layers and containers' file systems below the data root:
  *
  *     overlay/layers/HEX/diff      an unpacked layer, by chain id; `size` beside it
+ *     overlay/layers/HEX/tar       what its archive is assembled from, with `digest` (see layers/)
  *     overlay/init/HEX             mount points prepared on top of the chain HEX (see init-layer.ts)
  *     overlay/containers/ID/…      upper, work, merged
  *     overlay/temporary/…          half-created or half-removed directories: leftovers after a crash
@@ -10,9 +11,11 @@
  */
 import { randomBytes } from 'node:crypto';
 import {
+  closeSync,
   existsSync,
   lstatSync,
   mkdirSync,
+  openSync,
   readdirSync,
   readFileSync,
   renameSync,
@@ -21,7 +24,7 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { isFullId, NetyardError } from '@netyard/core';
-import { removeTree, unmount } from '@netyard/kernel';
+import { removeTree, syncFileSystem, unmount } from '@netyard/kernel';
 
 /** Directories of one container. */
 export interface ContainerFolders {
@@ -30,6 +33,9 @@ export interface ContainerFolders {
   work: string;
   merged: string;
 }
+
+/** Beside `digest`; see layers/. */
+const archiveFiles = ['tar', 'moved', 'replaced'];
 
 export class OverlayFolders {
   readonly root: string;
@@ -47,6 +53,16 @@ export class OverlayFolders {
   freeBytes(): number {
     const { bavail, bsize } = statfsSync(this.root);
     return bavail * bsize;
+  }
+
+  /** After a power failure, a layer under its final path is whole. */
+  async sync(): Promise<void> {
+    const fd = openSync(this.root, 'r');
+    try {
+      if (!(await syncFileSystem(fd))) throw new NetyardError('failed', `cannot write ${this.root} to the disk`);
+    } finally {
+      closeSync(fd);
+    }
   }
 
   layer(chainId: string): string {
@@ -73,15 +89,40 @@ export class OverlayFolders {
     }
   }
 
-  /** Moves an unpacked layer to its final path; an existing one is kept. */
-  async commitLayer(unpacked: string, chainId: string, size: number): Promise<void> {
+  /** The archive that can be assembled from a layer's files; undefined when it is a blob. */
+  layerArchive(chainId: string): { digest: string; length: number } | undefined {
+    const path = join(this.layer(chainId), 'digest');
+    if (!existsSync(path)) return undefined;
+    const [digest = '', length] = readFileSync(path, 'utf8').split(' ');
+    return { digest, length: Number(length) };
+  }
+
+  /** Moves an unpacked layer to its final path; an existing one is kept. Returns whether it was moved. */
+  async commitLayer(
+    unpacked: string,
+    chainId: string,
+    { size, archive }: { size: number; archive?: { digest: string; length: number } },
+  ): Promise<boolean> {
     writeFileSync(join(unpacked, 'size'), String(size));
+    if (archive) writeFileSync(join(unpacked, 'digest'), `${archive.digest} ${archive.length}`);
     try {
       renameSync(unpacked, this.layer(chainId));
+      return true;
     } catch (error) {
       if (!this.hasLayer(chainId)) throw error;
       await removeTree(unpacked);
+      return false;
     }
+  }
+
+  /** Moves what the archive of the same layer is assembled from to a layer that has none. */
+  adoptArchive(unpacked: string, chainId: string, archive: { digest: string; length: number }): void {
+    const layer = this.layer(chainId);
+    for (const name of archiveFiles) {
+      if (existsSync(join(unpacked, name))) renameSync(join(unpacked, name), join(layer, name));
+    }
+    writeFileSync(join(unpacked, 'digest'), `${archive.digest} ${archive.length}`);
+    renameSync(join(unpacked, 'digest'), join(layer, 'digest')); // last: it announces the others
   }
 
   async removeLayer(chainId: string): Promise<void> {

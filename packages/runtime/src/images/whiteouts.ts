@@ -27,6 +27,20 @@ export const whiteoutEntry = (folder: string, name: string, held: number): Buffe
 
 export const opaqueEntry = (folder: string): Buffer => encodeHeader(emptyFile(`${folder}/${prefix}${prefix}.opq`, 0n));
 
+/** What an entry of a layer means for a name beside it; `ignored`: metadata of aufs. */
+export type Mark = { kind: 'none' | 'ignored' | 'opaque' } | { kind: 'whiteout'; name: string };
+
+/** Throws `invalid` for a mark without a name. Pure. */
+export function readMark(member: string): Mark {
+  const name = member.slice(member.lastIndexOf('/') + 1);
+  if (name === `${prefix}${prefix}.opq`) return { kind: 'opaque' };
+  if (name.startsWith(prefix + prefix) || member.startsWith(prefix + prefix)) return { kind: 'ignored' };
+  if (!name.startsWith(prefix)) return { kind: 'none' };
+  const removed = name.slice(prefix.length);
+  if (!['', '.', '..'].includes(removed)) return { kind: 'whiteout', name: removed };
+  throw new NetyardError('invalid', `invalid layer: "${member}" marks no name as deleted`);
+}
+
 const emptyFile = (name: string, mtime: bigint): TarHeader => tarHeader({ name, mode: 0o600, mtime });
 
 /**

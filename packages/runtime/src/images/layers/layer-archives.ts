@@ -1,0 +1,91 @@
+/**
+ * Layers whose archive is not stored as a blob: it is assembled from the unpacked files (assemble.ts). A layer that arrives
+ * uncompressed is unpacked at once, before its parents are known, into a temporary directory that is renamed later.
+ */
+import type { OverlayFolders } from '../overlay-folders.ts';
+import { assembleLayer } from './assemble.ts';
+import type { LayerReport } from './layer-writer.ts';
+
+export interface UnpackedLayer {
+  /** Temporary directory with `diff`. */
+  folder: string;
+  report: LayerReport;
+  /** It is kept as an archive without a blob. */
+  isArchive: boolean;
+}
+
+export class LayerArchives {
+  readonly #folders: OverlayFolders;
+  /** Unpacked, without a chain id yet, by digest. */
+  readonly #unpacked = new Map<string, UnpackedLayer>();
+  /** Chain ids of layers with an archive, by digest; the same layer may be on top of several others. */
+  #layers: Map<string, { chainIds: Set<string>; length: number }> | undefined;
+
+  constructor(folders: OverlayFolders) {
+    this.#folders = folders;
+  }
+
+  /** Length of the archive; undefined without such a layer. */
+  find(digest: string): number | undefined {
+    return this.#unpacked.get(digest)?.report.length ?? this.#index().get(digest)?.length;
+  }
+
+  read(digest: string): AsyncIterable<Uint8Array> | undefined {
+    const unpacked = this.#unpacked.get(digest);
+    const [chainId] = this.#index().get(digest)?.chainIds ?? [];
+    if (unpacked) return assembleLayer(unpacked.folder, digest);
+    return chainId === undefined ? undefined : assembleLayer(this.#folders.layer(chainId), digest);
+  }
+
+  /** Returns false when there is one with this digest. */
+  keep(layer: UnpackedLayer): boolean {
+    const { diffId } = layer.report;
+    if (this.find(diffId) !== undefined) return false;
+    this.#unpacked.set(diffId, layer);
+    return true;
+  }
+
+  take(digest: string): UnpackedLayer | undefined {
+    const layer = this.#unpacked.get(digest);
+    this.#unpacked.delete(digest);
+    return layer;
+  }
+
+  takeAll(): UnpackedLayer[] {
+    const all = [...this.#unpacked.values()];
+    this.#unpacked.clear();
+    return all;
+  }
+
+  /** Whether the layer with this chain id has this archive. */
+  isLayer(digest: string, chainId: string): boolean {
+    return this.#index().get(digest)?.chainIds.has(chainId) ?? false;
+  }
+
+  /** Call this when a layer with an archive got its final path. */
+  add(chainId: string, { diffId, length }: LayerReport): void {
+    const known = this.#index().get(diffId) ?? { chainIds: new Set<string>(), length };
+    known.chainIds.add(chainId);
+    this.#index().set(diffId, known);
+  }
+
+  removeLayer(chainId: string): void {
+    for (const [digest, { chainIds }] of this.#index()) {
+      if (chainIds.delete(chainId) && chainIds.size === 0) this.#index().delete(digest);
+    }
+  }
+
+  #index(): Map<string, { chainIds: Set<string>; length: number }> {
+    if (this.#layers) return this.#layers;
+    const layers = new Map<string, { chainIds: Set<string>; length: number }>();
+    this.#layers = layers;
+    for (const chainId of this.#folders.layers()) {
+      const archive = this.#folders.layerArchive(chainId);
+      if (archive === undefined) continue;
+      const known = layers.get(archive.digest) ?? { chainIds: new Set<string>(), length: archive.length };
+      known.chainIds.add(chainId);
+      layers.set(archive.digest, known);
+    }
+    return layers;
+  }
+}
