@@ -7,7 +7,6 @@ export { parseChains } from './netlink/nft/chain.ts';
 export { listListeningSockets, observeNamespace, resolveNamespaceIds } from './netlink/observe-namespace.ts';
 export { moduleOfKind } from './netlink/rtnl/link-message.ts';
 export { compareCounters } from './netlink/trace/counters.ts';
-export { matchDrops } from './netlink/trace/drop-follower.ts';
 export { packetTracing } from './netlink/trace/tracing.ts';
 export type * from './network-change.ts';
 export * from './observed-namespace.ts';

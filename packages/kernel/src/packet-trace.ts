@@ -3,8 +3,8 @@
  *
  * All of it works on any namespace by path (`ns`; default: the process's own). A probe is opened and bound first, so that
  * its port is known; then rule traces and taps are opened in all namespaces; then the probe is sent. Everything is
- * buffered by the kernel until `read`. Every handle must be closed; sockets of taps and drop traces end some milliseconds
- * after `close` returns. The kernel also removes everything when the process ends, however it ends.
+ * buffered by the kernel until `read`. Every handle must be closed; taps and watches end some milliseconds after `close`
+ * returns. The kernel also removes everything when the process ends, however it ends.
  */
 import type { NftFamily } from './desired.ts';
 
@@ -148,35 +148,42 @@ export interface TappedPacket {
   macs?: { source: string; destination: string };
 }
 
-// ---- drops
+// ---- packets and drops, by the kernel's tracepoints
 
-/** Follows packets of certain lengths in all namespaces of this kernel, to learn why it drops them. */
-export interface DropTraceRequest {
-  /** Lengths of IP packets in bytes. Give the probe an unusual one (`dataLength`): others of this length are seen too. */
-  lengths: readonly number[];
+export interface WatchRequest {
+  match: TraceMatch;
+  /** Paths of the namespaces whose packets are reported. */
+  namespaces: readonly string[];
+  /** Also packets as they are transmitted, which costs others the same again. Received ones are always reported. */
+  outgoing?: boolean;
 }
 
-export interface DropTrace {
-  /** Drops of packets of these lengths since the last call, in order. Does not wait for any. */
-  read(): Promise<DroppedPacket[]>;
-  /** True once events were lost because a buffer was full. */
+/** All packets of one probe in several namespaces, and why the kernel dropped some of them. */
+export interface PacketWatch {
+  /** Pending packets and drops in order; none is waited for. */
+  read(): Promise<{ packets: WatchedPacket[]; drops: DroppedPacket[] }>;
+  /** True once some were lost because the buffer was full. */
   readonly incomplete: boolean;
   close(): void;
 }
 
+/** `namespace` is a path of the request. */
+export interface WatchedPacket extends Omit<TappedPacket, 'macs'> {
+  namespace: string;
+}
+
 /** Not every drop is a fault: an echo reply for a raw socket, as `ping` has it, ends as NO_SOCKET in `ping_rcv`. */
 export interface DroppedPacket {
-  /** Nanoseconds since the epoch, within some milliseconds. */
+  /** Nanoseconds since the epoch, within some microseconds. */
   time: bigint;
   /** Name in the kernel's enum skb_drop_reason: `NETFILTER_DROP`, `IP_RPFILTER`, `NO_SOCKET`, `NOT_SPECIFIED`, … */
   reason: string;
   /** Function that dropped it, such as `ip_error`; undefined when the kernel hides its symbols. */
   location?: string;
-  /**
-   * Where the packet was seen before, oldest first. Links are those of any namespace; `length` includes the Ethernet header
-   * for `out`. See `matchDrops`.
-   */
-  seen: { link: string; direction: 'in' | 'out'; time: bigint; length: number }[];
+  headers: PacketHeaders;
+  /** Where the packet was seen last, if in a namespace of the request; the link may be '' in that of the sender. */
+  namespace?: string;
+  link?: string;
 }
 
 // ---- routes
@@ -358,10 +365,10 @@ export interface PacketTracing {
   /** Equivalent to `tcpdump -i any`. */
   openTap(request: TraceRequest): PacketTap;
   /**
-   * Subscribes to the tracepoints skb:kfree_skb, net:net_dev_queue and net:netif_receive_skb, as `perf trace` does. Mounts
-   * nothing. Throws `unavailable` when this process may not, or the kernel has no tracefs.
+   * Attaches BPF programs to the tracepoints netif_receive_skb and kfree_skb, and net_dev_queue for outgoing packets.
+   * Throws `unavailable` on a kernel without BTF, and KernelError EPERM where bpf(2) is forbidden.
    */
-  openDropTrace(request: DropTraceRequest): DropTrace;
+  openPacketWatch(request: WatchRequest): PacketWatch;
   /** Throws KernelError EADDRNOTAVAIL when `source` is no address of the namespace. */
   openProbe(request: ProbeRequest): Probe;
   /** Equivalent to `ip route get fibmatch …`, and `ip route get …` for link, gateway, source and MTU. */

@@ -13,7 +13,8 @@ export function openTraceTools(tracing: PacketTracing, observe: () => Promise<Ho
     resolve: resolveInNamespace,
     readConntrack,
     openProbe: async (sender, packet, size) => openProbe(tracing, sender, packet, size),
-    arm: async (namespaces, packet) => openObservation(tracing, namespaces, matchOf(packet)),
+    arm: async (namespaces, packet, outgoing) =>
+      openObservation(tracing, { namespaces, match: matchOf(packet), outgoing }),
     askNeighbour: async (namespace, link, address) => ({
       ...{ namespaceId: namespace.id, link, address },
       macs: await tracing.solicitNeighbours({ ns: namespace.path, link, address }),

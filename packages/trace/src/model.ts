@@ -125,6 +125,22 @@ export interface CounterChange {
   change: number;
 }
 
+/** A packet of the probe, or of its answer, that the kernel dropped, and its reason. */
+export interface KernelDrop {
+  /** Where it was seen last; undefined for a namespace that is not observed. The link may be unknown. */
+  namespaceId?: string;
+  link?: string;
+  /** A name of the kernel's `enum skb_drop_reason`, such as `SOCKET_RCVBUFF`. */
+  reason: string;
+  /** The kernel's function that dropped it. */
+  location?: string;
+  packet: TracePacket;
+  isAnswer: boolean;
+  /** As in `Sighting`. */
+  flags: string;
+  atMs: number;
+}
+
 /** Who answers for an address on a link. */
 export interface NeighbourCheck {
   namespaceId: string;
@@ -145,6 +161,8 @@ export interface TraceEvidence {
   verdicts: RuleVerdict[];
   probe: ProbeResult;
   counters: CounterChange[];
+  /** Also harmless ones; empty when the kernel does not report them. */
+  drops: KernelDrop[];
   neighbours: NeighbourCheck[];
   /** Entries of connection tracking and their limit, when the probe was not answered. */
   conntrack?: ConntrackFill;

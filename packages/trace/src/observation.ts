@@ -1,42 +1,40 @@
-/** Taps, rule traces and counters of the namespaces on a probe's way, translated to the evidence of a trace. */
-
+/** Packets, rule traces and counters of the namespaces on a probe's way, translated to the evidence of a trace. */
 import { messageOf } from '@netyard/core';
 import {
   compareCounters,
   type NamespaceCounters,
   type PacketHeaders,
-  type PacketTap,
   type PacketTracing,
   type RuleTrace,
   type RuleTraceMessage,
-  type TappedPacket,
   type TraceMatch,
 } from '@netyard/kernel';
 import type { HostNamespace } from '@netyard/topology';
-import type { CounterChange, RuleVerdict, Sighting, TraceEvidence, TracePacket, TraceProtocol } from './model.ts';
+import type { CounterChange, KernelDrop, RuleVerdict, Sighting, TracePacket, TraceProtocol } from './model.ts';
+import {
+  type ObservationRequest,
+  type ObservedDrop,
+  type ObservedPacket,
+  type ObservedPackets,
+  openPackets,
+} from './observed-packets.ts';
 import type { Observation } from './tools.ts';
 
 interface Armed {
   namespace: HostNamespace;
-  tap: PacketTap;
-  /** Of the host only: containers have no rules of interest in most cases, and the trace of a veth's end starts anew. */
   rules: RuleTrace | undefined;
   before: NamespaceCounters;
 }
 
 /** Throws what `PacketTracing` throws; whatever was opened before is closed. */
-export function openObservation(
-  tracing: PacketTracing,
-  namespaces: readonly HostNamespace[],
-  match: TraceMatch,
-): Observation {
+export function openObservation(tracing: PacketTracing, request: ObservationRequest): Observation {
+  const { namespaces, match } = request;
   const armed: Armed[] = [];
   const incomplete: string[] = [];
+  const packets = openPackets(tracing, request, incomplete);
   const close = (): void => {
-    for (const { tap, rules } of armed) {
-      tap.close();
-      rules?.close();
-    }
+    packets.close();
+    for (const { rules } of armed) rules?.close();
   };
   try {
     for (const namespace of namespaces) armed.push(arm(tracing, namespace, match, incomplete));
@@ -49,7 +47,7 @@ export function openObservation(
     start: () => {
       startNs = nowNs();
     },
-    collect: async () => collect(tracing, armed, { match, startNs, incomplete }),
+    collect: async () => collect(tracing, armed, packets, { match, startNs, incomplete: [...incomplete] }),
     close,
   };
 }
@@ -59,37 +57,41 @@ const nowNs = (): bigint => BigInt(Math.round((performance.timeOrigin + performa
 function arm(tracing: PacketTracing, namespace: HostNamespace, match: TraceMatch, incomplete: string[]): Armed {
   const ns = namespace.path;
   const before = tracing.readCounters(ns);
-  const tap = tracing.openTap({ ns, match });
   try {
-    return { namespace, tap, before, rules: tracing.openRuleTrace({ ns, match }) };
+    return { namespace, before, rules: tracing.openRuleTrace({ ns, match }) };
   } catch (error) {
-    incomplete.push(`rules of ${namespace.name} are not traced: ${error instanceof Error ? error.message : error}`);
-    return { namespace, tap, before, rules: undefined };
+    incomplete.push(`rules of ${namespace.name} are not traced: ${messageOf(error)}`);
+    return { namespace, before, rules: undefined };
   }
 }
 
 interface CollectContext {
   match: TraceMatch;
   startNs: bigint;
-  incomplete: readonly string[];
+  incomplete: string[];
 }
 
-type Collected = Pick<TraceEvidence, 'sightings' | 'verdicts' | 'counters' | 'incomplete'>;
+type Collected = Awaited<ReturnType<Observation['collect']>>;
 
-function collect(tracing: PacketTracing, armed: readonly Armed[], context: CollectContext): Collected {
-  const incomplete = [...context.incomplete];
-  const sightings = armed
-    .flatMap(({ namespace, tap }) => tap.read().map((packet) => sightingOf(namespace, packet, context)))
+async function collect(
+  tracing: PacketTracing,
+  armed: readonly Armed[],
+  packets: ObservedPackets,
+  context: CollectContext,
+): Promise<Collected> {
+  const { incomplete } = context;
+  const seen = await packets.read(incomplete);
+  const sightings = seen.packets
+    .map(({ namespace, packet }) => sightingOf(namespace, packet, context))
     .sort((a, b) => a.atMs - b.atMs);
   const verdicts = armed.flatMap(({ namespace, rules }) =>
     rules === undefined ? [] : verdictsOf(namespace, rules.read(), sightings, context.match),
   );
-  for (const { namespace, tap, rules } of armed) {
-    if (tap.dropped > 0) incomplete.push(`${tap.dropped} packets of ${namespace.name} were not seen`);
+  for (const { namespace, rules } of armed)
     if (rules?.incomplete) incomplete.push(`some verdicts of ${namespace.name} were not seen`);
-  }
+  const drops = seen.drops.map((drop) => dropOf(drop, context));
   const counters = armed.flatMap(({ namespace, before }) => readChanges(tracing, namespace, before, incomplete));
-  return { sightings, verdicts, counters, incomplete };
+  return { sightings, verdicts, counters, drops, incomplete };
 }
 
 const protocols: Readonly<Record<number, TraceProtocol>> = { 1: 'icmp', 6: 'tcp', 17: 'udp', 58: 'icmp' };
@@ -123,20 +125,32 @@ function flagsOf(headers: PacketHeaders): string {
   return (tcp?.flags ?? []).map((flag) => letters[flag] ?? '').join('');
 }
 
-function sightingOf(namespace: HostNamespace, packet: TappedPacket, { match, startNs }: CollectContext): Sighting {
-  const { headers, link, direction, time } = packet;
+function sightingOf(namespace: HostNamespace, packet: ObservedPacket, context: CollectContext): Sighting {
+  const { headers, link, direction } = packet;
   return {
     namespaceId: namespace.id,
     link,
     direction: direction === 'out' ? 'out' : 'in',
-    // The clocks of this process and of the kernel's time stamps may differ by microseconds.
-    atMs: Math.max(0, Number(time - startNs) / 1e6),
-    packet: packetOf(headers),
-    isAnswer: isAnswerTo(match, headers),
-    flags: flagsOf(headers),
+    ...describe(packet.time, headers, context),
     ...(direction === 'other' ? { otherHost: true } : {}),
   };
 }
+
+const describe = (time: bigint, headers: PacketHeaders, { match, startNs }: CollectContext) => ({
+  // The clocks of this process and of the kernel's time stamps may differ by microseconds.
+  atMs: Math.max(0, Number(time - startNs) / 1e6),
+  packet: packetOf(headers),
+  isAnswer: isAnswerTo(match, headers),
+  flags: flagsOf(headers),
+});
+
+const dropOf = ({ namespace, drop }: ObservedDrop, context: CollectContext): KernelDrop => ({
+  reason: drop.reason,
+  ...describe(drop.time, drop.headers, context),
+  ...(namespace === undefined ? {} : { namespaceId: namespace.id }),
+  ...(drop.link ? { link: drop.link } : {}),
+  ...(drop.location === undefined ? {} : { location: drop.location }),
+});
 
 /** What the first message of each base chain has. */
 interface PacketContext {

@@ -109,7 +109,8 @@ async function observe(tools: TraceTools, prepared: PreparedCase, sender: HostNa
   try {
     const packet = { ...prepared.packet, sourcePort: probe.sourcePort };
     const path = predictPath(prepared.topology, sender, packet);
-    const observation = await tools.arm(namespacesOf(prepared, path.hops), packet);
+    const namespaces = namespacesOf(prepared, path.hops);
+    const observation = await tools.arm(namespaces, packet, leavesObserved(namespaces, path));
     try {
       observation.start();
       const result = await probe.send(needsNeighbour(path.end.kind) ? neighbourWaitMs : answerWaitMs);
@@ -138,6 +139,16 @@ function namespacesOf({ topology, from, to }: TraceCase, hops: TraceCase['path']
   for (const end of [from, to]) if (end.namespace) ids.add(end.namespace.id);
   return topology.namespaces.filter(({ id, isHost }) => isHost || ids.has(id));
 }
+
+/** Whether a link on the way sends to where nothing is observed, so that only the link itself shows what it sends. */
+const leavesObserved = (namespaces: readonly HostNamespace[], { hops, end }: TraceCase['path']): boolean =>
+  end.kind === 'left' ||
+  hops.some(({ kind, direction, namespaceId, name }) => {
+    if (kind !== 'link' || direction !== 'out' || name === 'lo') return false;
+    const links = namespaces.find(({ id }) => id === namespaceId)?.links ?? [];
+    const peer = links.find((link) => link.name === name)?.peer;
+    return !namespaces.some(({ id }) => id === peer?.namespaceId);
+  });
 
 interface NeighbourQuestion {
   namespace: HostNamespace;

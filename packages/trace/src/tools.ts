@@ -12,10 +12,10 @@ export interface Probe {
   close(): void;
 }
 
-/** Taps, rule tracing and counters in several namespaces, on the probe's packets only. */
+/** Packets, rule tracing and counters of several namespaces, of the probe's packets only. */
 export interface Observation {
   /** What was seen until now; times are counted from `start`. */
-  collect(): Promise<Pick<TraceEvidence, 'sightings' | 'verdicts' | 'counters' | 'incomplete'>>;
+  collect(): Promise<Pick<TraceEvidence, 'sightings' | 'verdicts' | 'counters' | 'drops' | 'incomplete'>>;
   /** The probe is sent now. */
   start(): void;
   /** Leaves nothing behind. */
@@ -30,7 +30,8 @@ export interface TraceTools {
    */
   resolve(sender: TraceEnd, name: string, isContainer: boolean): Promise<NameAnswer | undefined>;
   openProbe(sender: HostNamespace, packet: TracePacket, size?: number): Promise<Probe>;
-  arm(namespaces: readonly HostNamespace[], packet: TracePacket): Promise<Observation>;
+  /** `outgoing`: also what is sent on links whose other end is in none of the namespaces. */
+  arm(namespaces: readonly HostNamespace[], packet: TracePacket, outgoing: boolean): Promise<Observation>;
   /** Asks by ARP or neighbour solicitation who has an address on a link. */
   askNeighbour(namespace: HostNamespace, link: string, address: string): Promise<NeighbourCheck>;
   /** Undefined when connection tracking is not loaded. */

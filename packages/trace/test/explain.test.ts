@@ -17,7 +17,7 @@ const web = { name: 'web', network: 'bridge', address: '172.17.0.3', sockets: [l
 const far = { name: 'far', network: 'back', address: '172.20.0.2' };
 
 const silence: TraceEvidence = {
-  ...{ sightings: [], verdicts: [], counters: [], neighbours: [], incomplete: [] },
+  ...{ sightings: [], verdicts: [], counters: [], drops: [], neighbours: [], incomplete: [] },
   probe: { outcome: 'timeout', ms: 1200 },
 };
 

@@ -17,7 +17,7 @@ test('a link whose neighbours cannot be asked, as one of WireGuard, does not end
     }),
     arm: async () => ({
       start: () => undefined,
-      collect: async () => ({ sightings: [], verdicts: [], counters: [], incomplete: [] }),
+      collect: async () => ({ sightings: [], verdicts: [], counters: [], drops: [], incomplete: [] }),
       close: () => void closed.push('observation'),
     }),
     askNeighbour: () => Promise.reject(new Error('no such device')),

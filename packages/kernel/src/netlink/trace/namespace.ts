@@ -1,4 +1,5 @@
 /** A namespace as traces hold it: by descriptor, so that its path may disappear or name another one meanwhile. */
+import { fstatSync } from 'node:fs';
 import { closeFile } from '../../system/calls.ts';
 import { openNamespace } from '../../system/netns.ts';
 import { listLinks } from '../rtnl/link.ts';
@@ -16,6 +17,11 @@ export class HeldNamespace {
   /** A path that names the namespace as long as it is held. */
   get path(): string {
     return `/proc/self/fd/${this.#fd}`;
+  }
+
+  /** The number by which the kernel reports the namespace. */
+  get inode(): number {
+    return fstatSync(this.#fd).ino;
   }
 
   /** `if7` for a link that is gone. */

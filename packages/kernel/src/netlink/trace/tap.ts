@@ -106,7 +106,8 @@ export function decodeTapped(
   );
 }
 
-function directionOf(packetType: number): TappedPacket['direction'] {
+/** `packetType`: PACKET_HOST and so on. Pure. */
+export function directionOf(packetType: number): TappedPacket['direction'] {
   if (packetType === PACKET_OUTGOING) return 'out';
   return packetType === PACKET_OTHERHOST ? 'other' : 'in';
 }

@@ -2,7 +2,7 @@
 import type { PacketTracing } from '../../packet-trace.ts';
 import { findConnection } from './connection.ts';
 import { readCounters } from './counters.ts';
-import { openDropTrace } from './drop-trace.ts';
+import { openPacketWatch } from './packet-watch.ts';
 import { openProbe } from './probe.ts';
 import { queryRoute } from './route-query.ts';
 import { openRuleTrace } from './rule-trace.ts';
@@ -11,5 +11,14 @@ import { openTap } from './tap.ts';
 
 /** On Linux. Libraries are loaded on first use. */
 export const packetTracing = (): PacketTracing => ({
-  ...{ openRuleTrace, openTap, openDropTrace, openProbe, queryRoute, readCounters, solicitNeighbours, findConnection },
+  ...{
+    openRuleTrace,
+    openTap,
+    openPacketWatch,
+    openProbe,
+    queryRoute,
+    readCounters,
+    solicitNeighbours,
+    findConnection,
+  },
 });

@@ -158,31 +158,8 @@ export interface Libc {
   free(address: bigint): void;
   /** syscall(2) in the shape of openat2(2): number, folder, path, struct open_how, its size. */
   syscallOpenat2(number: number, folder: number, path: string | Uint8Array, how: Uint8Array, size: number): number;
-  /** syscall(2) in the shapes of fsopen(2), fsconfig(2), fsmount(2) and perf_event_open(2). */
-  syscallFsopen(number: number, type: string, flags: number): number;
-  syscallFsconfig(
-    number: number,
-    context: number,
-    command: number,
-    key: string | null,
-    value: string | null,
-    auxiliary: number,
-  ): number;
-  syscallFsmount(number: number, context: number, flags: number, attributes: number): number;
-  syscallPerfEventOpen(
-    number: number,
-    attributes: Uint8Array,
-    pid: number,
-    cpu: number,
-    group: number,
-    flags: number,
-  ): number;
-  /** ioctl(2) whose argument is a number. */
-  ioctlNumber(fd: number, request: number, argument: number): number;
-  /** The address, or MAP_FAILED (all bits set). */
-  mmap(address: number, length: number, protection: number, flags: number, fd: number, offset: number): number | bigint;
-  munmap(address: bigint, length: number): number;
-  memcpyTo(target: bigint, source: Uint8Array, length: number): unknown;
+  /** bpf(2) by syscall(2). */
+  syscallBpf(number: number, command: number, attributes: Uint8Array, size: number): number;
 }
 
 const sendto =
@@ -247,22 +224,9 @@ function declareLibc(): Libc {
 }
 
 const declareTracing = (c: Library) => ({
-  syscallFsopen: c.declare<Libc['syscallFsopen']>('long syscall(long number, const char *type, unsigned int flags)'),
-  syscallFsconfig: c.declare<Libc['syscallFsconfig']>(
-    'long syscall(long number, int context, unsigned int command, const char *key, const char *value, int auxiliary)',
+  syscallBpf: c.declare<Libc['syscallBpf']>(
+    'long syscall(long number, int command, uint8_t *attributes, unsigned int size)',
   ),
-  syscallFsmount: c.declare<Libc['syscallFsmount']>(
-    'long syscall(long number, int context, unsigned int flags, unsigned int attributes)',
-  ),
-  syscallPerfEventOpen: c.declare<Libc['syscallPerfEventOpen']>(
-    'long syscall(long number, uint8_t *attributes, int pid, int cpu, int group, unsigned long flags)',
-  ),
-  ioctlNumber: c.declare<Libc['ioctlNumber']>('int ioctl(int fd, unsigned long request, long argument)'),
-  mmap: c.declare<Libc['mmap']>(
-    'uintptr_t mmap(uintptr_t address, size_t length, int protection, int flags, int fd, long offset)',
-  ),
-  munmap: c.declare<Libc['munmap']>('int munmap(uintptr_t address, size_t length)'),
-  memcpyTo: c.declare<Libc['memcpyTo']>('void *memcpy(uintptr_t target, const uint8_t *source, size_t length)'),
 });
 
 const declareRelayCalls = (c: Library) => ({
