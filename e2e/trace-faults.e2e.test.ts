@@ -6,6 +6,7 @@ import { after, before, describe, test } from 'node:test';
 import { cannotRun, type EngineName } from './support/engines.ts';
 import { openHosts, type TestHost, until } from './support/host.ts';
 import { archivePath } from './support/images.ts';
+import { dropFaults } from './trace/drop-faults.ts';
 import type { Fault, FaultContext } from './trace/fault.ts';
 import { commonFaults, images, linkFaults, peerFaults, setScene } from './trace/faults.ts';
 import { addHealthyScene, healthyTraces } from './trace/healthy.ts';
@@ -116,5 +117,5 @@ describe('trace on containers of podman', { skip: cannotRun('netyard') || withou
   for (const fault of podmanFaults) test(fault.name, () => check(fault, context));
 });
 
-describeFaults('netyard', [...commonFaults, ...peerFaults]);
-describeFaults('dockerd', [...commonFaults, ...linkFaults]);
+describeFaults('netyard', [...commonFaults, ...dropFaults, ...peerFaults]);
+describeFaults('dockerd', [...commonFaults, ...dropFaults, ...linkFaults]);

@@ -181,9 +181,9 @@ export interface DroppedPacket {
   /** Function that dropped it, such as `ip_error`; undefined when the kernel hides its symbols. */
   location?: string;
   headers: PacketHeaders;
-  /** Where the packet was seen last, if in a namespace of the request; the link may be '' in that of the sender. */
-  namespace?: string;
-  link?: string;
+  /** Where the packet was seen last: a path of the request, and a link, which is '' before the packet has left a socket. */
+  namespace: string;
+  link: string;
 }
 
 // ---- routes

@@ -127,8 +127,8 @@ export interface CounterChange {
 
 /** A packet of the probe, or of its answer, that the kernel dropped, and its reason. */
 export interface KernelDrop {
-  /** Where it was seen last; undefined for a namespace that is not observed. The link may be unknown. */
-  namespaceId?: string;
+  /** Where it was seen last; without link before it has left a socket. */
+  namespaceId: string;
   link?: string;
   /** A name of the kernel's `enum skb_drop_reason`, such as `SOCKET_RCVBUFF`. */
   reason: string;

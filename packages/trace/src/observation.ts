@@ -145,10 +145,10 @@ const describe = (time: bigint, headers: PacketHeaders, { match, startNs }: Coll
 });
 
 const dropOf = ({ namespace, drop }: ObservedDrop, context: CollectContext): KernelDrop => ({
+  namespaceId: namespace.id,
   reason: drop.reason,
   ...describe(drop.time, drop.headers, context),
-  ...(namespace === undefined ? {} : { namespaceId: namespace.id }),
-  ...(drop.link ? { link: drop.link } : {}),
+  ...(drop.link === '' ? {} : { link: drop.link }),
   ...(drop.location === undefined ? {} : { location: drop.location }),
 });
 

@@ -24,7 +24,7 @@ export interface ObservationRequest {
 export type ObservedPacket = Pick<TappedPacket, 'link' | 'direction' | 'time' | 'headers'>;
 
 export interface ObservedDrop {
-  namespace: HostNamespace | undefined;
+  namespace: HostNamespace;
   drop: DroppedPacket;
 }
 
@@ -55,7 +55,7 @@ export function openPackets(
 }
 
 function watchPackets(watch: PacketWatch, { namespaces, outgoing }: ObservationRequest): ObservedPackets {
-  const find = (path: string | undefined): HostNamespace | undefined => namespaces.find((one) => one.path === path);
+  const find = (path: string): HostNamespace | undefined => namespaces.find((one) => one.path === path);
   return {
     read: async (incomplete) => {
       const seen = await watch.read();
@@ -67,7 +67,11 @@ function watchPackets(watch: PacketWatch, { namespaces, outgoing }: ObservationR
         const sent = outgoing || packet.direction === 'out' ? undefined : sentBy(namespaces, received);
         return sent === undefined ? [received] : [sent, received];
       });
-      return { packets, drops: seen.drops.map((drop) => ({ namespace: find(drop.namespace), drop })) };
+      const drops = seen.drops.flatMap((drop) => {
+        const namespace = find(drop.namespace);
+        return namespace === undefined ? [] : [{ namespace, drop }];
+      });
+      return { packets, drops };
     },
     close: () => watch.close(),
   };

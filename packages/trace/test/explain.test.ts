@@ -4,7 +4,7 @@ import type { HostTopology, ListeningSocket } from '@netyard/topology';
 import { findEnd } from '../src/ends.ts';
 import type { TraceCase } from '../src/explain/case.ts';
 import { explain } from '../src/explain/explain.ts';
-import type { RuleVerdict, TraceEvidence } from '../src/model.ts';
+import type { KernelDrop, RuleVerdict, TraceEvidence } from '../src/model.ts';
 import { predictPath } from '../src/predict.ts';
 import { hostWith } from './host-fixture.ts';
 
@@ -158,4 +158,34 @@ test('fixes quote what containers name, and refuse names that nft would take for
   assert.equal(forwarded, `${enter}iptables -I FORWARD -i '$(halt)' -o docker0 -j ACCEPT`);
   const stopped = hostWith([a, { ...web, rest: { state: 'exited', name: 'web; halt' } }]);
   assert.equal(explain(ask(stopped, 'web; halt', 80)).fix, "netyard start 'web; halt'");
+});
+
+const kernelDrop = (reason: string, rest: Partial<KernelDrop> = {}): KernelDrop => ({
+  ...{ namespaceId: '1001', link: 'eth0', reason, isAnswer: false, flags: 'S', atMs: 0.1 },
+  packet: { protocol: 'tcp', source: '172.17.0.2', destination: '172.17.0.3', destinationPort: 80 },
+  ...rest,
+});
+
+test('drops of the kernel: known reasons have a sentence, others the kernel’s words, harmless ones are no cause', () => {
+  const of = (drops: KernelDrop[], rest: Partial<TraceEvidence> = {}) =>
+    explain(ask(hostWith([a, web]), 'web', 80, { sightings: arrived('1001'), drops, ...rest }));
+  const full = of([kernelDrop('NO_SOCKET', { isAnswer: true }), kernelDrop('SOCKET_RCVBUFF')]);
+  assert.deepEqual(
+    [full.cause, full.sentence],
+    [
+      'receive-buffer-full',
+      'Dropped at web, eth0: the receive buffer of nginx in web is full, because it reads more slowly than packets arrive (SOCKET_RCVBUFF).',
+    ],
+  );
+  const answer = of([kernelDrop('TCP_CSUM', { isAnswer: true, namespaceId: '1000' })]);
+  assert.match(answer.sentence, /^The answer was dropped at a, eth0: its TCP checksum is wrong/);
+  assert.match(answer.fix ?? '', /nsenter --net=\S+ ethtool -K eth0 tx off$/);
+  const rule = of([kernelDrop('NETFILTER_DROP', { namespaceId: '1', link: 'va' })]);
+  assert.match(rule.sentence, /: netfilter dropped it, by a rule that nft does not trace \(NETFILTER_DROP\)\.$/);
+  const other = of([kernelDrop('IP_NOPROTO', { location: 'ip_local_deliver' })]);
+  assert.match(other.sentence, /^Dropped at web, eth0: the kernel's reason is IP_NOPROTO in ip_local_deliver\.$/);
+  assert.equal(of([kernelDrop('NOT_SPECIFIED')]).cause, 'swallowed');
+  assert.equal(of([kernelDrop('TCP_OLD_DATA')]).cause, 'swallowed');
+  const reached = of([kernelDrop('SOCKET_RCVBUFF')], { probe: { outcome: 'answered', ms: 1 } });
+  assert.equal(reached.outcome, 'reached');
 });

@@ -32,3 +32,36 @@ test('a container that ends while it is traced leaves what was seen, and says wh
   observation.close();
   assert.deepEqual(closed, ['tap', 'rules']);
 });
+
+test('what one end of a veth pair receives, the other end has sent; drops name where the packet was', async () => {
+  const topology = hostWith([{ name: 'web', network: 'bridge', address: '172.17.0.3' }]);
+  const [host, web] = topology.namespaces;
+  assert.ok(host && web);
+  const headers = { version: 4, source: '172.17.0.2', destination: '172.17.0.3', protocol: 6, length: 60, ttl: 64 };
+  const packet = { ...{ namespace: web.path, link: 'eth0', linkIndex: 2, direction: 'in', time: 0n }, headers };
+  const watch = {
+    read: async () => ({
+      packets: [packet],
+      drops: [{ ...{ namespace: web.path, link: 'eth0', time: 1n, reason: 'TCP_CSUM' }, headers }],
+    }),
+    incomplete: true,
+    close: () => {},
+  };
+  const tracing = {
+    readCounters: (): NamespaceCounters => ({ protocols: new Map(), links: new Map() }),
+    openPacketWatch: () => watch,
+    openRuleTrace: () => ({ read: () => [], incomplete: false, close: () => {} }),
+  } as unknown as PacketTracing;
+  const match = { family: 4, protocol: 'tcp', id: 40_000 } as const;
+  for (const outgoing of [false, true]) {
+    const observation = openObservation(tracing, { namespaces: [host, web], match, outgoing });
+    const { sightings, drops, incomplete } = await observation.collect();
+    assert.deepEqual(
+      sightings.map(({ namespaceId, link, direction }) => [namespaceId, link, direction]),
+      [...(outgoing ? [] : [[host.id, 'veth0', 'out']]), [web.id, 'eth0', 'in']],
+    );
+    assert.deepEqual([drops[0]?.namespaceId, drops[0]?.link, drops[0]?.reason], [web.id, 'eth0', 'TCP_CSUM']);
+    assert.deepEqual(incomplete, ['some packets were not seen']);
+    observation.close();
+  }
+});

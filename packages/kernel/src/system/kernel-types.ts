@@ -48,7 +48,7 @@ export class KernelTypes {
     this.#places = placesOf(this.#words);
   }
 
-  /** Throws `unavailable` for a struct or a field that this kernel does not have; `sk` or, in another struct, `a.b`. */
+  /** Throws `unavailable` for a struct or a field that this kernel does not have. */
   field(struct: string, name: string): FieldPlace {
     const found = this.#member(this.#find(struct, kind.struct), name);
     if (found === undefined) throw new NetyardError('unavailable', `this kernel's ${struct} has no field ${name}`);

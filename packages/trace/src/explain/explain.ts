@@ -4,6 +4,7 @@
  */
 import type { Conclusion } from '../model.ts';
 import { answers, type CauseFinder, endpointText, nameOf, type TraceCase } from './case.ts';
+import { droppedByKernel } from './drops.ts';
 import { senderNotRunning, staleName, targetNotRunning } from './ends.ts';
 import { droppedByRule } from './firewall.ts';
 import { doubledAddress, leftHost, linkDown, mtuMismatch, noNeighbour, silentNextHop, wrongMac } from './links.ts';
@@ -14,7 +15,7 @@ import { conntrackFull, legacyRules } from './unseen.ts';
 /** Known before a probe is sent: none is sent when one of these holds. */
 const ends: readonly CauseFinder[] = [senderNotRunning, targetNotRunning, staleName];
 
-/** In this order: answers that took another way, verdicts, counters and addresses, errors of sockets, suspicions. */
+/** In this order: answers that took another way, verdicts, counters and addresses, errors of sockets, drops, suspicions. */
 const causes: readonly CauseFinder[] = [
   ...ends,
   asymmetric,
@@ -33,6 +34,7 @@ const causes: readonly CauseFinder[] = [
   noNeighbour,
   silentNextHop,
   legacyRules,
+  droppedByKernel,
   noAnswer,
   leftHost,
 ];

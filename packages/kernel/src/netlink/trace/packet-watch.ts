@@ -136,7 +136,7 @@ class BpfPacketWatch implements PacketWatch {
         .findLast(({ packet, kind }) => packet === drop.packet && kind !== recordKind.drop);
       const { inode, linkIndex } = seen ?? drop;
       const place = namespaces.place(inode, linkIndex);
-      return [{ reason, headers, time: drop.time, address: drop.location, ...(place ?? {}) }];
+      return place === undefined ? [] : [{ reason, headers, time: drop.time, address: drop.location, ...place }];
     });
     const symbols = await findSymbols(drops.map(({ address }) => address));
     return drops.map(({ address, ...drop }) => {
