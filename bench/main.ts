@@ -7,9 +7,10 @@ import { networks } from './networks/index.ts';
 import { oneHost } from './one-host.ts';
 import { stall } from './stall/index.ts';
 import { kinds } from './stall/noise.ts';
+import { trace } from './trace/index.ts';
 import { traffic } from './traffic/index.ts';
 
-const usage = `Usage: script/bench [OPTIONS] [one-host|networks|compose|stall|traffic|cluster|archives]
+const usage = `Usage: script/bench [OPTIONS] [one-host|networks|compose|stall|traffic|trace|cluster|archives]
 
 Compares Netyard on this machine with alternatives, alternating between them in one run, in a lab that is removed at the
 end. Runs all parts unless one is named. Needs root, and Debian's docker.io.
@@ -21,12 +22,14 @@ end. Runs all parts unless one is named. Needs root, and Debian's docker.io.
   traffic    TCP between containers of two hosts: peers over routes and VXLAN, compared with host to host, with manual
              setups of ip and iptables, and with dockerd's Swarm overlay; VXLAN through a router; TCP on one bridge;
              TCP through a published port
+  trace      round trips between two containers while netyard trace observes the way between them, compared with the
+             same without a trace; time of a trace
   cluster    a daemon in a cluster of many hosts on Debian's etcd: all hosts join at once; one host joins and one leaves
              among few and among many; memory; compared with one ip -batch and with the kernel package alone
   archives   docker cp, export, save and load of 300 MB and of 10,000 files, compared with dockerd
 
 Options:
-  --rounds N     measured rounds (default 20; traffic: 15; cluster: 50; archives and compose: 7); stall: docker runs per row, and
+  --rounds N     measured rounds (default 20; traffic: 15; cluster: 50; trace, archives and compose: 7); stall: docker runs per row, and
                  groups of its 1000 or more GET /version
   --fill N       one-host: number of containers on the full host (default 200)
   --count N      networks: number of networks, of names, and of containers in one network (default 1000)
@@ -45,7 +48,7 @@ Examples:
   script/bench stall --engine netyard
   script/bench cluster --hosts 500`;
 
-const parts = ['one-host', 'networks', 'compose', 'stall', 'traffic', 'cluster', 'archives'] as const;
+const parts = ['one-host', 'networks', 'compose', 'stall', 'traffic', 'trace', 'cluster', 'archives'] as const;
 
 function number(text: string, name: string): number {
   if (/^[1-9]\d{0,5}$/.test(text)) return Number(text);
@@ -100,6 +103,7 @@ async function main(): Promise<void> {
     compose: () => compareCompose({ rounds: rounds(7), archive }),
     stall: () => stall({ rounds: rounds(20), archive, counts, kinds: noises, names }),
     traffic: () => traffic({ rounds: rounds(15), seconds, archive }),
+    trace: () => trace({ rounds: rounds(7), archive }),
     cluster: () => cluster({ rounds: rounds(50), hosts }),
     archives: () => archives({ rounds: rounds(7), archive }),
   };

@@ -1,0 +1,118 @@
+/**
+ * What `netyard trace` costs: round trips between two containers while a trace between them is armed, compared with the
+ * same without one, in turns; and the time of a whole trace of a reachable target.
+ */
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { execInHost, type HostHandle } from '@netyard/lab';
+import { engineIn, setUpEngine } from '../engine.ts';
+import { inLab, output, say } from '../in-lab.ts';
+import { formatColumns, medianInterval, type Samples, summarize, timed } from '../measure.ts';
+import { openBridge } from '../traffic/engines.ts';
+import { type Path, ports } from '../traffic/path.ts';
+import { type Delays, probeDelays, startServers } from '../traffic/probe.ts';
+
+const lab = 'bench-trace';
+const address = '172.30.0.1';
+const definition = `
+name: ${lab}
+switch: 172.30.0.0/16
+hosts:
+  netyard: { address: ${address}/16 }
+`;
+const netyard = join(import.meta.dirname, '../../bin/netyard');
+/** The table that a trace makes for rule tracing, in a host that has rules. */
+const traceTable = /netyard_trace_/;
+
+const isArmed = async (host: HostHandle): Promise<boolean> =>
+  traceTable.test(await output(host, ['nft', 'list', 'tables']));
+
+/** An address of the containers' network that no container has: a trace waits for its neighbour for 3 s. */
+const silentAddress = (path: Path): string => path.address.replace(/\.\d+$/, '.250');
+
+/** Measures while a trace is armed from before to after. */
+async function whileArmed(path: Path): Promise<Delays> {
+  const { host } = path.client;
+  for (let attempt = 0; attempt < 5; attempt += 1) {
+    const child = execInHost(host, [netyard, 'trace', 'one', silentAddress(path)], {
+      ...{ environment: process.env, folder: '/', stdio: 'ignore' },
+    });
+    const ended = new Promise<void>((resolve, reject) => child.once('error', reject).once('close', () => resolve()));
+    while (child.exitCode === null && !(await isArmed(host))) await pause(20);
+    const delays = await probeDelays(path);
+    const stillArmed = await isArmed(host);
+    await ended;
+    if (stillArmed) return delays;
+  }
+  throw new Error('no trace stays armed while round trips are measured: the machine is too busy');
+}
+
+interface Measured {
+  idle: Delays[];
+  armed: Delays[];
+  /** Milliseconds. */
+  traces: number[];
+}
+
+async function measure(path: Path, rounds: number): Promise<Measured> {
+  const result: Measured = { idle: [], armed: [], traces: [] };
+  const { host } = path.client;
+  const reachable = [netyard, 'trace', 'one', `${path.address}:${ports.echo}`];
+  const work = {
+    idle: async () => result.idle.push(await probeDelays(path)),
+    armed: async () => result.armed.push(await whileArmed(path)),
+    traces: async () => result.traces.push(await timed(() => output(host, reachable))),
+  };
+  await probeDelays(path);
+  await output(host, reachable);
+  for (let round = 0; round < rounds; round += 1) {
+    say(`round ${round + 1} of ${rounds} …`);
+    const order = round % 2 === 0 ? (['idle', 'armed', 'traces'] as const) : (['armed', 'idle', 'traces'] as const);
+    for (const name of order) await work[name]();
+  }
+  return result;
+}
+
+const figure = (samples: Samples): string => {
+  const { p10, median, p90 } = summarize(samples);
+  return `${median.toFixed(1)} (${p10.toFixed(1)} – ${p90.toFixed(1)})`;
+};
+
+function formatRow(title: string, metric: keyof Delays, { idle, armed }: Measured, target?: number): string[] {
+  const of = (all: readonly Delays[]): number[] => all.map((one) => one[metric]);
+  const ratios = of(armed).map((value, round) => value / (of(idle)[round] ?? Number.NaN));
+  const { median } = summarize(ratios);
+  const { low, high } = medianInterval(ratios);
+  return [
+    ...[title, figure(of(armed)), figure(of(idle)), median.toFixed(3), `${low.toFixed(3)} – ${high.toFixed(3)}`],
+    ...(target === undefined ? ['-', ''] : [`≤ ${target.toFixed(2)}`, median <= target ? 'yes' : 'NO']),
+  ];
+}
+
+/** Milliseconds, on one host. */
+const traceTarget = 500;
+
+/** Measures and prints the tables. */
+export async function trace({ rounds, archive }: { rounds: number; archive: string }): Promise<void> {
+  const measured = await inLab(definition, async () => {
+    const engine = engineIn(lab, 'netyard');
+    await setUpEngine(engine, archive);
+    const path = await openBridge({ engine, address, subnet: '' });
+    await startServers(path);
+    return await measure(path, rounds);
+  });
+  console.log(
+    `Traces: medians of ${rounds} rounds (10th – 90th percentile), ratios of each round with their 95 % interval.\n`,
+  );
+  console.log(
+    formatColumns([
+      ['between the traced containers, µs', 'armed', 'not armed', 'ratio', 'interval', 'target', 'reached'],
+      formatRow('round trip', 'roundTrip', measured, 1.02),
+      formatRow('round trip, 99 % within', 'roundTrip99', measured),
+      formatRow('new connection', 'connection', measured),
+    ]),
+  );
+  const { median } = summarize(measured.traces);
+  const verdict = median <= traceTarget ? 'yes' : 'NO';
+  console.log(`\nA trace of a reachable target: ${figure(measured.traces)} ms; at most ${traceTarget} ms: ${verdict}`);
+}
