@@ -1,5 +1,6 @@
 /** One fuzz run against the daemon of a lab host: sends requests, deletes the objects at intervals, and counts. */
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { hostLayout } from '@netyard/lab';
 import { apiSocket, call } from '../e2e/support/api.ts';
 import type { TestHost } from '../e2e/support/host.ts';
@@ -9,7 +10,15 @@ import { fakeOptions } from '../packages/docker-api/test/fake-engine.ts';
 import { networkNames, volumeNames } from './bodies.ts';
 import { exchange, type FuzzAnswer } from './client.ts';
 import { type FailureGroup, Failures } from './failures.ts';
-import { formatMemory, judgeMemory, type MemoryVerdict } from './memory.ts';
+import type { MemoryInUse } from './measure-daemon.ts';
+import {
+  formatMemory,
+  formatSample,
+  JUDGED_REQUESTS,
+  judgeMemory,
+  type MemorySample,
+  type MemoryVerdict,
+} from './memory.ts';
 import { Random } from './random.ts';
 import { type FuzzRequest, makeRequest } from './requests.ts';
 
@@ -51,7 +60,8 @@ const CLEAN_EVERY = 1_000;
 const KEPT_EXAMPLES = 20;
 /** Permitted growth at the end of any run, including short ones: caches, uncollected heap. */
 const GROWTH = { descriptors: 20, rssMegabytes: 150 };
-const IDLE_SAMPLES = 10;
+/** Before the memory in use is measured: longer than the timers that keep requests, such as that of a missing body. */
+const REST_MS = 35_000;
 
 export async function runFuzz(host: TestHost, options: FuzzOptions): Promise<FuzzSummary> {
   const { report } = options;
@@ -61,21 +71,26 @@ export async function runFuzz(host: TestHost, options: FuzzOptions): Promise<Fuz
   // The first requests fill caches and compile code: growth is counted from after them.
   const summary = emptySummary(await usage(host, pid));
   const failures = new Failures();
-  const samples: number[] = [];
+  const samples: MemorySample[] = [];
+  const thirds = [1, 2, 3].map((third) => Math.floor((options.requests * third) / 3));
   const warmUp = Math.min(20_000, Math.floor(options.requests / 4));
   while (summary.requests < options.requests && summary.crashes === 0) {
-    const block = Math.min(CLEAN_EVERY, options.requests - summary.requests);
+    const [third = options.requests] = thirds;
+    const block = Math.min(CLEAN_EVERY, third - summary.requests);
     await sendBlock(host, block, options.parallel, () => makeRequest(routes, random), { summary, failures });
     await cleanUp(host);
     if (summary.requests >= warmUp && summary.requests - block < warmUp) summary.start = await usage(host, pid);
     const { rssMegabytes } = await usage(host, pid).catch(() => ({ rssMegabytes: 0 }));
-    samples.push(rssMegabytes);
     report(`${summary.requests} requests: ${formatAnswers(summary)}; ${rssMegabytes} MiB`);
+    if (summary.requests < third || summary.crashes > 0) continue;
+    thirds.shift();
+    samples.push({ requests: summary.requests, ...(await memoryAtRest(host, pid, options.requests)) });
+    report(samples.slice(-1).map(formatSample).join());
   }
   if ((await daemonPid(host).catch(() => '')) !== pid) summary.crashes += 1;
   else {
     summary.end = await settledUsage(host, pid, summary.start);
-    summary.memory = judgeMemory(samples, await idleSamples(host, pid));
+    summary.memory = judgeMemory(samples);
   }
   summary.failures = failures.groups();
   summary.exceptions = readExceptions(host);
@@ -91,7 +106,7 @@ const emptySummary = (start: Usage): FuzzSummary => ({
   exceptions: [],
   start,
   end: { descriptors: 0, rssMegabytes: 0 },
-  memory: judgeMemory([], []),
+  memory: judgeMemory([]),
 });
 
 interface Notes {
@@ -179,13 +194,11 @@ async function settledUsage(host: TestHost, pid: string, start: Usage): Promise<
   return now;
 }
 
-async function idleSamples(host: TestHost, pid: string): Promise<number[]> {
-  const samples: number[] = [];
-  while (samples.length < IDLE_SAMPLES) {
-    await new Promise((resolve) => setTimeout(resolve, 1_000));
-    samples.push((await usage(host, pid)).rssMegabytes);
-  }
-  return samples;
+/** A short run, whose memory is not judged, does not rest. */
+async function memoryAtRest(host: TestHost, pid: string, requests: number): Promise<MemoryInUse> {
+  if (requests >= JUDGED_REQUESTS) await new Promise((resolve) => setTimeout(resolve, REST_MS));
+  const script = join(import.meta.dirname, 'measure-daemon.ts');
+  return JSON.parse(await host.output(process.execPath, script, pid)) as MemoryInUse;
 }
 
 function readExceptions(host: TestHost): string[] {
