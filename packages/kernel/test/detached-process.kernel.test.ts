@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { hasEnded, hasErrno, maxUnixPathLength, openUnixListener, spawnDetached } from '../src/index.ts';
+import { libc } from '../src/system/ffi/libc.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'netyard-detached-'));
 after(() => rmSync(folder, { recursive: true }));
@@ -22,11 +23,14 @@ const start = (script: string, ...inherited: number[]): number => {
 
 test('a detached process has its directory, environment, session and signals, and inherits only its own descriptors', async () => {
   const listener = openUnixListener(join(folder, 'one'));
+  const F_DUPFD = 0;
+  const inheritable = libc().fcntl(listener, F_DUPFD, 40); // not close-on-exec, as libraries may open them
   const script = `exec > said; pwd; echo "$WORD"; fd=0; open=
     while [ $fd -lt 64 ]; do [ ! -e /proc/$$/fd/$fd ] || open="$open $fd"; fd=$((fd + 1)); done; echo $open
     ps -o sid= -p $$ | tr -d ' '; grep SigIgn /proc/$$/status; exit 3`;
   const pid = start(script, listener);
   closeSync(listener);
+  closeSync(inheritable);
   await ended(pid);
   const said = readFileSync(join(folder, 'said'), 'utf8').split('\n');
   assert.deepEqual(said.slice(0, 2), [folder, 'a b']);

@@ -141,6 +141,7 @@ export interface Libc {
   posix_spawn_file_actions_adddup2(actions: Uint8Array, fd: number, target: number): number;
   posix_spawn_file_actions_addclosefrom_np(actions: Uint8Array, from: number): number;
   posix_spawn_file_actions_addchdir_np(actions: Uint8Array, folder: string): number;
+  close_range(first: number, last: number, flags: number): number;
   posix_spawn_file_actions_destroy(actions: Uint8Array): number;
   posix_spawnattr_init(attributes: Uint8Array): number;
   posix_spawnattr_setflags(attributes: Uint8Array, flags: number): number;
@@ -261,6 +262,7 @@ function declareSpawn(c: Library) {
     posix_spawn_file_actions_addclosefrom_np: c.declare<Libc['posix_spawn_file_actions_addclosefrom_np']>(
       `int ${actions}_addclosefrom_np(uint8_t *actions, int from)`,
     ),
+    close_range: c.declare<Libc['close_range']>('int close_range(unsigned int first, unsigned int last, int flags)'),
     posix_spawn_file_actions_addchdir_np: c.declare<Libc['posix_spawn_file_actions_addchdir_np']>(
       `int ${actions}_addchdir_np(uint8_t *actions, const char *folder)`,
     ),
