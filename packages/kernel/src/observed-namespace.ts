@@ -78,6 +78,18 @@ export interface ObservedNamespace {
   legacyTables: string[];
 }
 
+/** The configuration of the process's own namespace: what `observeNetworkState` returns. */
+export interface ObservedNetworkState extends Pick<ObservedNamespace, 'rules' | 'neighbours' | 'forwarding'> {
+  links: (Omit<ObservedNamespaceLink, 'addresses' | 'rpFilter'> & {
+    /** Without temporary and deprecated ones. */
+    addresses: { prefix: string; broadcast?: string }[];
+  })[];
+  /** Without those of the table local. */
+  routes: (ObservedNamespaceRoute & { onlink?: boolean })[];
+  /** What `nft -a -s list ruleset` prints. */
+  ruleset: string;
+}
+
 /** A socket that accepts connections (TCP) or datagrams of any sender (UDP). */
 export interface ObservedListener {
   protocol: 'tcp' | 'udp';

@@ -67,6 +67,25 @@ export class NftContext {
     return output;
   }
 
+  /**
+   * The same for long listings of the process's own namespace, on a thread of the pool. Nothing else may use the context
+   * until the promise settles.
+   */
+  async runInThread(commands: string, purpose: NftPurpose, outputFlags = 0): Promise<string> {
+    const nft = libnftables();
+    nft.nft_ctx_output_set_flags(this.#pointer, outputFlags);
+    const input = Buffer.from(`${commands}\0`, 'utf8');
+    const status = await new Promise<number>((resolve, reject) => {
+      nft.nft_run_cmd_from_buffer_async(this.#pointer, input, (error, result) => {
+        if (error) reject(error);
+        else resolve(result);
+      });
+    });
+    const output = nft.nft_ctx_get_output_buffer(this.#pointer);
+    if (status !== 0) throw nftError(nft.nft_ctx_get_error_buffer(this.#pointer), purpose);
+    return output;
+  }
+
   close(): void {
     libnftables().nft_ctx_free(this.#pointer);
   }

@@ -15,7 +15,7 @@ import type { NetlinkSocket } from '../socket.ts';
 
 export const RTM_NEWADDR = 20;
 export const RTM_DELADDR = 21;
-const RTM_GETADDR = 22;
+export const RTM_GETADDR = 22;
 const IFA = { ADDRESS: 1, LOCAL: 2, BROADCAST: 4, FLAGS: 8 } as const;
 const IFA_F_NODAD = 0x02;
 /** Of IPv6; for IPv4, the first one means a secondary address. */
@@ -104,9 +104,12 @@ export function deleteAddress(socket: NetlinkSocket, address: LinkAddress): void
   socket.execute({ type: RTM_DELADDR, payload, operation: 'ip address delete', object: address.prefix });
 }
 
+/** Payload of RTM_GETADDR; index 0 selects all links. */
+export const encodeAddressesQuery = (index = 0): Uint8Array => encodeHead(0, 0, 0, index);
+
 /** Equivalent to: `ip address show [dev LINK]`. The kernel filters by link (strict checking, Linux 5.0). */
 export function listAddresses(socket: NetlinkSocket, index = 0): DecodedAddress[] {
-  const payload = encodeHead(0, 0, 0, index);
+  const payload = encodeAddressesQuery(index);
   const messages = socket.dump({ type: RTM_GETADDR, payload, operation: 'ip address show', object: 'addresses' });
   return messages
     .filter((message) => message.type === RTM_NEWADDR)

@@ -18,7 +18,7 @@ import { AF_INET, familyNumber } from './address.ts';
 
 export const RTM_NEWROUTE = 24;
 export const RTM_DELROUTE = 25;
-const RTM_GETROUTE = 26;
+export const RTM_GETROUTE = 26;
 const RTA = { DST: 1, OIF: 4, GATEWAY: 5, PRIORITY: 6, PREFSRC: 7, TABLE: 15, VIA: 18 } as const;
 const RTN_UNICAST = 1;
 const RTNH_F_ONLINK = 4;
@@ -201,11 +201,16 @@ export function listRoutes(socket: NetlinkSocket, family: 4 | 6, table: number =
     .filter((route) => route.type === RTN_UNICAST && (table === 0 || route.table === table));
 }
 
-/** Payloads of RTM_NEWROUTE, of routes of all types; table 0 selects all. */
-export function dumpRoutes(socket: NetlinkSocket, family: 4 | 6, table: number): Uint8Array[] {
+/** Payload of RTM_GETROUTE; table 0 selects all. */
+export function encodeRoutesQuery(family: 4 | 6, table: number): Uint8Array {
   const none = { length: 0, table: 0, protocol: 0, scope: 0, type: 0, flags: 0 };
   const filter = table === 0 ? [] : [u32(RTA.TABLE, table)];
-  const payload = concatBytes([encodeHead({ ...none, family: familyNumber(family) }), encodeAttributes(filter)]);
+  return concatBytes([encodeHead({ ...none, family: familyNumber(family) }), encodeAttributes(filter)]);
+}
+
+/** Payloads of RTM_NEWROUTE, of routes of all types; table 0 selects all. */
+export function dumpRoutes(socket: NetlinkSocket, family: 4 | 6, table: number): Uint8Array[] {
+  const payload = encodeRoutesQuery(family, table);
   const request = { type: RTM_GETROUTE, payload, operation: 'ip route show', object: `table ${table}` };
   return dumpOrEmpty(socket, request)
     .filter((message) => message.type === RTM_NEWROUTE)

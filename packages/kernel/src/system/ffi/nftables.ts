@@ -12,6 +12,12 @@ export interface Libnftables {
   nft_ctx_buffer_error(context: NftContextPointer): number;
   /** `commands` ends with NUL. */
   nft_run_cmd_from_buffer(context: NftContextPointer, commands: Uint8Array): number;
+  /** On a thread of the pool. */
+  nft_run_cmd_from_buffer_async(
+    context: NftContextPointer,
+    commands: Uint8Array,
+    done: (error: unknown, status: number) => void,
+  ): void;
   nft_ctx_get_output_buffer(context: NftContextPointer): string;
   nft_ctx_get_error_buffer(context: NftContextPointer): string;
 }
@@ -25,6 +31,9 @@ function declareLibnftables(): Libnftables {
     nft_ctx_buffer_output: nft.declare('int nft_ctx_buffer_output(void *context)'),
     nft_ctx_buffer_error: nft.declare('int nft_ctx_buffer_error(void *context)'),
     nft_run_cmd_from_buffer: nft.declare('int nft_run_cmd_from_buffer(void *context, const uint8_t *commands)'),
+    nft_run_cmd_from_buffer_async: nft.declareAsync(
+      'int nft_run_cmd_from_buffer(void *context, const uint8_t *commands)',
+    ),
     nft_ctx_get_output_buffer: nft.declare('const char *nft_ctx_get_output_buffer(void *context)'),
     nft_ctx_get_error_buffer: nft.declare('const char *nft_ctx_get_error_buffer(void *context)'),
   };
