@@ -160,12 +160,58 @@ describe('the journal', { skip: cannotRun('netyard') }, () => {
     assert.deepEqual(await journal('absent'), []);
   });
 
+  test('the network at two times is compared as commands', async () => {
+    const now = async (): Promise<string> => (await host.sh('date +%s.%N')).trim();
+    const diff = async (...times: string[]): Promise<string> => await host.netyard('journal', '--diff', ...times);
+    await diff(await now()); // the present state is recorded
+    const first = await now();
+    assert.match(await diff(first), /^# from the network of \S+ to that of \S+\n# no difference$/);
+    await host.docker('run', '-d', '--name', 'kept', '-p', '8802:80', 'netyard-test', 'sleep', '1000');
+    await host.sh(`ip route add 10.60.0.0/16 dev ens33; iptables -I FORWARD -s 10.1.2.3 -j DROP
+      sysctl -qw net.ipv6.conf.all.forwarding=1`);
+    const forth = await diff(first);
+    const second = await now();
+    const id = await host.docker('inspect', '-f', '{{.Id}}', 'kept');
+    for (const expected of [
+      /^ip route add 10\.60\.0\.0\/16 dev ens33$/m,
+      /^nft (?:add|insert) rule ip filter FORWARD (?:position \d+ )?'ip saddr 10\.1\.2\.3 .*drop'$/m,
+      /^sysctl -q -w net\.ipv6\.conf\.all\.forwarding=1$/m,
+      new RegExp(`^ip netns add .*${id.slice(0, 12)}`, 'm'),
+      /^ip link add name ny-\S+ .*type veth peer name eth0/m,
+      /^ip -n \S+ address add 172\.17\.0\.\d+\/16 /m,
+      /^nft add element ip netyard \S+ '\{ .*8802.*$/m,
+    ])
+      assert.match(forth, expected);
+
+    // A daemon that starts again continues the record.
+    await host.killDaemon();
+    await host.restartDaemon();
+    await host.docker('rm', '-f', 'kept');
+    await host.sh(`ip route del 10.60.0.0/16; iptables -D FORWARD -s 10.1.2.3 -j DROP
+      sysctl -qw net.ipv6.conf.all.forwarding=0`);
+    const back = await diff(second);
+    assert.match(back, /^ip route delete 10\.60\.0\.0\/16 dev ens33$/m);
+    assert.match(back, /^nft delete rule ip filter FORWARD handle \d+$/m);
+    assert.match(back, new RegExp(`^ip netns delete .*${id.slice(0, 12)}`, 'm'));
+    assert.doesNotMatch(back, /ip link delete ny-/, 'the interface is deleted with the namespace');
+    const json = JSON.parse(await host.netyard('journal', '--json', '--diff', first, second)) as { Commands: string[] };
+    assert.ok(json.Commands.includes('ip route add 10.60.0.0/16 dev ens33'));
+
+    const old = await host.tryNetyard('journal', '--diff', '2020-01-01');
+    assert.notEqual(old.status, 0);
+    assert.match(old.stderr, /no network state of 2020-01-01T.*: the oldest is of 20\d\d-/);
+    assert.match(old.stderr, /--journal-size and --journal-age/);
+    const missing = await host.tryNetyard('journal', '--diff');
+    assert.match(missing.stderr, /--diff requires a time/);
+    assert.equal((await host.sh(`stat -c %a ${host.dataFolder}/journal/states/* | sort -u`)).trim(), '600');
+  });
+
   test('entries survive a killed daemon; times and bad values are handled as by docker logs', async () => {
     const earlier = await journal();
     await host.killDaemon();
     await host.restartDaemon();
     assert.deepEqual((await journal()).slice(0, earlier.length), earlier);
-    assert.equal((await host.sh(`stat -c %a ${host.dataFolder}/journal/*`)).trim(), '600');
+    assert.equal((await host.sh(`stat -c %a ${host.dataFolder}/journal/*.jsonl`)).trim(), '600');
     const { Time = '' } = earlier[1] ?? {};
     const since = await journal('--since', Time);
     assert.deepEqual(since[0], earlier[1]);

@@ -6,6 +6,7 @@
  * - GET /netyard/v1/checks: ChecksResponse
  * - POST /netyard/v1/page: 201 PageAddress
  * - GET /netyard/v1/journal?target=X&since=SECONDS&until=SECONDS: JournalEntry, one per line, oldest first
+ * - GET /netyard/v1/journal/diff?from=SECONDS&to=SECONDS: JournalDifference
  * - POST /netyard/v1/cleanup?dryRun=1&unknownData=1: CleanupResponse
  * - GET /netyard/v1/peers: Peer[]; POST with PeerAddRequest: 201 Peer
  * - GET /netyard/v1/peers/{name}: Peer; DELETE: 204. POST and DELETE with `?dryRun=1`: DryRunResponse
@@ -154,6 +155,15 @@ export interface JournalEntry {
   Commands: string[];
   /** What `target` selects the entry by. */
   Names: string[];
+}
+
+/** How the state of the network at one time differs from that at another. */
+export interface JournalDifference {
+  /** RFC 3339: since when the two states were so. */
+  From: string;
+  To: string;
+  /** They lead from the first to the second. */
+  Commands: string[];
 }
 
 /** Opens the topology page once. */

@@ -7,6 +7,7 @@ import type {
   EventMessage,
   ExplainResponse,
   InfoResponse,
+  JournalDifference,
   JournalEntry,
   PageAddress,
   VersionResponse,
@@ -85,6 +86,12 @@ export class System {
     until?: string | undefined;
   }): AsyncGenerator<JournalEntry> {
     yield* jsonLines<JournalEntry>(await this.#api.transport.send('GET', '/netyard/v1/journal', { query: call }));
+  }
+
+  /** How the network at one time differs from that at another. Times as `SECONDS[.NANOSECONDS]`. */
+  async journalDifference(from: string, to: string | undefined): Promise<JournalDifference> {
+    const answer = await this.#api.transport.send('GET', '/netyard/v1/journal/diff', { query: { from, to } });
+    return JSON.parse(Buffer.concat(await answer.toArray()).toString('utf8')) as JournalDifference;
   }
 
   /** How the host differs from the daemon's plan. */

@@ -188,6 +188,7 @@ async function openEngineOn(opening: Opening, kernel: Kernel, store: Store): Pro
       const noting = measuring ? { noteDnsAnswer: measuring.noteDnsAnswer } : {};
       const options = { kernel, store, containers, settings, peerApis, ...names, ...noting, logger, clock };
       const networks = openNetworks(options);
+      journal?.follow(networks);
       const recorded = journal?.recorder.followNetworks(networks, containers) ?? networks;
       return measuring?.time(recorded) ?? recorded;
     },
@@ -238,7 +239,7 @@ async function openApi(
     capturePeer,
     ...(page ? { page } : {}),
     ...(measuring ? { noteHandled: measuring.noteHandled } : {}),
-    ...(journal ? { journal: journal.journal } : {}),
+    ...(journal ? { journal: journal.reader } : {}),
     limits: planConnections(readProcessLimits()),
     ...(cluster && clusterConfig ? { clusterApi: (host) => clusterApi(cluster, clusterConfig, host) } : {}),
     logger,

@@ -2,6 +2,6 @@
 
 export { errorBody, statusOf } from './errors.ts';
 export { failCurrentRequest } from './http/request-scope.ts';
-export type { ApiOptions, DaemonInfo, HandledRequest, PageAccess, ShellPrinter } from './options.ts';
+export type { ApiOptions, DaemonInfo, HandledRequest, JournalReader, PageAccess, ShellPrinter } from './options.ts';
 export { captureFile } from './pcapng/capture-file.ts';
 export { createApiServer } from './server.ts';

@@ -104,6 +104,11 @@ export interface JournalReader {
     since: bigint | undefined;
     until: bigint | undefined;
   }): AsyncIterable<JournalLine>;
+  /**
+   * Commands that lead from the state of the network at one time to that at another; `from` and `to` in the answer are
+   * since when the states were so. `to` defaults to the present. Throws `not-found` when no state so old is kept.
+   */
+  diff(from: bigint, to?: bigint): Promise<{ from: bigint; to: bigint; commands: readonly string[] }>;
 }
 
 /** A request that has a route, once its handler has ended. */

@@ -13,9 +13,12 @@ import { ForeignChanges } from './foreign.ts';
 import { ForeignRate } from './foreign-rate.ts';
 import { describeRepairs, type ObjectPrinter, type RepairContext } from './repairs.ts';
 import { Repeats } from './repeats.ts';
+import type { StateRecorder } from './state/state-recorder.ts';
 
 export interface RecorderOptions {
   note(entry: Omit<JournalEntry, 'time'>): void;
+  /** Records states of the network. */
+  states: Pick<StateRecorder, 'noteChange' | 'noteContainer'>;
   printer: ObjectPrinter;
   clock: Clock;
   logger: Logger;
@@ -105,7 +108,11 @@ export class Recorder {
   async #readChanges(kernel: Pick<Kernel, 'watchChanges' | 'listLinks'>): Promise<void> {
     const changes = kernel.watchChanges(this.#stop.signal);
     this.#foreign.learn(await kernel.listLinks());
-    for await (const change of changes) this.#safely(() => this.#noteChange(change));
+    this.#options.states.noteChange();
+    for await (const change of changes) {
+      this.#options.states.noteChange();
+      this.#safely(() => this.#noteChange(change));
+    }
   }
 
   /** Places of containers that run already, and the peers that exist. */
@@ -149,6 +156,7 @@ export class Recorder {
     else if (containerId === undefined) this.#note('network', object, `${changes[action]} (driver ${driver})`, names);
     else {
       if (action === 'connect') this.#rememberPlace(containerId);
+      else if (action === 'disconnect') this.#options.states.noteContainer(containerId);
       const place = this.#placeOf(containerId, networkId);
       const text = `container ${container ?? containerId.slice(0, 12)} ${changes[action]}${place.text}`;
       this.#note('network', `network ${networkName}`, text, [...names, ...place.names]);
@@ -215,7 +223,10 @@ export class Recorder {
     };
     const text = texts[action];
     if (text !== undefined) this.#note('container', object, text, [...names, ...place.names]);
-    if (action === 'die') this.#places.delete(actorId);
+    if (action === 'die') {
+      this.#places.delete(actorId);
+      this.#options.states.noteContainer(actorId);
+    }
     if (action === 'publish' || action === 'unpublish') this.#rememberPlace(actorId);
   }
 
@@ -240,6 +251,7 @@ export class Recorder {
   }
 
   #rememberPlace(containerId: string): void {
+    this.#options.states.noteContainer(containerId);
     const state = this.#networks?.state(containerId);
     if (state) this.#places.set(containerId, { text: describePlace(state), names: namesOfPlace(state.endpoints) });
   }

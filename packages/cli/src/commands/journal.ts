@@ -1,12 +1,19 @@
 /** `journal`: network changes and repairs that the daemon has recorded. */
 import type { JournalEntry } from '@netyard/api-types';
+import { NetyardError } from '@netyard/core';
 import { timestampOf } from '../options/timestamp.ts';
+import type { Context } from '../program/context.ts';
 import type { CommandSpec } from '../program/spec.ts';
 
 export const journal: CommandSpec = {
-  usage: '[OPTIONS] [CONTAINER|NETWORK|PEER|INTERFACE]',
-  args: [0, 1],
+  usage: '[OPTIONS] [CONTAINER|NETWORK|PEER|INTERFACE] | --diff TIME [TIME]',
+  args: [0, 2],
   flags: [
+    {
+      name: 'diff',
+      type: 'bool',
+      help: 'Print the commands that lead from the network at one time to that at another (default now)',
+    },
     { name: 'json', type: 'bool', help: 'Print one JSON object per entry' },
     {
       name: 'since',
@@ -17,11 +24,19 @@ export const journal: CommandSpec = {
   ],
   description:
     'Prints containers that started and stopped, changes of networks, peers and ports, what other programs changed and the\n' +
-    'commands that repaired it, failed repairs and conflicts of routes; newest last. Entries are kept for 7 days and 8 MiB\n' +
+    'commands that repaired it, failed repairs and conflicts of routes; newest last. --diff compares the network at two times. Entries are kept for 7 days and 8 MiB\n' +
     '(--journal-age and --journal-size of the daemon).',
-  examples: ['netyard journal', 'netyard journal web --since 1h', 'netyard journal docker0 --json'],
+  examples: [
+    'netyard journal',
+    'netyard journal web --since 1h',
+    'netyard journal docker0 --json',
+    'netyard journal --diff 2h 10m',
+  ],
   complete: 'targets',
-  run: async (context, { args: [target], flags }) => {
+  run: async (context, { args, flags }) => {
+    if (flags.bool('diff')) return await printDifference(context, args, flags.bool('json'));
+    const [target, ...more] = args;
+    if (more.length > 0) throw new NetyardError('invalid', 'one name selects entries; two times need --diff');
     const entries = context.client().system.journal({
       target,
       since: timestampOf(flags.text('since'), context.clock),
@@ -32,6 +47,21 @@ export const journal: CommandSpec = {
     return 0;
   },
 };
+
+async function printDifference(context: Context, args: readonly string[], isJson: boolean): Promise<number> {
+  const [first = '', second = ''] = args;
+  const [from, to] = [timestampOf(first, context.clock), timestampOf(second, context.clock)];
+  if (from === undefined)
+    throw new NetyardError('invalid', '--diff requires a time', { hint: 'for example: netyard journal --diff 2h 10m' });
+  const difference = await context.client().system.journalDifference(from, to);
+  if (isJson) context.print(JSON.stringify(difference));
+  else {
+    context.print(`# from the network of ${difference.From} to that of ${difference.To}`);
+    for (const command of difference.Commands) context.print(command);
+    if (difference.Commands.length === 0) context.print('# no difference');
+  }
+  return 0;
+}
 
 /** `2026-11-23T20:31:07.123Z  repair         network bridge  route … was missing; repaired by: ip route add …`, in UTC. */
 export function formatEntry({ Time, Kind, Object: object, Text }: JournalEntry): string {

@@ -5,6 +5,7 @@
  */
 import { NetyardError } from '@netyard/core';
 import type { ObservedNetworkState } from '../observed-namespace.ts';
+import { readIfExists } from '../system/read-if-exists.ts';
 import type { NetlinkMessage } from './message.ts';
 import { NftContext, nftOutput } from './nft/context.ts';
 import { decodeAddress, encodeAddressesQuery, RTM_GETADDR, RTM_NEWADDR } from './rtnl/address.ts';
@@ -12,7 +13,6 @@ import { decodeLink, RTM_NEWLINK } from './rtnl/link.ts';
 import { encodeLinksQuery, RTM_GETLINK } from './rtnl/link-message.ts';
 import { RTM_GETNEIGH, RTM_NEWNEIGH } from './rtnl/neighbour.ts';
 import { decodeNeighbourState } from './rtnl/neighbour-state.ts';
-import { allLinks, listNetconf } from './rtnl/netconf.ts';
 import { encodeRoutesQuery, RTM_GETROUTE, RTM_NEWROUTE } from './rtnl/route.ts';
 import { decodeRouteHops, routeType } from './rtnl/route-hops.ts';
 import { listRules } from './rtnl/rule.ts';
@@ -33,20 +33,21 @@ export async function observeNetworkState(): Promise<ObservedNetworkState> {
       message.type === RTM_NEWNEIGH ? (decodeNeighbourState(message.payload) ?? []) : [],
     );
     const permanent = dumped.filter(({ state }) => state === 'permanent');
-    const forwards = (family: 4 | 6): boolean =>
-      listNetconf(socket, family).find(({ linkIndex }) => linkIndex === allLinks)?.forwarding ?? false;
     return {
       links,
       routes: [...(await observeRoutes(socket, 4, nameOf)), ...(await observeRoutes(socket, 6, nameOf))],
       rules: families.flatMap((family) => listRules(socket, family)),
       neighbours: permanent.map(({ linkIndex, ...entry }) => ({ link: nameOf(linkIndex), ...entry })),
-      forwarding: { v4: forwards(4), v6: forwards(6) },
+      forwarding: { v4: isOn('ipv4/ip_forward'), v6: isOn('ipv6/conf/all/forwarding') },
       ruleset: await listRuleset(),
     };
   } finally {
     socket.close();
   }
 }
+
+/** Listing the settings of all links by netlink takes longer than reading these files. */
+const isOn = (setting: string): boolean => readIfExists(`/proc/sys/net/${setting}`)?.trim() === '1';
 
 async function observeLinks(
   socket: NetlinkSocket,

@@ -1,0 +1,68 @@
+/** Differences of two states, as commands. What they do to a kernel is tested in packages/daemon/test. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { diffStates } from './diff.ts';
+import type { ChainRule, StateItem } from './item.ts';
+
+const link = (name: string, mtu: number): StateItem => ({
+  ...{
+    key: `link ${name}`,
+    create: [`add ${name} ${mtu}`],
+    change: [`set ${name} ${mtu}`],
+    remove: [`delete ${name}`],
+  },
+});
+const address = (name: string, text: string): StateItem => ({
+  ...{ key: `address ${name} ${text}`, of: `link ${name}` },
+  ...{ create: [`add ${text} ${name}`], remove: [`delete ${text} ${name}`] },
+});
+const subnet = (name: string, text: string): StateItem => ({
+  ...{ key: `route ${text}`, of: `address ${name} ${text}`, derived: true },
+  ...{ create: [`add route ${text}`], remove: [`delete route ${text}`] },
+});
+const chain: StateItem = { key: 'chain ip t c', create: ['nft add chain ip t c'], remove: ['nft delete chain ip t c'] };
+const rules = (...list: ChainRule[]): StateItem => ({
+  ...{ key: 'rules ip t c', of: chain.key, create: [], remove: [], rules: list },
+});
+
+test('equal states have no difference', () => {
+  const state = [link('a', 1500), address('a', '10.0.0.1/8'), chain, rules(['accept', 2])];
+  assert.deepEqual(diffStates(state, state), []);
+  assert.deepEqual(diffStates([chain, rules(['accept', 2])], [chain, rules(['accept', 9])]), []);
+});
+
+test('what disappears and appears with another part has no command of its own', () => {
+  const all = [link('a', 1500), address('a', '10.0.0.0/8'), subnet('a', '10.0.0.0/8')];
+  assert.deepEqual(diffStates(all, []), ['delete a']);
+  assert.deepEqual(diffStates([], all), ['add a 1500', 'add 10.0.0.0/8 a']);
+  assert.deepEqual(diffStates(all, all.slice(0, 2)), ['delete route 10.0.0.0/8']);
+  assert.deepEqual(diffStates(all.slice(0, 2), all), ['add route 10.0.0.0/8']);
+});
+
+test('a part that can be changed is changed, others are removed and created again', () => {
+  assert.deepEqual(diffStates([link('a', 1500)], [link('a', 1400)]), ['set a 1400']);
+  const former = { ...chain, create: ['nft add chain ip t c old'] };
+  assert.deepEqual(diffStates([former], [chain]), ['nft delete chain ip t c', 'nft add chain ip t c']);
+  // With its contents.
+  assert.deepEqual(diffStates([former, rules(['accept', 2])], [chain, rules(['accept', 3])]), [
+    ...['nft delete chain ip t c', 'nft add chain ip t c', "nft add rule ip t c 'accept'"],
+  ]);
+});
+
+test('rules that are not in both states are deleted and inserted where they belong', () => {
+  const diff = (a: ChainRule[], b: ChainRule[]): string[] => diffStates([chain, rules(...a)], [chain, rules(...b)]);
+  const [one, two, three]: [ChainRule, ChainRule, ChainRule] = [
+    ['one', 1],
+    ['two', 2],
+    ['three', 3],
+  ];
+  assert.deepEqual(diff([one, two, three], [one, three]), ['nft delete rule ip t c handle 2']);
+  assert.deepEqual(diff([one, three], [one, two, three]), ["nft insert rule ip t c position 3 'two'"]);
+  assert.deepEqual(diff([two], [one, two, three]), [
+    ...["nft insert rule ip t c position 2 'one'", "nft add rule ip t c 'three'"],
+  ]);
+  assert.deepEqual(diff([one, two], [two, one]).length, 2);
+  assert.deepEqual(diffStates([chain, rules(one, two)], [chain]), [
+    ...['nft delete rule ip t c handle 1', 'nft delete rule ip t c handle 2'],
+  ]);
+});
