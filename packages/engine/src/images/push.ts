@@ -1,14 +1,12 @@
 /**
  * `docker push`: uploads the blobs that the registry lacks, the configuration, and a manifest of them, for each tag.
  */
-
-import { pipeline, Readable } from 'node:stream';
-import { createGzip } from 'node:zlib';
 import { NetyardError } from '@netyard/core';
 import type { ImageLayer, ImageRecord } from '../model.ts';
 import type { Descriptor, RegistryReference } from '../ports.ts';
 import type { Adding } from './content-collector.ts';
 import { shortDigest } from './digest.ts';
+import { gzipMembers } from './gzip.ts';
 import { longestJson } from './json.ts';
 import { encodeManifest, mediaTypes } from './manifest.ts';
 import { isPlatformOf, platformMismatch } from './platform.ts';
@@ -128,8 +126,5 @@ async function compressed({ parts, adding }: Pushing, layer: ImageLayer): Promis
   if (!plainTypes.includes(layer.mediaType)) {
     return { digest: layer.digest, size: layer.size, mediaType: layer.mediaType };
   }
-  const source = Readable.from(parts.content.read(layer.digest), { objectMode: false });
-  // When one of the two fails or is aborted, the other ends as well; the reader of the second gets the error.
-  const compressed = pipeline(source, createGzip(), () => undefined);
-  return await adding.write({ mediaType: mediaTypes.dockerLayerGzip }, compressed);
+  return await adding.write({ mediaType: mediaTypes.dockerLayerGzip }, gzipMembers(parts.content.read(layer.digest)));
 }
