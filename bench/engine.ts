@@ -135,16 +135,25 @@ export function engineMemory(engine: Engine): number {
 }
 
 /** Memory of the host's `netyard daemon` alone, in MiB. */
-export function daemonMemory(handle: HostHandle): number {
+export const daemonMemory = (handle: HostHandle): number =>
+  processMemory(String(daemonPid(handle)), readlinkSync(`/proc/${handle.init.pid}/ns/pid`), () => true) / 1024;
+
+/** Process id of the host's `netyard daemon`, outside of the host. */
+export function daemonPid(handle: HostHandle): number {
   const own = readlinkSync(`/proc/${handle.init.pid}/ns/pid`);
-  const isDaemon = (pid: string): boolean =>
-    readFileSync(`/proc/${pid}/cmdline`, 'utf8')
-      .split('\0')
-      .some((argument) => /\/(daemon-main\.ts|daemon\.cjs)$/.test(argument));
-  const sizes = readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .map((pid) => processMemory(pid, own, isDaemon));
-  return sizes.reduce((sum, size) => sum + size, 0) / 1024;
+  const pid = readdirSync('/proc').find((name) => /^\d+$/.test(name) && isDaemon(name, own));
+  if (pid === undefined) throw new Error(`${handle.host}: no daemon runs`);
+  return Number(pid);
+}
+
+function isDaemon(pid: string, pidNamespace: string): boolean {
+  try {
+    if (readlinkSync(`/proc/${pid}/ns/pid`) !== pidNamespace) return false;
+    const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+    return command.some((argument) => /\/(daemon-main\.ts|daemon\.cjs)$/.test(argument));
+  } catch {
+    return false; // the process ended meanwhile
+  }
 }
 
 /** CPU time of the engine's running processes, in seconds, except those in containers. */

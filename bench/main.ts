@@ -5,12 +5,13 @@ import { cluster } from './cluster/index.ts';
 import { compareCompose } from './compose/index.ts';
 import { networks } from './networks/index.ts';
 import { oneHost } from './one-host.ts';
+import { comparePage } from './page/index.ts';
 import { stall } from './stall/index.ts';
 import { kinds } from './stall/noise.ts';
 import { trace } from './trace/index.ts';
 import { traffic } from './traffic/index.ts';
 
-const usage = `Usage: script/bench [OPTIONS] [one-host|networks|compose|stall|traffic|trace|cluster|archives]
+const usage = `Usage: script/bench [OPTIONS] [one-host|networks|compose|stall|traffic|trace|cluster|archives|page]
 
 Compares Netyard on this machine with alternatives, alternating between them in one run, in a lab that is removed at the
 end. Runs all parts unless one is named. Needs root, and Debian's docker.io.
@@ -27,14 +28,16 @@ end. Runs all parts unless one is named. Needs root, and Debian's docker.io.
   cluster    a daemon in a cluster of many hosts on Debian's etcd: all hosts join at once; one host joins and one leaves
              among few and among many; memory; compared with one ip -batch and with the kernel package alone
   archives   docker cp, export, save and load of 300 MB and of 10,000 files, compared with dockerd
+  page       the topology page with 300 containers in Chromium: the first picture, and frames while rates change, compared
+             with an empty page; the daemon's CPU with three open pages, compared with none
 
 Options:
-  --rounds N     measured rounds (default 20; traffic: 15; cluster: 50; trace, archives and compose: 7); stall: docker runs per row, and
-                 groups of its 1000 or more GET /version
-  --fill N       one-host: number of containers on the full host (default 200)
+  --rounds N     measured rounds (default 20; traffic: 15; cluster: 50; trace, archives and compose: 7; page: 3); stall: docker
+                 runs per row, and groups of its 1000 or more GET /version
+  --fill N       one-host: number of containers on the full host (default 200); page: on the measured daemon's (default 60)
   --count N      networks: number of networks, of names, and of containers in one network (default 1000)
   --hosts N      cluster: number of hosts (default 1000)
-  --seconds N    traffic: seconds of throughput per round (default 2)
+  --seconds N    traffic: seconds of throughput per round (default 2); page: seconds per view and round (default 6)
   --containers N,…   stall: number of writing containers, one row each (default 1,4,8)
   --noise KIND,…     stall: their output: empty, short, blocks (default all)
   --engine NAME,…    stall: netyard, dockerd (default both)
@@ -48,7 +51,7 @@ Examples:
   script/bench stall --engine netyard
   script/bench cluster --hosts 500`;
 
-const parts = ['one-host', 'networks', 'compose', 'stall', 'traffic', 'trace', 'cluster', 'archives'] as const;
+const parts = ['one-host', 'networks', 'compose', 'stall', 'traffic', 'trace', 'cluster', 'archives', 'page'] as const;
 
 function number(text: string, name: string): number {
   if (/^[1-9]\d{0,5}$/.test(text)) return Number(text);
@@ -71,10 +74,10 @@ async function main(): Promise<void> {
   const { values, positionals } = parseArgs({
     options: {
       rounds: { type: 'string' },
-      fill: { type: 'string', default: '200' },
+      fill: { type: 'string' },
       count: { type: 'string', default: '1000' },
       hosts: { type: 'string', default: '1000' },
-      seconds: { type: 'string', default: '2' },
+      seconds: { type: 'string' },
       containers: { type: 'string', default: '1,4,8' },
       noise: { type: 'string', default: noiseNames.join() },
       engine: { type: 'string', default: engines.join() },
@@ -90,22 +93,23 @@ async function main(): Promise<void> {
   if (values.archive === '') throw new Error('no image: run script/bench instead of this file');
   const rounds = (byDefault: number): number => number(values.rounds ?? String(byDefault), 'rounds');
   const { archive } = values;
-  const fill = number(values.fill, 'fill');
-  const seconds = number(values.seconds, 'seconds');
+  const fill = (byDefault: number): number => number(values.fill ?? String(byDefault), 'fill');
+  const seconds = (byDefault: number): number => number(values.seconds ?? String(byDefault), 'seconds');
   const hosts = number(values.hosts, 'hosts');
   const count = number(values.count, 'count');
   const counts = values.containers.split(',').map((text) => number(text, 'containers'));
   const noises = choices(values.noise, noiseNames, 'noise').map((name) => kinds[name]);
   const names = choices(values.engine, engines, 'engine');
   const work = {
-    'one-host': () => oneHost({ rounds: rounds(20), fill, archive }),
+    'one-host': () => oneHost({ rounds: rounds(20), fill: fill(200), archive }),
     networks: () => networks({ rounds: rounds(20), count, archive }),
     compose: () => compareCompose({ rounds: rounds(7), archive }),
     stall: () => stall({ rounds: rounds(20), archive, counts, kinds: noises, names }),
-    traffic: () => traffic({ rounds: rounds(15), seconds, archive }),
+    traffic: () => traffic({ rounds: rounds(15), seconds: seconds(2), archive }),
     trace: () => trace({ rounds: rounds(7), archive }),
     cluster: () => cluster({ rounds: rounds(50), hosts }),
     archives: () => archives({ rounds: rounds(7), archive }),
+    page: () => comparePage({ rounds: rounds(3), seconds: seconds(6), containers: fill(60), archive }),
   };
   for (const [index, name] of parts.filter((one) => part === 'all' || part === one).entries()) {
     if (index > 0) console.log('');

@@ -4,14 +4,21 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { silentLogger, systemClock } from '@netyard/core';
-import type { PageItem } from '@netyard/page';
-import { createWebServer, loopbackHosts, readPageFiles, Sessions } from '@netyard/web';
+import type { PageItem, RatesMessage } from '@netyard/page';
+import { createWebServer, type FeedMessage, loopbackHosts, readPageFiles, Sessions } from '@netyard/web';
 import { syntheticRates } from './synthetic.ts';
 
 export interface ServedPage {
   /** Opens the page once. */
   url(): string;
   close(): void;
+}
+
+export interface ServedOptions {
+  /** What is sent every second. Default: rates of every third container. */
+  messages?: (step: number) => FeedMessage[];
+  /** Called when the items are sent to a page. */
+  sent?: () => void;
 }
 
 const rules = [
@@ -22,7 +29,12 @@ const rules = [
   },
 ];
 
-export async function servePage(items: readonly PageItem[]): Promise<ServedPage> {
+export const ratesMessage = (rates: RatesMessage): FeedMessage => ({ event: 'rates', data: JSON.stringify(rates) });
+
+export async function servePage(
+  items: readonly PageItem[],
+  { messages = (step) => [ratesMessage(syntheticRates(items, step))], sent }: ServedOptions = {},
+): Promise<ServedPage> {
   const sessions = new Sessions(systemClock);
   let hosts: ReadonlySet<string> = new Set();
   const snapshot = { event: 'snapshot' as const, data: JSON.stringify({ items }) };
@@ -33,10 +45,11 @@ export async function servePage(items: readonly PageItem[]): Promise<ServedPage>
     feed: {
       listen(listener) {
         listener(snapshot);
+        sent?.();
         let step = 0;
         const send = (): void => {
           step += 1;
-          listener({ event: 'rates', data: JSON.stringify(syntheticRates(items, step)) });
+          for (const message of messages(step)) listener(message);
         };
         send();
         const timer = setInterval(send, 1_000);

@@ -74,12 +74,12 @@ function containerItem(host: string, index: number, network: string, place: numb
   };
 }
 
-/** Every third container has traffic, one drops packets. `step` changes them. */
-export function syntheticRates(items: readonly PageItem[], step: number): RatesMessage {
+/** Every third container (`every`: 1, all) has traffic, one drops packets. `step` changes them. */
+export function syntheticRates(items: readonly PageItem[], step: number, every = 3): RatesMessage {
   const links: RatesMessage['links'] = { eth0: [1_250_000 + step, 830_000, 0] };
   for (const [index, item] of items.entries()) {
     const link = item.kind === 'container' ? item.endpoints[0]?.hostLink : undefined;
-    if (link !== undefined && index % 3 === 0)
+    if (link !== undefined && index % every === 0)
       links[link] = [(index * 977 + step * 131) % 90_000, index * 211, index === 30 ? 4 : 0];
   }
   return { links, peers: {} };
