@@ -123,6 +123,48 @@ describe('the topology page', { skip }, () => {
     await context.close();
   });
 
+  test('two clicks trace: hop by hop to where a rule drops the packet, with its fix; then it is reached', async () => {
+    await host.docker('exec', '-d', 'nginx-1', 'httpd', '-f', '-p', '80');
+    await host.sh(
+      "nft 'table ip guard { chain before { type filter hook prerouting priority -160; tcp dport 80 drop; }; }'",
+    );
+    const context = await opened.browser.newContext();
+    const { page, problems } = await openPage(context, await host.netyard('web'));
+    await page.getByRole('button', { name: /^container nginx-2/ }).waitFor();
+    await page.getByRole('button', { name: 'Trace', exact: true }).click();
+    const panel = page.getByRole('complementary', { name: 'Trace' });
+    await page.getByRole('button', { name: /^container nginx-2/ }).click();
+    assert.equal(await panel.getByLabel('From').inputValue(), 'netyard/nginx-2');
+    await panel.getByLabel('Port').fill('80');
+    await page.getByRole('button', { name: /^container nginx-1/ }).click();
+    const sentence = panel.getByRole('status');
+    await sentence
+      .getByText(/guard before/)
+      .first()
+      .waitFor();
+    const fix = (await sentence.locator('.command').textContent()) ?? '';
+    assert.match(fix, /^nft /);
+    await page.locator('.node-host.traced-stopped').waitFor();
+    await page.locator('.node-container.traced-missing').waitFor();
+    assert.equal(await page.locator('.trace-edge').count(), 3);
+    await panel.getByText('✕ dropped here').waitFor();
+
+    await host.sh(fix);
+    await page.keyboard.press('Escape');
+    await panel.waitFor({ state: 'detached' });
+    // The same by keys alone, from the selected container.
+    await page.getByRole('button', { name: /^container nginx-2/ }).focus();
+    await page.keyboard.press('t');
+    await page.keyboard.press('Enter');
+    await panel.getByLabel('Port').fill('80');
+    await page.getByRole('button', { name: /^container nginx-1/ }).focus();
+    await page.keyboard.press('Enter');
+    await page.locator('.trace-reached').waitFor();
+    await page.locator('.node-container.traced-passed').nth(1).waitFor();
+    assert.deepEqual(problems, []);
+    await context.close();
+  });
+
   test('changes appear without a reload, and a capture is saved', async () => {
     const context = await opened.browser.newContext();
     const { page, problems } = await openPage(context, await host.netyard('web'));

@@ -22,7 +22,10 @@ export const allowedImports: Readonly<Record<string, AllowedImports>> = {
   'api-types': { packages: ['core'] },
   'docker-api': { packages: ['core', 'api-types', 'network', 'sandbox', 'engine'], types: ['peers'] },
   page: { packages: [] },
-  web: { packages: ['core', 'docker-api', 'network'], types: ['page', 'kernel', 'peers', 'sandbox', 'engine'] },
+  web: {
+    packages: ['core', 'docker-api', 'network'],
+    types: ['page', 'kernel', 'peers', 'sandbox', 'engine', 'trace'],
+  },
   client: { packages: ['core', 'api-types'] },
   topology: { packages: ['core', 'kernel', 'api-types', 'client'] },
   trace: { packages: ['core', 'kernel', 'topology'] },

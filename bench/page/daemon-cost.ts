@@ -34,6 +34,7 @@ export async function measureDaemon({ archive, containers, rounds, seconds }: Da
     await startContainers(engine, containers);
     for (const peer of [2, 3, 4, 5]) await addPeer(engine, peer);
     const pid = daemonPid(engine.handle);
+    await pause(5_000); // what the starts left to do
     const [alone, watched]: [number[], number[]] = [[], []];
     for (let round = 0; round < rounds; round += 1) {
       say(`daemon, round ${round + 1} of ${rounds} …`);

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
-import { silentLogger, systemClock } from '@netyard/core';
+import { NetyardError, silentLogger, systemClock } from '@netyard/core';
 import type { PageItem, RatesMessage } from '@netyard/page';
 import { createWebServer, type FeedMessage, loopbackHosts, readPageFiles, Sessions } from '@netyard/web';
 import { syntheticRates } from './synthetic.ts';
@@ -62,6 +62,9 @@ export async function servePage(
       rules: () => ({ rules }),
       checks: async () => ({ checks: [] }),
       capture: async () => Readable.from([]),
+      trace: async () => {
+        throw new NetyardError('not-implemented', 'synthetic containers have no network');
+      },
     },
     actions: true,
     clock: systemClock,

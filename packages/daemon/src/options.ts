@@ -188,7 +188,7 @@ export const daemonOptions: readonly DaemonOption[] = [
   ),
   text('metrics-addr', '', 'ADDRESS', 'serve metrics for Prometheus at HOST:PORT, such as 127.0.0.1:9323'),
   text('web', '', 'ADDRESS', 'serve the topology page at HOST:PORT, such as 127.0.0.1:7420 (see netyard web)'),
-  toggle('web-actions', false, 'allow packet captures on the topology page'),
+  toggle('web-actions', false, 'allow packet captures and traces on the topology page'),
   toggle('tls', false, 'use TLS on tcp (implied by --tlsverify)'),
   toggle('tlsverify', false, 'require client certificates signed by --tlscacert'),
   text('tlscacert', '', 'FILE', 'CA certificates for client certificates'),

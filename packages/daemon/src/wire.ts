@@ -36,6 +36,7 @@ import { type OpenedJournal, openJournal } from './journal.ts';
 import { type Listeners, listen } from './listen.ts';
 import { takeLock } from './lock.ts';
 import type { MeasuredEngine, Measuring } from './metrics.ts';
+import { openTracer } from './page-trace.ts';
 import { openPeerApis } from './peer-apis.ts';
 import { capturePeer } from './peer-captures.ts';
 import { shellPrinter } from './shell-printer.ts';
@@ -207,11 +208,14 @@ async function openEngineOn(opening: Opening, kernel: Kernel, store: Store): Pro
 }
 
 const pageSources = (
-  { config, logger }: Opening,
+  { config, logger, env }: Opening,
   kernel: Kernel,
   { engine, networks }: OpenedPackages,
 ): PageSources => {
-  return { engine, networks, kernel, shell: shellPrinter, info: readHostFacts(config), clock: systemClock, logger };
+  const socket = config.hosts.find((address) => address.kind === 'unix')?.path;
+  const trace = openTracer({ socket, env });
+  const info = readHostFacts(config);
+  return { engine, networks, kernel, shell: shellPrinter, trace, info, clock: systemClock, logger };
 };
 
 const measuredEngine = (

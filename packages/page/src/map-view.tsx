@@ -3,7 +3,6 @@ import {
   Background,
   Controls,
   type Edge as FlowEdge,
-  type Node as FlowNode,
   ReactFlow,
   ReactFlowProvider,
   useReactFlow,
@@ -11,18 +10,26 @@ import {
 } from '@xyflow/react';
 import { type KeyboardEvent, useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import { type EdgeData, RateEdge } from './edge-view.tsx';
+import { isDim, useFlowNodes } from './flow-nodes.ts';
 import { planCurve } from './layout/curve.ts';
 import type { Edge } from './layout/edges.ts';
 import type { Layout } from './layout/lanes.ts';
 import type { PlacedNode, Rectangle } from './layout/nodes.ts';
 import { type Direction, nextNode } from './layout/walk.ts';
-import { ContainerNode, DotNode, HostNode, NetworkNode, type NodeData, PeerNode, PinNode } from './node-views.tsx';
+import { ContainerNode, DotNode, HostNode, NetworkNode, PeerNode, PinNode } from './node-views.tsx';
+import type { TraceStop } from './trace/route.ts';
+import { TraceEdge, type TraceEdgeData } from './trace/trace-edge.tsx';
 import type { Theme } from './use-theme.ts';
 
 interface MapViewProps {
   layout: Layout;
   found: ReadonlySet<string> | undefined;
   selected: string | undefined;
+  /** Ends and hops of a trace. */
+  route: readonly TraceStop[];
+  /** A click on a node; both stay the same functions. */
+  pick(id: string, node: PlacedNode): void;
+  /** A click on an edge. */
   select(id: string): void;
   toggleExpanded(id: string): void;
   theme: Theme;
@@ -36,7 +43,7 @@ const nodeTypes = {
   pin: PinNode,
   peer: PeerNode,
 };
-const edgeTypes = { rate: RateEdge };
+const edgeTypes = { rate: RateEdge, trace: TraceEdge };
 /** With more of a kind, only the edges of the selected item are drawn. */
 const maximumEdges = 80;
 const maximumPortEdges = 12;
@@ -56,17 +63,17 @@ export function MapView(props: MapViewProps) {
   );
 }
 
-function Lanes({ layout, found, selected, select, toggleExpanded, theme }: MapViewProps) {
+function Lanes({ layout, found, selected, route, pick, select, toggleExpanded, theme }: MapViewProps) {
   const [active, setActive] = useState<string>();
   const current = active ?? selected ?? layout.nodes[0]?.id;
-  const nodes = useMemo(
-    () => layout.nodes.map((node) => flowNode(node, { found, selected, current, select, toggleExpanded })),
-    [layout, found, selected, current, select, toggleExpanded],
-  );
+  const nodes = useFlowNodes(layout.nodes, { found, selected, current, route, pick, toggleExpanded });
   const ends = useMemo(() => new Map(layout.nodes.map((node) => [node.id, endOf(node)])), [layout]);
-  const edges = useMemo(
-    () => visibleEdges(layout.edges, selected).flatMap((edge) => flowEdge(edge, ends, selected)),
-    [layout, ends, selected],
+  const edges = useMemo<FlowEdge[]>(
+    () => [
+      ...visibleEdges(layout.edges, selected).flatMap((edge) => flowEdge(edge, ends, selected)),
+      ...traceEdges(route, ends),
+    ],
+    [layout, ends, selected, route],
   );
   const moved = useRef(false);
   const isMoved = useCallback(() => moved.current, []);
@@ -87,7 +94,7 @@ function Lanes({ layout, found, selected, select, toggleExpanded, theme }: MapVi
         edgesFocusable={false}
         elementsSelectable={false}
         disableKeyboardA11y
-        onEdgeClick={(_event, edge) => select(edge.id)}
+        onEdgeClick={(_event, edge) => edge.type === 'rate' && select(edge.id)}
         fitView
         fitViewOptions={fitOptions}
         onMove={(event) => {
@@ -106,14 +113,6 @@ function Lanes({ layout, found, selected, select, toggleExpanded, theme }: MapVi
 }
 
 const zoomLevel = (zoom: number): 'far' | 'middle' | 'near' => (zoom < 0.45 ? 'far' : zoom < 0.8 ? 'middle' : 'near');
-
-/** What a search omits is dimmed and skipped by the arrow keys; hosts stay. */
-function isDim(node: PlacedNode, found: ReadonlySet<string> | undefined): boolean {
-  const id = itemIdOf(node);
-  return node.kind !== 'host' && found !== undefined && (id === undefined || !found.has(id));
-}
-
-const itemIdOf = (node: PlacedNode): string | undefined => (node.kind === 'network' ? node.item?.id : node.item.id);
 
 /** Moves the focus by arrow keys, and the map along with it where the node is out of sight. */
 function useMove(
@@ -153,39 +152,6 @@ function focusNode(id: string, frames: number): void {
   });
 }
 
-interface NodeContext {
-  found: ReadonlySet<string> | undefined;
-  selected: string | undefined;
-  current: string | undefined;
-  select(id: string): void;
-  toggleExpanded(id: string): void;
-}
-
-const layers: Readonly<Record<PlacedNode['kind'], number>> = {
-  ...{ host: 0, network: 1, peer: 2, pin: 2, container: 3, dot: 3 },
-};
-
-function flowNode(node: PlacedNode, context: NodeContext): FlowNode<NodeData> {
-  const { found, selected, current, select, toggleExpanded } = context;
-  const itemId = itemIdOf(node);
-  return {
-    id: node.id,
-    type: node.kind,
-    position: { x: node.x, y: node.y },
-    width: node.width,
-    height: node.height,
-    zIndex: layers[node.kind],
-    data: {
-      node,
-      isDim: isDim(node, found),
-      isSelected: itemId !== undefined && itemId === selected,
-      isCurrent: node.id === current,
-      select: () => (itemId === undefined ? undefined : select(itemId)),
-      toggleExpanded: () => toggleExpanded(node.id),
-    },
-  };
-}
-
 function visibleEdges(edges: readonly Edge[], selected: string | undefined): Edge[] {
   const isOfSelected = ({ id, from, to }: Edge): boolean => [id, from, to].includes(selected ?? '');
   const ports = edges.filter(({ kind }) => kind === 'port');
@@ -214,6 +180,17 @@ function flowEdge(
   if (start === undefined || end === undefined) return [];
   const data = { edge, curve: planCurve(start, end), isSelected: id === selected };
   return [{ id, source: from, target: to, type: 'rate', data, zIndex: 4, ariaLabel: label }];
+}
+
+/** From stop to stop, in the order of the packet. */
+function traceEdges(route: readonly TraceStop[], ends: ReadonlyMap<string, Rectangle>): FlowEdge<TraceEdgeData>[] {
+  return route.slice(1).flatMap((stop, index) => {
+    const from = route[index];
+    const [start, end] = [ends.get(from?.id ?? ''), ends.get(stop.id)];
+    if (from === undefined || start === undefined || end === undefined) return [];
+    const data = { curve: planCurve(start, end), state: stop.state, number: index + 1 };
+    return [{ id: `trace:${index}`, source: from.id, target: stop.id, type: 'trace', data, zIndex: 5 }];
+  });
 }
 
 /**

@@ -134,8 +134,49 @@ export interface ChecksAnswer {
   checks: { grade: 'ok' | 'info' | 'warning' | 'broken'; text: string; fix: string }[];
 }
 
+/** What a trace is asked: as the arguments of `netyard trace`. */
+export interface TraceRequest {
+  /** `ENGINE/NAME`, or `host`. */
+  from: string;
+  /** The same, an address, or a name that `from` resolves. */
+  to: string;
+  /** Not for icmp. */
+  port?: number;
+  protocol: 'tcp' | 'udp' | 'icmp';
+}
+
+export interface TraceStepItem {
+  /** Host or container, by name. */
+  place: string;
+  kind: 'socket' | 'link' | 'bridge' | 'route' | 'translation' | 'tunnel' | 'rule';
+  /** Interface, route or rule. */
+  name: string;
+  direction?: 'in' | 'out';
+  /** `missing`: the packet should have been seen here. */
+  state: 'seen' | 'expected' | 'missing' | 'dropped';
+  /** Milliseconds since the probe was sent. */
+  atMs?: number;
+}
+
+export interface TraceAnswer {
+  hostName: string;
+  outcome: 'reached' | 'not-reached' | 'unknown';
+  /** A stable name, such as `no-listener`. */
+  cause: string;
+  /** Says where the packet stopped, and by which object. */
+  sentence: string;
+  /** A command or an instruction. */
+  fix?: string;
+  grade: 'observed' | 'inferred' | 'predicted';
+  steps: TraceStepItem[];
+  /** The way back. */
+  answer: TraceStepItem[];
+  /** What could not be observed, a sentence each. */
+  incomplete: string[];
+}
+
 export interface SessionAnswer {
-  /** Whether captures are allowed (`--web-actions`). */
+  /** Whether captures and traces are allowed (`--web-actions`). */
   actions: boolean;
 }
 

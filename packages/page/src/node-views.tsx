@@ -4,6 +4,7 @@ import type { ReactNode } from 'react';
 import type { PlacedNode } from './layout/nodes.ts';
 import type { ContainerItem, ContainerItemState } from './model.ts';
 import { useLinkRate, usePeerRate } from './rate-store.ts';
+import type { TraceStop } from './trace/route.ts';
 import { formatRate } from './units.ts';
 
 export type NodeData = {
@@ -12,6 +13,8 @@ export type NodeData = {
   isSelected: boolean;
   /** The one in the order of the Tab key. */
   isCurrent: boolean;
+  /** How a trace passes it, if one does. */
+  traced: TraceStop['state'] | undefined;
   select(): void;
   toggleExpanded(): void;
 };
@@ -23,9 +26,11 @@ const stateMarks: Readonly<Record<ContainerItemState, string>> = {
 };
 
 function Frame({ data, kind, children }: { data: NodeData; kind: string; children: ReactNode }) {
-  const { isDim, isSelected } = data;
+  const { isDim, isSelected, traced } = data;
   return (
-    <div className={`node node-${kind}${isDim ? ' dim' : ''}${isSelected ? ' selected' : ''}`}>
+    <div
+      className={`node node-${kind}${isDim ? ' dim' : ''}${isSelected ? ' selected' : ''}${traced ? ` traced-${traced}` : ''}`}
+    >
       <Handle type="target" position={Position.Top} isConnectable={false} />
       {children}
       <Handle type="source" position={Position.Bottom} isConnectable={false} />

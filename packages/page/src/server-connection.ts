@@ -1,6 +1,6 @@
 /** The page's requests: exchange of the token, the stream of events, and what a click asks for. */
 import { EventParser, type StreamEvent } from './event-text.ts';
-import type { OpenedSessionAnswer, SessionAnswer } from './model.ts';
+import type { OpenedSessionAnswer, SessionAnswer, TraceAnswer, TraceRequest } from './model.ts';
 
 /** The key of the session is kept for this origin, port included; a reload and further tabs use it. */
 const keyName = 'netyard-key';
@@ -65,6 +65,11 @@ export async function ask<Answer>(
 /** The file of a capture, which ends after the given number of seconds. */
 export async function capture(request: { target: string; filter: string; seconds: number }): Promise<Blob> {
   return await (await send('/api/capture', { body: request })).blob();
+}
+
+/** Sends a probe; the answer comes after some seconds if nothing answers the probe. */
+export async function askTrace(request: TraceRequest, signal: AbortSignal): Promise<TraceAnswer> {
+  return (await (await send('/api/trace', { body: request, signal })).json()) as TraceAnswer;
 }
 
 export type StreamStatus = 'connected' | 'reconnecting' | 'no session';

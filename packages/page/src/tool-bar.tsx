@@ -12,6 +12,9 @@ interface ToolBarProps {
   status: StreamStatus;
   view: 'map' | 'table';
   toggleView(): void;
+  /** Absent without `--web-actions`. */
+  toggleTrace?: (() => void) | undefined;
+  isTracing: boolean;
   theme: Theme;
   cycleTheme(): void;
 }
@@ -23,7 +26,8 @@ const statusTexts: Readonly<Record<StreamStatus, string>> = {
 };
 
 export function ToolBar(props: ToolBarProps) {
-  const { query, setQuery, search, found, total, status, view, toggleView, theme, cycleTheme } = props;
+  const { query, setQuery, search, found, total, status, view, toggleView, toggleTrace, isTracing, theme, cycleTheme } =
+    props;
   return (
     <header className="tool-bar">
       <h1>Netyard</h1>
@@ -43,6 +47,11 @@ export function ToolBar(props: ToolBarProps) {
       <span className={`status status-${status === 'connected' ? 'good' : 'bad'}`} role="status">
         {statusTexts[status]}
       </span>
+      {toggleTrace && (
+        <button type="button" onClick={toggleTrace} aria-pressed={isTracing} aria-keyshortcuts="T">
+          Trace
+        </button>
+      )}
       <button type="button" onClick={toggleView} aria-keyshortcuts="G">
         {view === 'map' ? 'Table' : 'Map'}
       </button>

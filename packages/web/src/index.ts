@@ -3,7 +3,7 @@
 export type * from '@netyard/page';
 export { hostNames, loopbackHosts, type OwnAddresses } from './access.ts';
 export type { FeedMessage } from './feed.ts';
-export { openFeed, openQueries, type PageSources } from './open.ts';
+export { openFeed, openQueries, type PageSources, type PageTracer } from './open.ts';
 export { type PageFile, readPageFiles } from './page-files.ts';
 export { createWebServer, type WebServerOptions } from './server.ts';
 export { type IssuedToken, Sessions } from './sessions.ts';

@@ -9,12 +9,17 @@ import { Feed, type FeedSource } from './feed.ts';
 import { planPicture } from './picture.ts';
 import { describeRules, selectElements } from './rules.ts';
 import type { CaptureQuery, PageQueries, RulesQuery } from './server.ts';
+import { parseTraceReport, planTraceArguments } from './trace.ts';
+
+/** Runs `netyard trace --json FROM TO`; resolves with the report. */
+export type PageTracer = (from: string, to: string, signal: AbortSignal) => Promise<string>;
 
 export interface PageSources {
   engine: { containers: Pick<ContainerService, 'list'>; events: Pick<EventStream, 'subscribe'> };
   networks: Pick<Networks, 'list' | 'links' | 'config' | 'peers' | 'explain' | 'inspect' | 'warnings' | 'capture'>;
   kernel: Pick<Kernel, 'listLinks' | 'listLinkStatistics' | 'listRoutes'>;
   shell: Pick<ShellPrinter, 'printPlan' | 'printObject'>;
+  trace: PageTracer;
   info: DaemonInfo;
   clock: Clock;
   logger: Logger;
@@ -88,7 +93,7 @@ function linkOf(network: NetworkRecord): string | undefined {
   return driver.openPlanner(network).bridge?.link ?? driver.parentOf(network)?.link;
 }
 
-export function openQueries({ networks, shell, info, clock }: PageSources): PageQueries {
+export function openQueries({ networks, shell, trace, info, clock }: PageSources): PageQueries {
   return {
     explain: (ref) => ({ script: shell.printPlan(networks.explain(ref)) }),
     rules: (query) => ({ rules: findRules(networks, shell, query) }),
@@ -97,6 +102,7 @@ export function openQueries({ networks, shell, info, clock }: PageSources): Page
       return { checks: checks.map(({ grade, text, fix }) => ({ grade, text, fix: fix ?? '' })) };
     },
     capture: async (request, signal) => openCapture(networks, info, clock, request, signal),
+    trace: async (request, signal) => parseTraceReport(await trace(...planTraceArguments(request), signal)),
   };
 }
 

@@ -8,7 +8,15 @@ import { createServer as createTlsServer } from 'node:https';
 import type { TlsOptions } from 'node:tls';
 import { type Clock, type Logger, NetyardError } from '@netyard/core';
 import { errorBody, statusOf } from '@netyard/docker-api';
-import type { ChecksAnswer, ExplainAnswer, OpenedSessionAnswer, RulesAnswer, SessionAnswer } from '@netyard/page';
+import type {
+  ChecksAnswer,
+  ExplainAnswer,
+  OpenedSessionAnswer,
+  RulesAnswer,
+  SessionAnswer,
+  TraceAnswer,
+  TraceRequest,
+} from '@netyard/page';
 import { z } from 'zod';
 import { checkRequest, type OwnAddresses, parseTarget, valuesOf } from './access.ts';
 import { readJsonBody } from './body.ts';
@@ -23,6 +31,8 @@ export interface PageQueries {
   checks(): Promise<ChecksAnswer>;
   /** The growing pcapng file; ends by itself, or when `signal` is aborted. */
   capture(request: CaptureQuery, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>>;
+  /** Sends a probe; ended by the signal. */
+  trace(request: TraceRequest, signal: AbortSignal): Promise<TraceAnswer>;
 }
 
 export interface RulesQuery {
@@ -47,7 +57,7 @@ export interface WebServerOptions {
   files: ReadonlyMap<string, PageFile>;
   feed: StreamedFeed;
   queries: PageQueries;
-  /** Captures are allowed. */
+  /** Captures and traces are allowed. */
   actions: boolean;
   clock: Pick<Clock, 'now'>;
   logger: Logger;
@@ -170,6 +180,18 @@ const captureSchema = z.strictObject({
   seconds: z.int().min(1).max(600).default(10),
 });
 
+/** An end of a trace: no white space and no option of a command. */
+const traceEnd = z
+  .string()
+  .max(300)
+  .regex(/^[\w[][\w.:/@%()[\]-]*$/, 'it is no name or address');
+const traceSchema = z.strictObject({
+  from: traceEnd,
+  to: traceEnd,
+  port: z.int().min(1).max(65_535).optional(),
+  protocol: z.enum(['tcp', 'udp', 'icmp']),
+});
+
 function openRoutes(options: WebServerOptions): ReadonlyMap<string, Handler> {
   const { queries } = options;
   return new Map<string, Handler>([
@@ -183,6 +205,7 @@ function openRoutes(options: WebServerOptions): ReadonlyMap<string, Handler> {
     ['GET /api/rules', ({ response, url }) => sendJson(response, 200, queries.rules(readRulesQuery(url)))],
     ['GET /api/checks', async ({ response }) => sendJson(response, 200, await queries.checks())],
     ['POST /api/capture', openCapture(options)],
+    ['POST /api/trace', openTrace(options)],
   ]);
 }
 
@@ -217,8 +240,7 @@ function openStream(options: WebServerOptions): Handler {
 
 function openCapture({ queries, actions }: WebServerOptions): Handler {
   return async ({ request, response }) => {
-    if (!actions)
-      throw new NetyardError('forbidden', 'captures are switched off', { hint: 'start the daemon with --web-actions' });
+    if (!actions) throw switchedOff('captures');
     const gone = new AbortController();
     response.once('close', () => gone.abort());
     const file = await queries.capture(await readJsonBody(request, captureSchema), gone.signal);
@@ -230,6 +252,23 @@ function openCapture({ queries, actions }: WebServerOptions): Handler {
     response.end();
   };
 }
+
+/** The probe is a packet of its own, or a connection without data: nothing is changed. */
+function openTrace({ queries, actions }: WebServerOptions): Handler {
+  return async ({ request, response }) => {
+    if (!actions) throw switchedOff('traces');
+    const gone = new AbortController();
+    response.once('close', () => gone.abort());
+    const { port, ...ends } = await readJsonBody(request, traceSchema);
+    if ((ends.protocol === 'icmp') !== (port === undefined))
+      throw new NetyardError('invalid', 'a trace over tcp or udp needs a port, one over icmp has none');
+    const answer = await queries.trace({ ...ends, ...(port === undefined ? {} : { port }) }, gone.signal);
+    if (!response.destroyed) sendJson(response, 200, answer);
+  };
+}
+
+const switchedOff = (what: string): NetyardError =>
+  new NetyardError('forbidden', `${what} are switched off`, { hint: 'start the daemon with --web-actions' });
 
 async function drained(response: ServerResponse, signal: AbortSignal): Promise<void> {
   if (signal.aborted) return;

@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { Readable } from 'node:stream';
 import type { TestContext } from 'node:test';
 import { silentLogger, systemClock } from '@netyard/core';
+import type { TraceAnswer } from '@netyard/page';
 import { loopbackHosts } from '../src/access.ts';
 import type { FeedMessage } from '../src/feed.ts';
 import { createWebServer, type WebServerOptions } from '../src/server.ts';
@@ -25,6 +26,10 @@ export interface PageServer {
   login(): Promise<Record<string, string>>;
 }
 
+const reached: TraceAnswer = {
+  ...{ hostName: 'host1', outcome: 'reached', cause: 'reached', sentence: '', grade: 'observed' },
+  ...{ steps: [], answer: [], incomplete: [] },
+};
 const snapshot: FeedMessage = { event: 'snapshot', data: '{"items":[]}' };
 
 export async function servePage(test: TestContext, more: Partial<WebServerOptions> = {}): Promise<PageServer> {
@@ -46,6 +51,7 @@ export async function servePage(test: TestContext, more: Partial<WebServerOption
       explain: (ref) => ({ script: `# ${ref}` }),
       rules: () => ({ rules: [] }),
       checks: async () => ({ checks: [] }),
+      trace: async ({ from, to }) => ({ ...reached, sentence: `${from} reaches ${to}.` }),
       capture: async () => Readable.from([Buffer.from('pcap'), Buffer.from('ng')]),
     },
     actions: true,

@@ -19,6 +19,8 @@ test('a token opens a session once; cookie and key together open the API', async
   assert.match((await send('GET', '/api/stream', session)).body, /^event: snapshot\ndata: {"items":\[]}\n\n$/);
   assert.equal((await send('GET', '/api/explain?ref=web', session)).body, '{"script":"# web"}');
   assert.equal((await send('POST', '/api/capture', session, '{"target":"web"}')).body, 'pcapng');
+  const ends = '{"from":"netyard/web","to":"fd00::2","port":80,"protocol":"tcp"}';
+  assert.match((await send('POST', '/api/trace', session, ends)).body, /"sentence":"netyard\/web reaches fd00::2\."/);
 });
 
 test('every route of the API but the exchange needs cookie and key', async (context) => {
@@ -26,7 +28,7 @@ test('every route of the API but the exchange needs cookie and key', async (cont
   const session = await login();
   const other = await login();
   const routes = ['GET /api/stream', 'GET /api/explain?ref=a', 'GET /api/rules?ref=a', 'GET /api/checks'];
-  for (const route of [...routes, 'GET /api/session', 'POST /api/capture']) {
+  for (const route of [...routes, 'GET /api/session', 'POST /api/capture', 'POST /api/trace']) {
     const [method = '', path = ''] = route.split(' ');
     const incomplete: Record<string, string>[] = [
       {},
@@ -58,6 +60,7 @@ test('another site, a rebinding name and a form reach nothing, not even with a s
       ['GET', '/api/checks'],
       ['POST', '/api/session'],
       ['POST', '/api/capture'],
+      ['POST', '/api/trace'],
     ] as const) {
       const answer = await send(method, path, { ...session, ...headers }, JSON.stringify({ token, target: 'a' }));
       assert.equal(answer.status, status, `${method} ${path} ${JSON.stringify(headers)}`);
@@ -97,11 +100,14 @@ test('the Docker API and files outside of the bundle are not here', async (conte
     assert.equal((await send('GET', path, session)).status, 404, path);
 });
 
-test('captures are refused without --web-actions; bodies are checked', async (context) => {
+test('captures and traces are refused without --web-actions; bodies are checked', async (context) => {
   const off = await servePage(context, { actions: false });
   const answer = await off.send('POST', '/api/capture', await off.login(), '{"target":"web"}');
   assert.equal(answer.status, 403);
   assert.match(answer.body, /--web-actions/);
+  const ends = { from: 'netyard/a', to: 'netyard/b', protocol: 'icmp' };
+  const trace = await off.send('POST', '/api/trace', await off.login(), JSON.stringify(ends));
+  assert.deepEqual([trace.status, /--web-actions/.test(trace.body)], [403, true]);
   const { send, login } = await servePage(context);
   const session = await login();
   for (const body of [
@@ -113,6 +119,17 @@ test('captures are refused without --web-actions; bodies are checked', async (co
     'x'.repeat(5_000),
   ])
     assert.equal((await send('POST', '/api/capture', session, body)).status, 400, body.slice(0, 30));
+  for (const body of [
+    { ...ends, from: '--help' },
+    { ...ends, to: 'a b' },
+    { ...ends, to: 'a\n' },
+    { ...ends, to: '' },
+    { ...ends, port: 80 },
+    { ...ends, protocol: 'tcp' },
+    { ...ends, protocol: 'tcp', port: 70_000 },
+    { ...ends, more: 1 },
+  ])
+    assert.equal((await send('POST', '/api/trace', session, JSON.stringify(body))).status, 400, JSON.stringify(body));
   assert.equal((await send('GET', '/api/explain', session)).status, 400);
 });
 

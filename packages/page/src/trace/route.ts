@@ -1,0 +1,49 @@
+/** Where a trace passes on the map: its steps as nodes, one after the other. Pure. */
+import type { PageItem, TraceAnswer, TraceStepItem } from '../model.ts';
+
+export interface TraceStop {
+  /** Id of a node. */
+  id: string;
+  /** `stopped`: the packet got here, and no further. */
+  state: 'passed' | 'stopped' | 'missing';
+}
+
+/** Consecutive steps at one node are one stop. A step that the map does not show, such as a foreign interface, has none. */
+export function planRoute(answer: TraceAnswer, items: readonly PageItem[]): TraceStop[] {
+  const stops: TraceStop[] = [];
+  let isOver = false;
+  for (const step of answer.steps) {
+    const id = step.state === 'dropped' ? nodeOfDrop(step, answer, items, stops) : nodeOf(step, answer, items);
+    isOver ||= step.state === 'missing';
+    if (id !== undefined && id !== stops.at(-1)?.id) stops.push({ id, state: isOver ? 'missing' : 'passed' });
+    isOver ||= step.state === 'dropped';
+  }
+  const reached = stops.findLast(({ state }) => state === 'passed');
+  if (reached && answer.outcome !== 'reached') reached.state = 'stopped';
+  return stops;
+}
+
+/** The bridge that the packet has reached, else the host whose rule drops it. */
+function nodeOfDrop(
+  step: TraceStepItem,
+  answer: TraceAnswer,
+  items: readonly PageItem[],
+  stops: readonly TraceStop[],
+): string | undefined {
+  const last = items.find(({ id }) => id === stops.at(-1)?.id);
+  if (last?.kind === 'network' || step.place !== answer.hostName) return last?.id;
+  return items.find(({ kind, name }) => kind === 'host' && name === step.place)?.id;
+}
+
+function nodeOf(step: TraceStepItem, { hostName }: TraceAnswer, items: readonly PageItem[]): string | undefined {
+  const named = items.filter(({ name }) => name === step.place);
+  if (step.place !== hostName) return named.find(({ kind }) => kind === 'container' || kind === 'peer')?.id;
+  if (step.kind === 'rule') return undefined;
+  const network = items.find(({ kind, ...item }) => kind === 'network' && 'link' in item && item.link === step.name);
+  if (network !== undefined && step.kind !== 'route') return network.id;
+  // The host's end of a container's interface is on the line to the container.
+  return isEndOfContainer(step.name, items) ? undefined : named.find(({ kind }) => kind === 'host')?.id;
+}
+
+const isEndOfContainer = (link: string, items: readonly PageItem[]): boolean =>
+  items.some((item) => item.kind === 'container' && item.endpoints.some(({ hostLink }) => hostLink === link));
