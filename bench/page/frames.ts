@@ -65,7 +65,7 @@ export async function sampleFrames(page: Page, seconds: number): Promise<FrameSa
 /** Seconds since the page was opened. */
 async function readThreadTime(session: CDPSession): Promise<ThreadTime> {
   const { metrics } = await session.send('Performance.getMetrics');
-  const of = (wanted: string): number => metrics.find(({ name }) => name === wanted)?.value ?? Number.NaN;
+  const of = (metric: string): number => metrics.find(({ name }) => name === metric)?.value ?? Number.NaN;
   return {
     task: of('TaskDuration'),
     script: of('ScriptDuration'),
