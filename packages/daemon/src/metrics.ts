@@ -69,7 +69,8 @@ async function openListener(
     facts: factsOf(info),
     clock: systemClock,
   });
-  const make = (): Server => createMetricsServer(() => scraper.scrape(), logger);
+  const names = address.isLoopback ? { names: [info.hostname] } : {};
+  const make = (): Server => createMetricsServer({ scrape: () => scraper.scrape(), logger, ...names });
   const listener = await listenForBrowsers(make, address, undefined);
   const url = `http://${urlHost(address.host || '0.0.0.0')}:${listener.port}/metrics`;
   if (!address.isLoopback)

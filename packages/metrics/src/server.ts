@@ -1,5 +1,6 @@
 /** The HTTP server of the metrics: `GET /metrics` and nothing else, with limits for slow clients. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { isIP } from 'node:net';
 import { type Logger, messageOf } from '@netyard/core';
 import { contentType } from './exposition.ts';
 
@@ -7,8 +8,18 @@ import { contentType } from './exposition.ts';
 const limits = { headersMs: 10_000, requestMs: 20_000, idleMs: 60_000, checkIntervalMs: 5_000, headerBytes: 16 * 1024 };
 const maximumConnections = 64;
 
-/** @param scrape the text to answer with */
-export function createMetricsServer(scrape: () => Promise<string>, logger: Logger): Server {
+export interface MetricsServerOptions {
+  /** The text to answer with. */
+  scrape: () => Promise<string>;
+  /**
+   * The names of this host, if only this host reaches the listener. A page of another site may point its own name at a
+   * loopback address (DNS rebinding) and so read what it serves: such requests name a host that is none of these.
+   */
+  names?: readonly string[];
+  logger: Logger;
+}
+
+export function createMetricsServer({ scrape, names, logger }: MetricsServerOptions): Server {
   const server = createServer(
     {
       maxHeaderSize: limits.headerBytes,
@@ -18,6 +29,8 @@ export function createMetricsServer(scrape: () => Promise<string>, logger: Logge
       connectionsCheckingInterval: limits.checkIntervalMs,
     },
     (request, response) => {
+      if (names !== undefined && !isLocal(request.headers.host ?? '', names))
+        return end(response, 403, 'the name in the Host header is none of this host\n');
       answer(request, response, scrape).catch((error: unknown) => {
         logger.error('the metrics could not be read', { error: messageOf(error) });
         if (response.headersSent) response.destroy();
@@ -28,6 +41,13 @@ export function createMetricsServer(scrape: () => Promise<string>, logger: Logge
   server.maxConnections = maximumConnections;
   server.setTimeout(limits.idleMs); // closes connections whose client does not read the answer
   return server;
+}
+
+/** Addresses are no names that a DNS server can point elsewhere. HTTP/1.0 needs no Host header; browsers always send it. */
+function isLocal(host: string, names: readonly string[]): boolean {
+  const name = host.replace(/:\d*$/, '').toLowerCase();
+  const address = name.replace(/^\[(.*)\]$/, '$1');
+  return name === '' || isIP(address) !== 0 || name === 'localhost' || names.some((one) => one.toLowerCase() === name);
 }
 
 async function answer(

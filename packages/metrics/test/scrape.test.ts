@@ -1,6 +1,7 @@
 /** Scrapes of fake sources: shared readings, slow and broken containers, and what the listener answers. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { type IncomingMessage, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -181,7 +182,7 @@ test('a part that fails is left out and logged once', async () => {
 });
 
 test('the listener answers GET /metrics only', async (t) => {
-  const server = createMetricsServer(async () => 'x 1\n', silentLogger);
+  const server = createMetricsServer({ scrape: async () => 'x 1\n', names: ['Host1'], logger: silentLogger });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   t.after(() => {
@@ -198,6 +199,16 @@ test('the listener answers GET /metrics only', async (t) => {
     const answer = await fetch(`${base}/metrics`, { method });
     assert.deepEqual([answer.status, answer.headers.get('allow')], [405, 'GET, HEAD']);
   }
+  const named = async (Host: string): Promise<number | undefined> => {
+    const sent = request(`${base}/metrics`, { headers: { Host }, agent: false }).end();
+    const [answer] = (await once(sent, 'response')) as [IncomingMessage];
+    answer.resume();
+    return answer.statusCode;
+  };
+  for (const host of ['127.0.0.1:9323', '[::1]:9323', 'localhost', 'host1:9323', '10.0.0.1'])
+    assert.equal(await named(host), 200, host);
+  for (const host of ['rebind.example:9323', 'localhost.example', '1.2.3.4.example', 'host2'])
+    assert.equal(await named(host), 403, host);
   const long = await fetch(`${base}/metrics`, { headers: { 'x-long': 'x'.repeat(20_000) } });
   assert.equal(long.status, 431);
 });
