@@ -22,6 +22,11 @@ export interface HostEngine {
   /** Path of the socket, or of the state folder that was read. */
   source: string;
   version?: string;
+  /**
+   * Id of the user whose socket it is, if neither root nor this process owns it. What it says may be made up: paths that it
+   * names are not followed, and of the processes that it names only this user's count.
+   */
+  owner?: number | 'several users';
   /** Why its containers are missing or incomplete, such as `permission denied`. */
   problem?: string;
 }
@@ -61,6 +66,8 @@ export interface ContainerAttachment {
 /** A container of an engine, or a namespace that no engine claims (kind `namespace`, such as `ip netns add` makes). */
 export interface HostContainer {
   engine: EngineKind | 'namespace';
+  /** As `HostEngine.owner`. */
+  owner?: number | 'several users';
   /** Full id of the engine; for a bare namespace its id. */
   id: string;
   name: string;

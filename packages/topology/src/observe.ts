@@ -61,7 +61,9 @@ export async function surveyHost(options: SurveyOptions): Promise<HostSurvey> {
 /** Those with an API first: they know more about a container than its containerd does. */
 async function readEngines(options: SurveyOptions, timeout: number): Promise<EngineReport[]> {
   const sockets = findEngineSockets(options.env, options.sockets);
-  const reports = await Promise.all(sockets.map(({ path, guess }) => readApiEngine(path, guess, { timeout })));
+  const reports = await Promise.all(
+    sockets.map(({ path, guess, owner }) => readApiEngine(path, guess, { timeout, owner })),
+  );
   const hasPodman = reports.some(({ engine }) => engine.kind === 'podman' && engine.version !== undefined);
   const podman = hasPodman ? undefined : await readPodmanCommand(options.env, timeout);
   return [...reports, ...(podman === undefined ? [] : [podman]), ...readContainerd()];

@@ -41,6 +41,13 @@ test('one row per container, sorted by engine and name, bare namespaces last', (
   ]);
 });
 
+test('the engine of a user says whose it is', () => {
+  const containers = [container('a', { owner: 1000 }), container('b', { owner: 'several users' }), container('c', {})];
+  const host = { hostName: 'server1', namespaces: [], containers } as unknown as HostTopology;
+  const engines = topologyRows(host).map((row) => row['Engine']);
+  assert.deepEqual(engines, ['docker (user 1000)', 'docker (several users)', 'docker']);
+});
+
 test('the problem of an engine names its socket', () => {
   const engine = { kind: 'docker', source: '/run/docker.sock' } as const;
   assert.equal(engineProblem(engine), undefined);

@@ -26,7 +26,7 @@ export function topologyRows({ hostName, containers, namespaces }: HostTopology)
   const byId = new Map(namespaces.map((namespace) => [namespace.id, namespace]));
   return [...containers].sort(compareContainers).map((container) => ({
     Host: hostName,
-    Engine: container.engine === 'namespace' ? '-' : container.engine,
+    Engine: engineText(container),
     Name: oneLine(container.name),
     State: stateText(container),
     Network: oneLine(networkText(container)),
@@ -39,6 +39,13 @@ export function topologyRows({ hostName, containers, namespaces }: HostTopology)
     ID: oneLine(container.id.slice(0, 12)),
     Image: oneLine(container.image ?? ''),
   }));
+}
+
+/** `docker`; `docker (user 1000)` for a user's own engine. */
+function engineText({ engine, owner }: HostContainer): string {
+  if (engine === 'namespace') return '-';
+  if (owner === undefined) return engine;
+  return `${engine} (${typeof owner === 'number' ? `user ${owner}` : owner})`;
 }
 
 const order = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);

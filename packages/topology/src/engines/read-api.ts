@@ -6,6 +6,7 @@ import { type NetyardClient, openClient } from '@netyard/client';
 import { isNetyardError, messageOf, NetyardError } from '@netyard/core';
 import { objectOf, textOf } from '../json.ts';
 import type { EngineKind, HostEngine } from '../model.ts';
+import { isTrusted, withoutForeignClaims } from './foreign-claims.ts';
 import { parseInspect, parseSummary } from './parse-container.ts';
 import { parseNetwork, parseVersion } from './parse-network.ts';
 import type { EngineContainer, EngineReport } from './report.ts';
@@ -13,6 +14,8 @@ import type { EngineContainer, EngineReport } from './report.ts';
 export interface ReadOptions {
   /** For each answer, in milliseconds. */
   timeout: number;
+  /** Of the socket: who can put another program in its place. */
+  owner: number | undefined;
 }
 
 /** Requests that are under way at the same time. */
@@ -29,7 +32,9 @@ export async function readApiEngine(path: string, guess: EngineKind, options: Re
   try {
     const answer = parseVersion(await within(options, client.system.version()));
     if (answer === undefined) return failed(guess, path, 'its answer is none of an engine');
-    const engine: HostEngine = { kind: answer.kind, source: path, version: answer.version };
+    const { owner } = options;
+    const owned = isTrusted(owner) ? {} : { owner: owner ?? ('several users' as const) };
+    const engine: HostEngine = { kind: answer.kind, source: path, version: answer.version, ...owned };
     try {
       return await readContents(client, engine, options);
     } catch (error) {
@@ -65,7 +70,9 @@ async function readContents(client: NetyardClient, engine: HostEngine, options: 
   const { containers, problem } = await inspectAll(client, engine.kind, listed, options);
   return {
     engine: { ...engine, ...(problem === undefined ? {} : { problem }) },
-    containers,
+    containers: isTrusted(options.owner)
+      ? containers
+      : containers.map((one) => withoutForeignClaims(one, options.owner)),
     networks: networks.flatMap((network) => parseNetwork(engine.kind, network) ?? []),
   };
 }

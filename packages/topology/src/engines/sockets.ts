@@ -1,6 +1,6 @@
 /** Sockets on which engines of this host may answer the Docker Engine API. */
-import { readdirSync, realpathSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { readdirSync, realpathSync, type Stats, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { defaultHost, parseAddress } from '@netyard/client';
 import type { EngineKind } from '../model.ts';
 
@@ -8,9 +8,14 @@ export interface EngineSocket {
   path: string;
   /** By its path; who answers may be another: Podman can take the place of dockerd's socket. */
   guess: EngineKind;
+  /** Who can put another engine in its place: a user id, 0 for root alone, undefined for several users. */
+  owner: number | undefined;
 }
 
-const usual: readonly EngineSocket[] = [
+/** A usual place of sockets. */
+type Place = Pick<EngineSocket, 'path' | 'guess'>;
+
+const usual: readonly Place[] = [
   { path: defaultHost.replace('unix://', ''), guess: 'netyard' },
   { path: '/run/docker.sock', guess: 'docker' },
   { path: '/var/run/docker.sock', guess: 'docker' },
@@ -18,7 +23,7 @@ const usual: readonly EngineSocket[] = [
 ];
 
 /** Of users' own engines (rootless). */
-const perUser: readonly EngineSocket[] = [
+const perUser: readonly Place[] = [
   { path: 'docker.sock', guess: 'docker' },
   { path: 'podman/podman.sock', guess: 'podman' },
 ];
@@ -38,7 +43,7 @@ export function findEngineSockets(
   const found = new Map<string, EngineSocket>();
   for (const socket of [...named, ...usual, ...ofUsers]) {
     const path = realSocket(socket.path);
-    if (path !== undefined && !found.has(path)) found.set(path, { ...socket, path });
+    if (path !== undefined && !found.has(path)) found.set(path, { ...socket, path, owner: ownerOf(path) });
   }
   return [...found.values()];
 }
@@ -65,6 +70,26 @@ function realSocket(path: string): string | undefined {
     return undefined;
   }
 }
+
+/**
+ * The user who owns the socket or a folder above it, as users can rename and replace what is in their folders. Undefined
+ * where several can: in a folder that others may write to, unless its sticky bit keeps them from what is not theirs.
+ */
+export function ownerOf(path: string): number | undefined {
+  const owners = new Set([statSync(path).uid]);
+  for (let folder = dirname(path); ; folder = dirname(folder)) {
+    const stats = statSync(folder);
+    if (isOpenToOthers(stats)) return undefined;
+    owners.add(stats.uid);
+    if (folder === dirname(folder)) break;
+  }
+  owners.delete(0);
+  const [owner = 0, ...more] = owners;
+  return more.length === 0 ? owner : undefined;
+}
+
+const isOpenToOthers = ({ mode, gid }: Stats): boolean =>
+  (mode & 0o1000) === 0 && ((mode & 0o002) !== 0 || ((mode & 0o020) !== 0 && gid !== 0));
 
 function listDirectory(path: string): string[] {
   try {
