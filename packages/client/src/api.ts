@@ -52,12 +52,13 @@ export class Api {
 
   /** Of Netyard's own routes, which have a version of their own in their path. */
   async own<T>(method: string, path: string, call?: Call): Promise<T> {
-    return parseAnswer<T>(await readText(await this.transport.send(method, path, call)), `${method} ${path}`);
+    const text = await readText(await this.transport.send(method, path, call), this.transport.maxAnswer);
+    return parseAnswer<T>(text, `${method} ${path}`);
   }
 
   /** For responses without a body. */
   async done(method: string, path: string, call?: Call): Promise<void> {
-    await readText(await this.send(method, path, call));
+    await readText(await this.send(method, path, call), this.transport.maxAnswer);
   }
 
   async hijack(path: string, call?: Call): Promise<Hijacked> {

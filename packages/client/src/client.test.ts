@@ -1,7 +1,11 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
 import { isNetyardError } from '@netyard/core';
 import { resolveAddress } from './address.ts';
+import { openClient } from './client.ts';
 import { connectionError, daemonError } from './errors.ts';
 import { demultiplex, jsonLines } from './streams.ts';
 import { pathOf, segmentOf } from './transport.ts';
@@ -102,4 +106,37 @@ test('names are escaped in paths', () => {
   assert.equal(pathOf('parent/alias'), 'parent/alias');
   assert.equal(pathOf('registry:5000/a@sha256:1'), 'registry:5000/a@sha256:1');
   assert.equal(pathOf('../x?y#z'), '../x%3Fy%23z');
+});
+
+test('an answer without end is read up to a limit, of every route', async (context) => {
+  const server = createServer((request, response) => {
+    const write = (): void => {
+      while (!response.destroyed && response.write('x'.repeat(500)));
+    };
+    response.setHeader('Api-Version', '1.50');
+    if (request.url === '/_ping') return void response.end();
+    response.on('drain', write);
+    write();
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  context.after(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  const host = `tcp://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const client = openClient({ host, env: {}, maxAnswer: 10_000 });
+  const { system, peers, containers, cluster } = client;
+  for (const ask of [
+    () => system.explain('web'),
+    () => system.checks(),
+    () => system.page(),
+    () => system.cleanup({ dryRun: true }),
+    () => system.version(),
+    () => peers.remove('server2'),
+    () => containers.inspect('web'),
+    () => containers.start('web'),
+    () => cluster.leave(),
+  ])
+    await assert.rejects(ask(), /an answer is longer than 10000 bytes/);
 });

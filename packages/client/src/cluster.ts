@@ -21,7 +21,7 @@ export class ClusterCalls {
   }
 
   async leave(): Promise<void> {
-    await readText(await this.#api.transport.send('POST', `${root}/leave`));
+    await readText(await this.#api.transport.send('POST', `${root}/leave`), this.#api.transport.maxAnswer);
   }
 
   /** Releases what is reserved for a host that is gone. */
@@ -31,6 +31,8 @@ export class ClusterCalls {
 
   /** These routes have a version of their own in their path. */
   async #json<T>(method: string, path: string, call?: Call): Promise<T> {
-    return JSON.parse(await readText(await this.#api.transport.send(method, path, call))) as T;
+    return JSON.parse(
+      await readText(await this.#api.transport.send(method, path, call), this.#api.transport.maxAnswer),
+    ) as T;
   }
 }

@@ -150,7 +150,7 @@ export class Containers {
     signal?: AbortSignal,
   ): Promise<{ done: Promise<ContainerWaitResponse> }> {
     const answer = await this.#api.send('POST', `${container(ref)}/wait`, { query: { condition }, signal });
-    const done = readText(answer).then((text) => {
+    const done = readText(answer, this.#api.transport.maxAnswer).then((text) => {
       if (text === '') throw new NetyardError('unavailable', 'the connection to the daemon was lost during the wait');
       return JSON.parse(text) as ContainerWaitResponse;
     });
@@ -171,7 +171,10 @@ export class Containers {
   }
 
   async removePorts(ref: string, body: PortsRequest): Promise<void> {
-    await readText(await this.#api.transport.send('DELETE', portsOf(ref), { json: body }));
+    await readText(
+      await this.#api.transport.send('DELETE', portsOf(ref), { json: body }),
+      this.#api.transport.maxAnswer,
+    );
   }
 
   planRemovePorts(ref: string, body: PortsRequest): Promise<DryRunResponse> {
@@ -208,7 +211,7 @@ export class Containers {
 
   async statPath(ref: string, path: string): Promise<ContainerPathStat> {
     const answer = await this.#api.send('HEAD', `${container(ref)}/archive`, { query: { path } });
-    await readText(answer);
+    await readText(answer, this.#api.transport.maxAnswer);
     return pathStat(answer.headers['x-docker-container-path-stat']);
   }
 

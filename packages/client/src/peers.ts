@@ -30,7 +30,7 @@ export class Peers {
   }
 
   async remove(name: string): Promise<void> {
-    await readText(await this.#api.transport.send('DELETE', peer(name)));
+    await readText(await this.#api.transport.send('DELETE', peer(name)), this.#api.transport.maxAnswer);
   }
 
   planRemove(name: string): Promise<DryRunResponse> {

@@ -73,10 +73,7 @@ export class System {
   async explain(ref: string): Promise<ExplainResponse> {
     if (ref.trim() === '')
       throw new NetyardError('invalid', 'invalid name of a container, network or peer: value is empty');
-    return await this.#api.transport
-      .send('GET', `/netyard/v1/explain/${segmentOf(ref)}`)
-      .then((answer) => answer.toArray())
-      .then((chunks) => JSON.parse(Buffer.concat(chunks).toString('utf8')) as ExplainResponse);
+    return await this.#api.own('GET', `/netyard/v1/explain/${segmentOf(ref)}`);
   }
 
   /** Network changes and repairs, oldest first. Times as `SECONDS[.NANOSECONDS]`. */
@@ -96,25 +93,16 @@ export class System {
 
   /** How the host differs from the daemon's plan. */
   checks(): Promise<ChecksResponse> {
-    return this.#api.transport
-      .send('GET', '/netyard/v1/checks')
-      .then((answer) => answer.toArray())
-      .then((chunks) => JSON.parse(Buffer.concat(chunks).toString('utf8')) as ChecksResponse);
+    return this.#api.own('GET', '/netyard/v1/checks');
   }
 
   /** An address that opens the topology page, once. */
   page(): Promise<PageAddress> {
-    return this.#api.transport
-      .send('POST', '/netyard/v1/page')
-      .then((answer) => answer.toArray())
-      .then((chunks) => JSON.parse(Buffer.concat(chunks).toString('utf8')) as PageAddress);
+    return this.#api.own('POST', '/netyard/v1/page');
   }
 
   /** Removes what belongs to no container. */
   cleanup(call: { dryRun: boolean; unknownData?: boolean }): Promise<CleanupResponse> {
-    return this.#api.transport
-      .send('POST', '/netyard/v1/cleanup', { query: call })
-      .then((answer) => answer.toArray())
-      .then((chunks) => JSON.parse(Buffer.concat(chunks).toString('utf8')) as CleanupResponse);
+    return this.#api.own('POST', '/netyard/v1/cleanup', { query: call });
   }
 }

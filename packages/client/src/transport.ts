@@ -43,13 +43,16 @@ export const pathOf = (text: string): string =>
 /** The same for names that contain a slash: it separates nothing. */
 export const segmentOf = (text: string): string => pathOf(text).replaceAll('/', '%2F');
 
+/** Larger than any answer of a daemon that has a text: 10,000 containers have some 80 MiB. In bytes. */
+const defaultMaxAnswer = 256 * 1024 * 1024;
+
 export class Transport {
   readonly address: DaemonAddress;
   /** Of an answer that is kept as text, in bytes. */
   readonly maxAnswer: number;
   readonly #agent: Agent | TlsAgent;
 
-  constructor(address: DaemonAddress, maxAnswer = Number.POSITIVE_INFINITY) {
+  constructor(address: DaemonAddress, maxAnswer = defaultMaxAnswer) {
     this.address = address;
     this.maxAnswer = maxAnswer;
     const tls = address.kind === 'tcp' ? address.tls : undefined;
@@ -157,7 +160,7 @@ async function refuseFailure(answer: IncomingMessage, request: string, maxAnswer
 }
 
 /** Throws `failed` for an answer of more than `maxLength` bytes, and reads no more of it. */
-export async function readText(answer: Readable, maxLength = Number.POSITIVE_INFINITY): Promise<string> {
+export async function readText(answer: Readable, maxLength: number): Promise<string> {
   const chunks: Buffer[] = [];
   let length = 0;
   for await (const chunk of answer) {
