@@ -20,6 +20,7 @@ import type {
 import { z } from 'zod';
 import { checkRequest, type OwnAddresses, parseTarget, valuesOf } from './access.ts';
 import { readJsonBody } from './body.ts';
+import { Connections } from './connections.ts';
 import { type StreamedFeed, streamEvents } from './event-stream.ts';
 import type { PageFile } from './page-files.ts';
 import { cookieValues, type Sessions } from './sessions.ts';
@@ -65,6 +66,10 @@ export interface WebServerOptions {
 
 const maximumConnections = 128;
 const maximumStreams = 32;
+/** Of one session: further tabs wait until one is closed or hidden. */
+const maximumStreamsOfSession = 16;
+/** TLS; Node waits two minutes. */
+const HANDSHAKE_MS = 10_000;
 const KEY_HEADER = 'x-netyard-key';
 
 /** No scripts, styles and connections but this server’s. */
@@ -99,17 +104,21 @@ type Handler = (exchange: Exchange) => void | Promise<void>;
 
 export function createWebServer(options: WebServerOptions, tls?: TlsOptions): Server {
   const routes = openRoutes(options);
+  const connections = new Connections();
   const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
-    void answer(options, routes, request, response);
+    void answer({ ...options, connections }, routes, request, response);
   };
   const limits = { maxHeaderSize: 8_192, headersTimeout: 10_000, requestTimeout: 30_000, keepAliveTimeout: 30_000 };
-  const server = tls ? createTlsServer({ ...limits, ...tls }, onRequest) : createServer(limits, onRequest);
+  const server = tls
+    ? createTlsServer({ ...limits, handshakeTimeout: HANDSHAKE_MS, ...tls }, onRequest)
+    : createServer(limits, onRequest);
   server.maxConnections = maximumConnections;
+  connections.watch(server);
   return server;
 }
 
 async function answer(
-  options: WebServerOptions,
+  options: WebServerOptions & { connections: Connections },
   routes: ReadonlyMap<string, Handler>,
   request: IncomingMessage,
   response: ServerResponse,
@@ -123,8 +132,11 @@ async function answer(
     if (url === undefined) return refuse(options, request, response, 400, 'the request names no path');
     const handler = routes.get(`${method} ${url.pathname}`) ?? fileHandler(options, method, url.pathname);
     if (handler === undefined) return refuse(options, request, response, 404, 'page not found');
-    if (needsSession(method, url.pathname) && !hasSession(options, request))
-      return refuse(options, request, response, 401, 'no session: run `netyard web` for a new address');
+    if (needsSession(method, url.pathname)) {
+      if (sessionOf(options, request) === undefined)
+        return refuse(options, request, response, 401, 'no session: run `netyard web` for a new address');
+      options.connections.trust(request.socket);
+    }
     await handler({ request, response, url });
   } catch (error) {
     if (statusOf(error) === 500) options.logger.error('a request of the topology page failed', { error });
@@ -155,11 +167,12 @@ const needsSession = (method: string, path: string): boolean =>
 const cookieName = ({ socket }: IncomingMessage): string =>
   'encrypted' in socket ? '__Host-netyard' : `netyard-${socket.localPort}`;
 
-function hasSession({ sessions }: WebServerOptions, request: IncomingMessage): boolean {
+/** Undefined without an open session, else what names it. */
+function sessionOf({ sessions }: WebServerOptions, request: IncomingMessage): string | undefined {
   const { rawHeaders } = request;
   const [cookie, ...more] = cookieValues(valuesOf(rawHeaders, 'cookie'), cookieName(request));
   const [key = ''] = valuesOf(rawHeaders, KEY_HEADER);
-  return cookie !== undefined && more.length === 0 && sessions.isOpen({ cookie, key });
+  return cookie !== undefined && more.length === 0 && sessions.isOpen({ cookie, key }) ? cookie : undefined;
 }
 
 function fileHandler({ files }: WebServerOptions, method: string, path: string): Handler | undefined {
@@ -225,16 +238,20 @@ function openSession({ sessions, actions }: WebServerOptions): Handler {
 }
 
 function openStream(options: WebServerOptions): Handler {
-  let open = 0;
+  const open = new Map<ServerResponse, string>();
   return ({ request, response }) => {
-    if (open >= maximumStreams) throw new NetyardError('unavailable', `${maximumStreams} pages are open already`);
-    open += 1;
-    response.once('close', () => {
-      open -= 1;
-    });
+    const session = sessionOf(options, request) ?? '';
+    const ofSession = [...open.values()].filter((one) => one === session).length;
+    if (open.size >= maximumStreams || ofSession >= maximumStreamsOfSession)
+      throw new NetyardError(
+        'unavailable',
+        `${ofSession} pages of this session and ${open.size} in all are open already`,
+      );
+    open.set(response, session);
+    response.once('close', () => open.delete(response));
     response.writeHead(200, { 'Content-Type': 'text/event-stream' });
     response.flushHeaders();
-    streamEvents(response, options.feed, () => hasSession(options, request));
+    streamEvents(response, options.feed, () => sessionOf(options, request) !== undefined);
   };
 }
 

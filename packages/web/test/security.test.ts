@@ -1,6 +1,8 @@
 /** What the page's server refuses, as an attacker's requests reach it. */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { request } from 'node:http';
+import { connect } from 'node:net';
 import { test } from 'node:test';
 import { silentLogger } from '@netyard/core';
 import { servePage } from './page-server.ts';
@@ -135,16 +137,47 @@ test('captures and traces are refused without --web-actions; bodies are checked'
 
 test('more pages than allowed are refused, until one is closed', async (context) => {
   const { send, login, port } = await servePage(context);
-  const session = await login();
-  const headers = { Host: `127.0.0.1:${port}`, 'X-Netyard-Page': '1', ...session };
+  const [session, other, third] = [await login(), await login(), await login()];
   const streams = Array.from({ length: 32 }, () => new AbortController());
-  for (const { signal } of streams) await openStream(port, headers, signal);
-  assert.equal((await send('GET', '/api/stream', session)).status, 503);
+  for (const [index, { signal }] of streams.entries()) {
+    const own = index < 16 ? session : other;
+    if (index === 16) assert.equal((await send('GET', '/api/stream', session)).status, 503, 'a session has 16');
+    await openStream(port, { Host: `127.0.0.1:${port}`, 'X-Netyard-Page': '1', ...own }, signal);
+  }
+  assert.equal((await send('GET', '/api/stream', third)).status, 503);
   streams[0]?.abort();
   let status = 503;
-  while (status === 503) ({ status } = await send('GET', '/api/stream', session));
+  while (status === 503) ({ status } = await send('GET', '/api/stream', third));
   assert.equal(status, 200);
   for (const stream of streams) stream.abort();
+});
+
+test('connections without a session do not keep others from the page, and close none that has one', async (context) => {
+  const { send, login, port } = await servePage(context);
+  const session = await login();
+  const stream = new AbortController();
+  let isOpen = true;
+  const opened = openStream(
+    port,
+    { Host: `127.0.0.1:${port}`, 'X-Netyard-Page': '1', ...session },
+    stream.signal,
+    () => {
+      isOpen = false;
+    },
+  );
+  await opened;
+  // More than the server accepts in all: they send nothing, and stay until they are closed.
+  const idle = Array.from({ length: 200 }, () => connect(port, '127.0.0.1').on('error', () => undefined));
+  context.after(() => {
+    for (const socket of idle) socket.destroy();
+    stream.abort();
+  });
+  await Promise.all(idle.map((socket) => once(socket, 'connect')));
+  assert.equal((await send('GET', '/')).status, 200);
+  assert.equal((await send('GET', '/api/checks', session)).status, 200);
+  const closed = idle.slice(0, 100).map((socket) => socket.closed || once(socket.resume(), 'close'));
+  await Promise.all(closed);
+  assert.ok(isOpen, 'the stream of the session stays');
 });
 
 test('a connection that ends before its body leaves no error in the log', async (context) => {
@@ -165,10 +198,16 @@ test('a connection that ends before its body leaves no error in the log', async 
 });
 
 /** Resolves when the stream has begun. */
-function openStream(port: number, headers: Record<string, string>, signal: AbortSignal): Promise<void> {
+function openStream(
+  port: number,
+  headers: Record<string, string>,
+  signal: AbortSignal,
+  closed?: () => void,
+): Promise<void> {
   return new Promise((resolve, reject) => {
     const sent = request({ host: '127.0.0.1', port, path: '/api/stream', headers, agent: false }, (answer) => {
       answer.resume();
+      answer.once('close', () => closed?.());
       if (answer.statusCode === 200) resolve();
       else reject(new Error(`status ${answer.statusCode}`));
     });
