@@ -165,6 +165,17 @@ describe('the topology page', { skip }, () => {
     await context.close();
   });
 
+  test('a namespace of no engine is shown, with the command that explains it', async () => {
+    await host.sh('ip netns add r1');
+    const context = await opened.browser.newContext();
+    const { page, problems } = await openPage(context, await host.netyard('web'));
+    await page.getByRole('button', { name: /^namespace container r1/ }).click();
+    await page.getByText('netyard explain r1').waitFor();
+    assert.equal(await page.getByText('Script that creates it').count(), 0);
+    assert.deepEqual(problems, []);
+    await context.close();
+  });
+
   test('changes appear without a reload, and a capture is saved', async () => {
     const context = await opened.browser.newContext();
     const { page, problems } = await openPage(context, await host.netyard('web'));

@@ -24,7 +24,7 @@ export const allowedImports: Readonly<Record<string, AllowedImports>> = {
   page: { packages: [] },
   web: {
     packages: ['core', 'docker-api', 'network'],
-    types: ['page', 'kernel', 'peers', 'sandbox', 'engine', 'trace'],
+    types: ['page', 'kernel', 'peers', 'sandbox', 'engine', 'topology', 'trace'],
   },
   client: { packages: ['core', 'api-types'] },
   topology: { packages: ['core', 'kernel', 'api-types', 'client'] },

@@ -36,7 +36,8 @@ import { type OpenedJournal, openJournal } from './journal.ts';
 import { type Listeners, listen } from './listen.ts';
 import { takeLock } from './lock.ts';
 import type { MeasuredEngine, Measuring } from './metrics.ts';
-import { openTracer } from './page-trace.ts';
+import { openCommands } from './page-commands.ts';
+import { remoteHosts } from './page-hosts.ts';
 import { openPeerApis } from './peer-apis.ts';
 import { capturePeer } from './peer-captures.ts';
 import { shellPrinter } from './shell-printer.ts';
@@ -208,14 +209,15 @@ async function openEngineOn(opening: Opening, kernel: Kernel, store: Store): Pro
 }
 
 const pageSources = (
-  { config, logger, env }: Opening,
+  { config, cluster, logger, env }: Opening,
   kernel: Kernel,
   { engine, networks }: OpenedPackages,
 ): PageSources => {
   const socket = config.hosts.find((address) => address.kind === 'unix')?.path;
-  const trace = openTracer({ socket, env });
+  const commands = openCommands({ socket, env });
+  const others = cluster ? { remoteHosts: () => remoteHosts(cluster) } : {};
   const info = readHostFacts(config);
-  return { engine, networks, kernel, shell: shellPrinter, trace, info, clock: systemClock, logger };
+  return { engine, networks, kernel, shell: shellPrinter, commands, ...others, info, clock: systemClock, logger };
 };
 
 const measuredEngine = (

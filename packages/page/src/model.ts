@@ -5,6 +5,12 @@
  * Addresses are text without prefix length, MTUs are in bytes, rates per second.
  */
 
+/**
+ * Whose an item is, if it is not this daemon's: `cluster`, published by another host; the name of another engine of this
+ * host; or `namespace`, of no engine. The page shows these and asks nothing about them.
+ */
+export type Foreign = 'cluster' | 'docker' | 'podman' | 'containerd' | 'namespace';
+
 export interface HostItem {
   kind: 'host';
   /** `host:NAME` */
@@ -15,6 +21,7 @@ export interface HostItem {
   uplinks: string[];
   /** Why container traffic is blocked on the host. */
   problems: string[];
+  foreign?: Foreign;
 }
 
 export interface NetworkItem {
@@ -32,6 +39,7 @@ export interface NetworkItem {
   icc: boolean;
   mtu?: number;
   problems: string[];
+  foreign?: Foreign;
 }
 
 export interface ContainerEndpoint {
@@ -65,7 +73,7 @@ export interface ContainerItem {
   name: string;
   image: string;
   state: ContainerItemState;
-  /** `bridge`, `host`, `none`, `container:NAME` or the name of a network. */
+  /** `bridge`, `host`, `none`, `container:NAME`, the name of a network, or `namespace` for one of no engine. */
   mode: string;
   endpoints: ContainerEndpoint[];
   ports: ContainerPort[];
@@ -74,6 +82,7 @@ export interface ContainerItem {
   /** The container whose network namespace it uses. */
   sharedWith?: string;
   problems: string[];
+  foreign?: Foreign;
 }
 
 export interface PeerItem {

@@ -2,7 +2,7 @@
 import { type Node as FlowNode, Handle, type NodeProps, Position } from '@xyflow/react';
 import type { ReactNode } from 'react';
 import type { PlacedNode } from './layout/nodes.ts';
-import type { ContainerItem, ContainerItemState } from './model.ts';
+import type { ContainerItem, ContainerItemState, Foreign } from './model.ts';
 import { useLinkRate, usePeerRate } from './rate-store.ts';
 import type { TraceStop } from './trace/route.ts';
 import { formatRate } from './units.ts';
@@ -67,7 +67,7 @@ export function HostNode({ data }: Props) {
   if (node.kind !== 'host') return null;
   const { name, uplinks, problems } = node.item;
   return (
-    <Frame data={data} kind="host">
+    <Frame data={data} kind={`host${node.item.foreign ? ' foreign' : ''}`}>
       <NodeButton data={data} label={`host ${name}${problemText(problems)}`}>
         <strong>{name}</strong> <ProblemMark problems={problems} />
         <span className="detail mono">{uplinks.join(' ')}</span>
@@ -96,7 +96,7 @@ export function NetworkNode({ data }: Props) {
   const marks = [...(item?.internal ? ['internal'] : []), ...(item?.icc === false ? ['icc off'] : [])];
   const driver = item !== undefined && item.driver !== 'bridge' ? [item.driver] : [];
   return (
-    <Frame data={data} kind="network">
+    <Frame data={data} kind={`network${item?.foreign ? ' foreign' : ''}`}>
       <div className="network-head">
         <NodeButton data={data} label={`network ${title}, ${count} containers${problemText(problems)}`}>
           <strong>{title}</strong> <ProblemMark problems={problems} />
@@ -117,15 +117,19 @@ export function NetworkNode({ data }: Props) {
   );
 }
 
+/** Of another host or engine: `docker container web`. */
+const ownerOf = (foreign: Foreign | undefined): string =>
+  foreign === undefined || foreign === 'cluster' ? '' : `${foreign} `;
+
 const labelOf = (item: ContainerItem): string =>
-  `container ${item.name}, ${item.state}, ${item.endpoints.flatMap(({ addresses }) => addresses).join(', ')}${problemText(item.problems)}`;
+  `${ownerOf(item.foreign)}container ${item.name}, ${item.state}, ${item.endpoints.flatMap(({ addresses }) => addresses).join(', ')}${problemText(item.problems)}`;
 
 export function ContainerNode({ data }: Props) {
   const { node } = data;
   if (node.kind !== 'container') return null;
   const { item } = node;
   return (
-    <Frame data={data} kind={`container state-${item.state}`}>
+    <Frame data={data} kind={`container state-${item.state}${item.foreign ? ' foreign' : ''}`}>
       <NodeButton data={data} label={labelOf(item)}>
         <span className="name">
           <span className="state-mark">{stateMarks[item.state]}</span> {item.name}{' '}

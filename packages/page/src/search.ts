@@ -1,7 +1,7 @@
 /** The search of the page: `name:web net:front ip:172.17. port:80 state:running word -word`. Pure. */
 import type { PageItem } from './model.ts';
 
-export const searchFields = ['name', 'net', 'ip', 'port', 'state', 'image', 'host'] as const;
+export const searchFields = ['name', 'net', 'ip', 'port', 'state', 'image', 'host', 'engine'] as const;
 export type SearchField = (typeof searchFields)[number];
 
 export interface SearchTerm {
@@ -60,6 +60,8 @@ function valuesOf(item: PageItem, field: SearchField): string[] {
       );
     case 'state':
       return stateOf(item);
+    case 'engine':
+      return item.kind === 'peer' ? [] : [item.foreign ?? 'netyard'];
     case 'image':
       return item.kind === 'container' ? [item.image] : [];
     case 'host':

@@ -79,7 +79,7 @@ function ContainerCells({ item }: { item: ContainerItem }) {
   const ports = item.ports.map(({ hostPort, containerPort, protocol }) => `${hostPort}→${containerPort}/${protocol}`);
   return (
     <>
-      <td>container</td>
+      <td>{item.foreign === undefined ? 'container' : `container (${item.foreign})`}</td>
       <td>{item.state}</td>
       <td>{item.endpoints.map(({ network }) => network).join(' ')}</td>
       <td className="mono">{item.endpoints.flatMap(({ addresses }) => addresses).join(' ')}</td>

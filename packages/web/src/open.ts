@@ -1,25 +1,40 @@
 /** Connects the topology page with the engine, the networks and the kernel of this daemon. */
-import { type Clock, type Logger, NetyardError } from '@netyard/core';
+import { setTimeout as pause } from 'node:timers/promises';
+import { type Clock, type Logger, messageOf, NetyardError } from '@netyard/core';
 import { captureFile, type DaemonInfo, type ShellPrinter } from '@netyard/docker-api';
 import type { ContainerService, EventStream } from '@netyard/engine';
 import type { Kernel, LinkStatistics, ObservedLink } from '@netyard/kernel';
 import { driverOf, type NetworkRecord } from '@netyard/network';
+import type { PageItem } from '@netyard/page';
 import type { Networks } from '@netyard/sandbox';
+import type { HostTopology } from '@netyard/topology';
 import { Feed, type FeedSource } from './feed.ts';
-import { planPicture } from './picture.ts';
+import { planOtherEngines } from './other-engines.ts';
+import { hostId, planPicture } from './picture.ts';
+import { planRemoteHosts, type RemoteHost } from './remote-hosts.ts';
 import { describeRules, selectElements } from './rules.ts';
 import type { CaptureQuery, PageQueries, RulesQuery } from './server.ts';
 import { parseTraceReport, planTraceArguments } from './trace.ts';
 
-/** Runs `netyard trace --json FROM TO`; resolves with the report. */
-export type PageTracer = (from: string, to: string, signal: AbortSignal) => Promise<string>;
+/** Netyard's own command line. Each resolves with JSON. */
+export interface PageCommands {
+  /** `netyard trace --json FROM TO` */
+  trace(from: string, to: string, signal: AbortSignal): Promise<string>;
+  /** `netyard topology --json` */
+  topology(signal: AbortSignal): Promise<string>;
+}
+
+/** Other engines report no changes: while a page is open they are asked again this often. */
+const ENGINES_MS = 60_000;
 
 export interface PageSources {
   engine: { containers: Pick<ContainerService, 'list'>; events: Pick<EventStream, 'subscribe'> };
   networks: Pick<Networks, 'list' | 'links' | 'config' | 'peers' | 'explain' | 'inspect' | 'warnings' | 'capture'>;
   kernel: Pick<Kernel, 'listLinks' | 'listLinkStatistics' | 'listRoutes'>;
   shell: Pick<ShellPrinter, 'printPlan' | 'printObject'>;
-  trace: PageTracer;
+  commands: PageCommands;
+  /** The other hosts of the cluster; absent without one. */
+  remoteHosts?: () => readonly RemoteHost[];
   info: DaemonInfo;
   clock: Clock;
   logger: Logger;
@@ -27,7 +42,9 @@ export interface PageSources {
 
 export const openFeed = (sources: PageSources): Feed => new Feed(openSource(sources), sources.clock, sources.logger);
 
-function openSource({ engine, networks, kernel, info, logger }: PageSources): FeedSource {
+function openSource(sources: PageSources): FeedSource {
+  const { engine, networks, kernel, info, remoteHosts, logger } = sources;
+  let others: readonly PageItem[] = [];
   let names: ReadonlyMap<number, string> = new Map();
   return {
     async read() {
@@ -51,6 +68,7 @@ function openSource({ engine, networks, kernel, info, logger }: PageSources): Fe
         uplinks: [...new Set(defaults)],
         warnings: networks.warnings(),
       });
+      items.push(...others, ...planRemoteHosts(remoteHosts?.() ?? []));
       return { items, peerPackets: new Map(peers.map(({ record, packets }) => [`peer:${record.name}`, packets])) };
     },
     async sample() {
@@ -60,8 +78,28 @@ function openSource({ engine, networks, kernel, info, logger }: PageSources): Fe
       void follow(engine.events, changed, signal).catch((error: unknown) => {
         if (!signal.aborted) logger.warn('the topology page follows no events any more', { error });
       });
+      void followEngines(sources, signal, (items) => {
+        others = items;
+        changed();
+      });
     },
   };
+}
+
+/** Observes other engines until the signal. What was found before is kept when it fails. */
+async function followEngines(
+  { commands, info, logger }: PageSources,
+  signal: AbortSignal,
+  found: (items: PageItem[]) => void,
+): Promise<void> {
+  while (!signal.aborted) {
+    try {
+      found(planOtherEngines(JSON.parse(await commands.topology(signal)) as HostTopology, hostId(info.hostname)));
+    } catch (error) {
+      if (!signal.aborted) logger.warn('the topology page does not show other engines', { error: messageOf(error) });
+    }
+    await pause(ENGINES_MS, undefined, { signal, ref: false }).catch(() => undefined);
+  }
 }
 
 async function follow(
@@ -93,7 +131,7 @@ function linkOf(network: NetworkRecord): string | undefined {
   return driver.openPlanner(network).bridge?.link ?? driver.parentOf(network)?.link;
 }
 
-export function openQueries({ networks, shell, trace, info, clock }: PageSources): PageQueries {
+export function openQueries({ networks, shell, commands, info, clock }: PageSources): PageQueries {
   return {
     explain: (ref) => ({ script: shell.printPlan(networks.explain(ref)) }),
     rules: (query) => ({ rules: findRules(networks, shell, query) }),
@@ -102,7 +140,7 @@ export function openQueries({ networks, shell, trace, info, clock }: PageSources
       return { checks: checks.map(({ grade, text, fix }) => ({ grade, text, fix: fix ?? '' })) };
     },
     capture: async (request, signal) => openCapture(networks, info, clock, request, signal),
-    trace: async (request, signal) => parseTraceReport(await trace(...planTraceArguments(request), signal)),
+    trace: async (request, signal) => parseTraceReport(await commands.trace(...planTraceArguments(request), signal)),
   };
 }
 

@@ -32,6 +32,7 @@ export function planBlocks(
   const others: [id: string, title: string][] = [
     [`${hostId}/host`, 'host network'],
     [`${hostId}/none`, 'no network'],
+    [`${hostId}/namespace`, 'namespaces of no engine'],
   ];
   const all = [
     ...networks.map((network) => ({ id: network.id, title: network.name, network, members: membersOf(network.id) })),
@@ -54,7 +55,7 @@ export function homesOf(
   const homes = new Map<string, string>();
   const ownHome = ({ endpoints, mode }: ContainerItem): string => {
     const network = endpoints.find(({ networkId }) => known.has(networkId))?.networkId;
-    return network ?? (mode === 'host' ? 'host network' : 'no network');
+    return network ?? blocksWithoutNetwork[mode] ?? 'no network';
   };
   for (const container of containers) homes.set(container.id, ownHome(container));
   for (const { id, sharedWith } of containers) {
@@ -63,6 +64,11 @@ export function homesOf(
   }
   return homes;
 }
+
+/** By the mode of their containers. */
+const blocksWithoutNetwork: Readonly<Record<string, string>> = {
+  ...{ host: 'host network', namespace: 'namespaces of no engine' },
+};
 
 export interface PlacedBlock {
   block: Block;

@@ -29,8 +29,15 @@ export function HostFacts({ item }: { item: HostItem }) {
   return (
     <List
       rows={[
-        ['Netyard', item.version],
-        ['Uplinks', <code key="uplinks">{item.uplinks.join(' ') || 'none: no default route'}</code>],
+        ...(item.foreign === undefined
+          ? [
+              ['Netyard', item.version] as [string, ReactNode],
+              ['Uplinks', <code key="uplinks">{item.uplinks.join(' ') || 'none: no default route'}</code>] as [
+                string,
+                ReactNode,
+              ],
+            ]
+          : []),
       ]}
     />
   );

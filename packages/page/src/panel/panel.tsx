@@ -2,7 +2,7 @@
 import { type ReactNode, useEffect, useRef } from 'react';
 import type { Items } from '../items.ts';
 import type { Edge } from '../layout/edges.ts';
-import type { PageItem } from '../model.ts';
+import type { Foreign, PageItem } from '../model.ts';
 import { CaptureForm } from './capture-form.tsx';
 import { Checks, Rules, Script } from './explanations.tsx';
 import { ContainerFacts, HostFacts, NetworkFacts, PeerFacts } from './facts.tsx';
@@ -62,7 +62,6 @@ interface ItemPanelProps {
 
 function ItemPanel({ item, items, edges, select, actions }: ItemPanelProps) {
   const own = edges.filter(({ from, to, container }) => [from, to, container.id].includes(item.id));
-  const ref = item.kind === 'peer' ? item.name : item.id;
   return (
     <Frame title={`${item.kind} ${item.name}`} close={() => select(undefined)}>
       {item.problems.length > 0 && (
@@ -89,13 +88,41 @@ function ItemPanel({ item, items, edges, select, actions }: ItemPanelProps) {
           </ul>
         </section>
       )}
+      {item.kind !== 'peer' && item.foreign !== undefined ? (
+        <ForeignNote item={item} foreign={item.foreign} />
+      ) : (
+        <Questions item={item} actions={actions} />
+      )}
+    </Frame>
+  );
+}
+
+/** What this daemon does not know is explained by a command. */
+function ForeignNote({ item, foreign }: { item: PageItem; foreign: Foreign }) {
+  if (foreign === 'cluster')
+    return (
+      <p>Published by {item.kind === 'host' ? 'this host' : 'another host'}; the page of its daemon shows more.</p>
+    );
+  const name = foreign === 'namespace' ? item.name : `${foreign}/${item.name.replace(`${foreign}/`, '')}`;
+  return (
+    <p>
+      Netyard did not make this, and changes nothing of it. It is observed once a minute. Explain it with:
+      <code className="command">netyard explain {name}</code>
+    </p>
+  );
+}
+
+function Questions({ item, actions }: { item: PageItem; actions: boolean }) {
+  const ref = item.kind === 'peer' ? item.name : item.id;
+  return (
+    <>
       {item.kind !== 'host' && item.kind !== 'container' && <Rules query={{ ref }} title="Rules" />}
       {actions && item.kind !== 'peer' && (
         <CaptureForm target={item.kind === 'host' ? 'uplink' : item.id} name={item.name} />
       )}
       {item.kind === 'host' ? <Checks /> : <Script reference={ref} />}
       {item.kind !== 'host' && <Checks about={item.name} />}
-    </Frame>
+    </>
   );
 }
 
@@ -116,6 +143,12 @@ function EdgePanel({ edge, items, select }: { edge: Edge; items: Items; select(i
   const { kind, container, to, port, label } = edge;
   const target = items.get(to);
   const home = container.endpoints[0]?.networkId;
+  if (container.foreign !== undefined)
+    return (
+      <Frame title={label} close={() => select(undefined)}>
+        <ForeignNote item={container} foreign={container.foreign} />
+      </Frame>
+    );
   return (
     <Frame title={label} close={() => select(undefined)}>
       <p>

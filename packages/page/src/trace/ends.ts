@@ -1,6 +1,6 @@
 /** The ends of a trace: what is clicked, as the words of `netyard trace`, and its port. Pure. */
 import type { PlacedNode } from '../layout/nodes.ts';
-import type { PageItem, TraceRequest } from '../model.ts';
+import type { ContainerItem, PageItem, TraceRequest } from '../model.ts';
 
 /** What the form of a trace has. */
 export interface TraceForm {
@@ -16,14 +16,20 @@ export const emptyForm: TraceForm = { from: '', to: '', port: '' };
 export function endOf(item: PageItem): string | undefined {
   switch (item.kind) {
     case 'container':
-      return `netyard/${item.name}`;
+      return endOfContainer(item);
     case 'host':
-      return 'host';
+      return item.foreign === undefined ? 'host' : undefined;
     case 'peer':
       return item.address;
     case 'network':
       return undefined;
   }
+}
+
+/** A container of another host by its address, which this host has a route to. */
+function endOfContainer({ name, foreign, endpoints }: ContainerItem): string | undefined {
+  if (foreign === 'cluster') return endpoints.flatMap(({ addresses }) => addresses)[0];
+  return foreign === 'namespace' ? name : `${foreign ?? 'netyard'}/${name}`;
 }
 
 /** The form after a click: the first one is the start, the second one the destination, a third one begins anew. */
@@ -34,7 +40,8 @@ export function chooseEnd(form: TraceForm, item: PageItem, node?: PlacedNode): T
     return { ...form, to: 'host', port: `${hostPort}/${protocol}` };
   }
   const end = endOf(item);
-  if (end === undefined || (isFirst && item.kind === 'peer')) return form;
+  const isElsewhere = item.kind === 'peer' || item.foreign === 'cluster';
+  if (end === undefined || (isFirst && isElsewhere)) return form;
   return isFirst ? { ...emptyForm, from: end } : { ...form, to: end };
 }
 

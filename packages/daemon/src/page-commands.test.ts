@@ -1,12 +1,13 @@
-/** The process that traces for the page: a shell script takes its place. */
+/** The processes that trace and observe for the page: a shell script takes their place. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isNetyardError } from '@netyard/core';
-import type { PageTracer } from '@netyard/web';
-import { openTracer } from './page-trace.ts';
+import type { PageCommands } from '@netyard/web';
+import { openCommands } from './page-commands.ts';
 
-const tracer = (script: string): PageTracer =>
-  openTracer({ socket: '/run/x.sock', env: { PATH: process.env['PATH'] }, program: ['sh', '-c', script, 'netyard'] });
+const tracer = (script: string): PageCommands['trace'] => commandsOf(script).trace;
+const commandsOf = (script: string): PageCommands =>
+  openCommands({ socket: '/run/x.sock', env: { PATH: process.env['PATH'] }, program: ['sh', '-c', script, 'netyard'] });
 const never = new AbortController().signal;
 
 test('both ends are arguments, never options, and the daemon’s own socket is named', async () => {
@@ -37,4 +38,9 @@ test('one at a time; a page that leaves ends its trace', async () => {
   gone.abort();
   await assert.rejects(slow, /was ended/);
   assert.equal(await trace('x', 'y', never), '');
+});
+
+test('other engines are asked through the topology command', async () => {
+  assert.equal(await commandsOf('printf "%s|" "$@"').topology(never), 'topology|--json|');
+  await assert.rejects(commandsOf('echo "netyard: needs root" >&2; exit 1').topology(never), /needs root/);
 });

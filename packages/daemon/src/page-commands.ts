@@ -1,50 +1,71 @@
 /**
- * Runs `netyard trace` for the topology page, as a process of its own: it enters the namespaces of all containers, and its
- * time and memory are not the daemon's. One at a time; it ends when the page leaves.
+ * Runs `netyard trace` and `netyard topology` for the topology page, as processes of their own: they enter the namespaces of
+ * all containers and read what other engines answer, and neither that time nor that memory is to be the daemon's.
  */
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { NetyardError } from '@netyard/core';
-import type { PageTracer } from '@netyard/web';
+import type { PageCommands } from '@netyard/web';
 
-const entryPoint = join(import.meta.dirname, '../../cli/src/main.ts');
+const netyard = join(import.meta.dirname, '../../../bin/netyard');
 /** A sender without a neighbour gives up after 3 s; each of several hosts may take as long. */
 const TIMEOUT_MS = 60_000;
-const maximumOutput = 4 * 1024 * 1024;
+const maximumReport = 4 * 1024 * 1024;
+const maximumTopology = 64 * 1024 * 1024;
 
-export interface TracerOptions {
-  /** Of this daemon's API, whose containers the trace finds there; undefined: the default one. */
+export interface CommandOptions {
+  /** Of this daemon's API, whose containers the commands find there; undefined: the default one. */
   socket: string | undefined;
   env: Readonly<Record<string, string | undefined>>;
   /** Default: the command line of this project. */
   program?: readonly [command: string, ...args: string[]];
 }
 
-export function openTracer({ socket, env, program = [process.execPath, '--', entryPoint] }: TracerOptions): PageTracer {
-  let isRunning = false;
-  return async (from, to, signal) => {
-    if (isRunning)
-      throw new NetyardError('unavailable', 'another trace is running', { hint: 'try again when it has ended' });
-    isRunning = true;
-    try {
-      const host = socket === undefined ? {} : { NETYARD_HOST: `unix://${socket}` };
-      return await run([...program, 'trace', '--json', '--', from, to], { ...env, ...host }, signal);
-    } finally {
-      isRunning = false;
-    }
+export function openCommands(options: CommandOptions): PageCommands {
+  const { socket, program = [netyard] } = options;
+  const env = { ...options.env, ...(socket === undefined ? {} : { NETYARD_HOST: `unix://${socket}` }) };
+  let isTracing = false;
+  return {
+    /** One at a time; it ends when the page leaves. */
+    async trace(from, to, signal) {
+      if (isTracing)
+        throw new NetyardError('unavailable', 'another trace is running', { hint: 'try again when it has ended' });
+      isTracing = true;
+      try {
+        const command = [...program, 'trace', '--json', '--', from, to];
+        const { status, output, errors } = await run(command, env, maximumReport, signal);
+        // 0 to 2 are results.
+        if (status !== null && status <= 2) return output;
+        throw failureOf('trace', status, errors);
+      } finally {
+        isTracing = false;
+      }
+    },
+    async topology(signal) {
+      const { status, output, errors } = await run([...program, 'topology', '--json'], env, maximumTopology, signal);
+      if (status === 0) return output;
+      throw failureOf('topology', status, errors);
+    },
   };
 }
 
-/** Resolves with standard output. Exit codes 0 to 2 are results; with others the reason is on standard error. */
+interface Ended {
+  /** Null after a signal. */
+  status: number | null;
+  output: string;
+  errors: string;
+}
+
 async function run(
   [command = '', ...args]: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
+  maximum: number,
   signal: AbortSignal,
-): Promise<string> {
+): Promise<Ended> {
   signal.throwIfAborted();
   // A group of its own: the podman command that it may run ends with it.
   const child = spawn(command, args, { cwd: '/', env, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
-  const [output, errors] = [new Collected(maximumOutput), new Collected(4_096)];
+  const [output, errors] = [new Collected(maximum), new Collected(4_096)];
   const kill = (): void => killGroup(child.pid);
   child.stdout.on('data', (piece: Buffer) => output.add(piece) || kill());
   child.stderr.on('data', (piece: Buffer) => errors.add(piece));
@@ -54,9 +75,8 @@ async function run(
     const status = await new Promise<number | null>((resolve, reject) => {
       child.once('error', reject).once('close', resolve);
     });
-    if (output.isCut) throw new NetyardError('failed', `the trace is longer than ${maximumOutput} bytes`);
-    if (status !== null && status <= 2) return output.text();
-    throw failureOf(status, errors.text());
+    if (output.isCut) throw new NetyardError('failed', `the output is longer than ${maximum} bytes`);
+    return { status, output: output.text(), errors: errors.text() };
   } finally {
     clearTimeout(timer);
     signal.removeEventListener('abort', kill);
@@ -72,13 +92,13 @@ function killGroup(pid: number | undefined): void {
 }
 
 /** What the command prints, without its name: most of it is for the user, such as an unknown name. */
-function failureOf(status: number | null, text: string): NetyardError {
+function failureOf(name: string, status: number | null, text: string): NetyardError {
   if (status === null)
-    return new NetyardError('failed', `the trace took longer than ${TIMEOUT_MS / 1_000} s, or was ended`);
+    return new NetyardError('failed', `netyard ${name} took longer than ${TIMEOUT_MS / 1_000} s, or was ended`);
   const [message = '', ...more] = text.trim().split('\n');
   const hint = more.join(' ').trim();
   const reason = message.replace(/^netyard[^:]*: /, '');
-  const shown = reason === '' ? `netyard trace ended with status ${status}` : reason;
+  const shown = reason === '' ? `netyard ${name} ended with status ${status}` : reason;
   return new NetyardError('invalid', shown, hint === '' ? {} : { hint });
 }
 
