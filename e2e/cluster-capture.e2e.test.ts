@@ -133,6 +133,14 @@ describe('captures on hosts of a cluster', { skip: cannotRun('netyard') }, () =>
     );
   });
 
+  test('a trace to a container of another host shows the hops on both, by name and by address', async () => {
+    const address = await host('node2').docker('inspect', '-f', '{{.NetworkSettings.IPAddress}}', 'nginx-1');
+    for (const target of ['node2/nginx-1', address]) {
+      const shown = await host('node1').netyard('trace', 'client', target);
+      assert.match(shown, /node1 +out \w+\n.*node2 +in +\w+\n.*node2\/nginx-1 +in +eth0\n.* answered after /s);
+    }
+  });
+
   test('an error of the other host has its name as prefix', async () => {
     assert.match(
       await rejection('node1', 'node2/absent'),

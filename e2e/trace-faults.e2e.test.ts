@@ -4,69 +4,17 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { cannotRun, type EngineName } from './support/engines.ts';
-import { openHosts, type TestHost, until } from './support/host.ts';
+import { openHosts } from './support/host.ts';
 import { archivePath } from './support/images.ts';
+import { check, contextOf, podmanEnvironment, podmanFolder, traceOf } from './trace/check.ts';
 import { dropFaults } from './trace/drop-faults.ts';
 import type { Fault, FaultContext } from './trace/fault.ts';
 import { commonFaults, images, linkFaults, peerFaults, setScene } from './trace/faults.ts';
 import { addHealthyScene, healthyTraces } from './trace/healthy.ts';
 import { podmanFaults, setPodmanScene } from './trace/podman-faults.ts';
 
-const podmanFolder = process.env['NETYARD_PODMAN'] ?? '';
 const withoutPodman =
   !existsSync(join(podmanFolder, 'complete')) && 'NETYARD_PODMAN names no folder that script/unpack-podman filled';
-const podmanEnvironment = { PATH: `${join(podmanFolder, 'bin')}:${process.env['PATH']}:/usr/sbin:/sbin` };
-
-interface Report {
-  conclusion: { outcome: string; cause: string; sentence: string; fix?: string };
-}
-
-function contextOf(host: TestHost, neighbour: TestHost): FaultContext {
-  const inspect = (container: string, format: string): Promise<string> =>
-    host.docker('inspect', '-f', format, container);
-  const inside = async (container: string, command: string): Promise<string> =>
-    await host.sh(`nsenter --net=/proc/${await inspect(container, '{{.State.Pid}}')}/ns/net ${command}`);
-  return {
-    ...{ host, neighbour, inside, sh: (line) => host.sh(line) },
-    addressOf: async (container) =>
-      (await inspect(container, '{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}')).split(' ')[0] ?? '',
-    bridgeOf: async (network) =>
-      `br-${(await host.docker('network', 'inspect', '-f', '{{.Id}}', network)).slice(0, 12)}`,
-    outerLinkOf: async (container) => {
-      const index = /eth0@if(\d+)/.exec(await inside(container, 'ip -o link show eth0'))?.[1] ?? '';
-      return (await host.sh(`ip -o link | sed -n 's/^${index}: \\([^@:]*\\).*/\\1/p'`)).trim();
-    },
-  };
-}
-
-async function traceOf({ host }: FaultContext, args: readonly string[]): Promise<Report['conclusion']> {
-  const command = [join(import.meta.dirname, '../bin/netyard'), 'trace', '--json', ...args];
-  const { stdout, stderr } = await host.run(command, { environment: podmanEnvironment });
-  assert.notEqual(stdout, '', stderr);
-  return (JSON.parse(stdout) as Report).conclusion;
-}
-
-async function check(fault: Fault, context: FaultContext): Promise<void> {
-  await fault.make(context);
-  try {
-    const conclusion = await traceOf(context, await fault.trace(context));
-    const shown = JSON.stringify(conclusion);
-    assert.match(conclusion.sentence, fault.sentence, shown);
-    assert.equal(conclusion.cause, fault.cause, shown);
-    assert.notEqual(conclusion.outcome, 'reached');
-    assert.match(conclusion.fix ?? '', fault.fix, shown);
-    if (fault.repair) await fault.repair(context);
-    else await context.sh(conclusion.fix ?? 'false');
-    const after = await (fault.traceAfter ?? fault.trace)(context);
-    await until(async () => (await traceOf(context, after)).outcome === 'reached', 'the target is reached', 10_000);
-  } catch (error) {
-    // What the fault left may be why it cannot be removed: the first error counts.
-    await fault.clean?.(context).then(undefined, () => {});
-    throw error;
-  }
-  await fault.clean?.(context);
-}
-
 /** Without it, Netyard's daemon adds a rule before those that drop its packets. */
 const daemonOptionsOf = { netyard: ['--foreign-firewall=false'], dockerd: [] } as const;
 

@@ -28,6 +28,8 @@ export interface Fault {
   sentence: RegExp;
   /** What the fix must say. */
   fix: RegExp;
+  /** The peer on which it stopped and on which the fix is run; undefined: the host itself. */
+  host?: string;
   /** Run instead of the printed fix, where that is an instruction to a person. */
   repair?(context: FaultContext): Promise<unknown>;
   /** The trace after the repair, if another one. */

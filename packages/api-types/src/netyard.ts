@@ -7,6 +7,8 @@
  * - POST /netyard/v1/page: 201 PageAddress
  * - GET /netyard/v1/journal?target=X&since=SECONDS&until=SECONDS: JournalEntry, one per line, oldest first
  * - GET /netyard/v1/journal/diff?from=SECONDS&to=SECONDS: JournalDifference
+ * - POST /netyard/v1/trace?peer=P&target=X&protocol=tcp&port=N: JSON objects, one per line, in both directions over a hijacked
+ *   connection, as `hosts/` of the package trace defines them
  * - POST /netyard/v1/cleanup?dryRun=1&unknownData=1: CleanupResponse
  * - GET /netyard/v1/peers: Peer[]; POST with PeerAddRequest: 201 Peer
  * - GET /netyard/v1/peers/{name}: Peer; DELETE: 204. POST and DELETE with `?dryRun=1`: DryRunResponse

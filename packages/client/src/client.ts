@@ -8,6 +8,7 @@ import { Images } from './images.ts';
 import { Networks } from './networks.ts';
 import { Peers } from './peers.ts';
 import { System } from './system.ts';
+import { Traces } from './traces.ts';
 import { Transport } from './transport.ts';
 import { Volumes } from './volumes.ts';
 
@@ -21,6 +22,7 @@ export interface NetyardClient {
   readonly peers: Peers;
   readonly volumes: Volumes;
   readonly system: System;
+  readonly traces: Traces;
   /** The API version in use; negotiated with the daemon the first time. */
   apiVersion(): Promise<string>;
   close(): void;
@@ -43,6 +45,7 @@ export function openClient(request: AddressRequest & { maxAnswer?: number }): Ne
     peers: new Peers(api),
     volumes: new Volumes(api),
     system: new System(api),
+    traces: new Traces(api),
     apiVersion: () => api.version(),
     close: () => transport.close(),
   };

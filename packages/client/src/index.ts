@@ -8,5 +8,6 @@ export { DaemonError } from './errors.ts';
 export { type CaptureHead, CaptureReader, type CaptureTail } from './pcapng.ts';
 export { demultiplex, jsonLines, type OutputFrame, rawOutput } from './streams.ts';
 export type { ExactEvent } from './system.ts';
+export type { TraceCall } from './traces.ts';
 export type { Hijacked } from './transport.ts';
 export { compareVersions, newestApiVersion } from './version.ts';

@@ -31,6 +31,7 @@ import { checkClusterApi, clusterApi } from './cluster-apis.ts';
 import { ClusterSync } from './cluster-networks.ts';
 import type { DaemonConfig } from './config.ts';
 import { openContainerd } from './containerd.ts';
+import { openFlows } from './flows.ts';
 import { planConnections, readCgroupVersion, readDaemonId, readHostFacts, readProcessLimits } from './host-facts.ts';
 import { type OpenedJournal, openJournal } from './journal.ts';
 import { type Listeners, listen } from './listen.ts';
@@ -39,7 +40,7 @@ import type { MeasuredEngine, Measuring } from './metrics.ts';
 import { openCommands } from './page-commands.ts';
 import { remoteHosts } from './page-hosts.ts';
 import { openPeerApis } from './peer-apis.ts';
-import { capturePeer } from './peer-captures.ts';
+import { capturePeer, tracePeer } from './peer-streams.ts';
 import { shellPrinter } from './shell-printer.ts';
 
 export interface RunningDaemon {
@@ -243,6 +244,8 @@ async function openApi(
     shell: shellPrinter,
     login: (domain, credentials, signal) => registry.login(domain, credentials, signal),
     capturePeer,
+    tracePeer,
+    openFlow: openFlows(networks, unixSockets(config)),
     ...(page ? { page } : {}),
     ...(measuring ? { noteHandled: measuring.noteHandled } : {}),
     ...(journal ? { journal: journal.reader } : {}),
@@ -266,6 +269,9 @@ function engineSettings(config: DaemonConfig): EngineSettings {
     storageDriver: 'overlayfs',
   };
 }
+
+const unixSockets = ({ hosts }: DaemonConfig): string[] =>
+  hosts.flatMap((host) => (host.kind === 'unix' ? [host.path] : []));
 
 /** @param clusterPool of which the hosts of a cluster get their subnets */
 export function networkSettings(config: DaemonConfig, clusterPool?: string): NetworkSettings {

@@ -2,6 +2,14 @@
 
 export { errorBody, statusOf } from './errors.ts';
 export { failCurrentRequest } from './http/request-scope.ts';
-export type { ApiOptions, DaemonInfo, HandledRequest, JournalReader, PageAccess, ShellPrinter } from './options.ts';
+export type {
+  ApiOptions,
+  DaemonInfo,
+  HandledRequest,
+  JournalReader,
+  PageAccess,
+  ServedFlow,
+  ShellPrinter,
+} from './options.ts';
 export { captureFile } from './pcapng/capture-file.ts';
 export { createApiServer } from './server.ts';

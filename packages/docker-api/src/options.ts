@@ -1,5 +1,5 @@
 /** Options and adapters that the daemon passes to the server. */
-import type { Duplex } from 'node:stream';
+import type { Duplex, Readable, Writable } from 'node:stream';
 import type { Logger } from '@netyard/core';
 import type { Engine, RegistryCredentials } from '@netyard/engine';
 import type { PeerApi } from '@netyard/peers';
@@ -111,6 +111,19 @@ export interface JournalReader {
   diff(from: bigint, to?: bigint): Promise<{ from: bigint; to: bigint; commands: readonly string[] }>;
 }
 
+/** A probe of another host, as the package trace has it: to a container here, to `host`, or to an address. */
+export interface FlowRequest {
+  target: string;
+  protocol: 'tcp' | 'udp' | 'icmp';
+  port?: number;
+}
+
+export interface ServedFlow {
+  /** Answers until the other host has what was seen, or is gone. Leaves nothing behind. */
+  serve(connection: { input: Readable; output: Writable }): Promise<void>;
+  close(): void;
+}
+
 /** A request that has a route, once its handler has ended. */
 export interface HandledRequest {
   method: string;
@@ -134,6 +147,12 @@ export interface ApiOptions {
    * capture. Rethrows errors of the peer's daemon with the peer's name.
    */
   capturePeer: (peer: string, api: PeerApi, request: CaptureRequest, signal: AbortSignal) => Promise<Duplex>;
+  /**
+   * Asks a peer's daemon to observe a flow. The stream has the conversation with it; rethrows as `capturePeer`.
+   */
+  tracePeer: (peer: string, api: PeerApi, request: FlowRequest, signal: AbortSignal) => Promise<Duplex>;
+  /** Observes a flow on this host. Throws `not-found` for an unknown target, `unavailable` when too many are observed. */
+  openFlow: (request: FlowRequest) => Promise<ServedFlow>;
   /** API address and client certificate for a host of the cluster. Throws `conflict` with a hint. */
   clusterApi?: (host: string) => PeerApi;
   /** Present when the daemon serves the topology page. */

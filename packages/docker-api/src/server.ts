@@ -40,6 +40,7 @@ import { pageRoutes } from './routes/page.ts';
 import { peerRoutes } from './routes/peers.ts';
 import { swarmRoutes } from './routes/swarm.ts';
 import { systemRoutes } from './routes/system.ts';
+import { traceRoutes } from './routes/trace.ts';
 import { volumeRoutes } from './routes/volumes.ts';
 import { formatVersion, maximumVersion } from './versions.ts';
 
@@ -123,6 +124,7 @@ export function allRoutes(options: ApiOptions): Route[] {
     ...peerRoutes(options),
     ...clusterRoutes(options),
     ...captureRoutes(options),
+    ...traceRoutes(options),
     ...pageRoutes(options),
     ...journalRoutes(options),
   ];
@@ -135,12 +137,12 @@ const commonHeaders = (version: string): Headers => ({
   Server: `Netyard/${version} (linux)`,
 });
 
-const hijackPaths = /^(\/v[\d.]+)?\/(containers\/.+\/attach|exec\/[^/]+\/start|netyard\/v1\/capture)(\?|$)/;
+const hijackPaths = /^(\/v[\d.]+)?\/(containers\/.+\/attach|exec\/[^/]+\/start|netyard\/v1\/(capture|trace))(\?|$)/;
 
 const webSocketPath = /^(\/v[\d.]+)?\/containers\/.+\/attach\/ws(\?|$)/;
 
 /**
- * Only attach, exec and captures can be upgraded (to any protocol), and `attach/ws` to WebSocket. On another path
+ * Only attach, exec, captures and traces can be upgraded (to any protocol), and `attach/ws` to WebSocket. On another path
  * (BuildKit's h2c) the Upgrade header is ignored.
  */
 function isHijack(request: IncomingMessage): boolean {

@@ -79,6 +79,12 @@ export function fakeOptions(services: FakeEngine, networks: Partial<Networks> = 
     login: async (_domain, { username }) => {
       if (username !== 'known') throw new NetyardError('unauthorized', 'unauthorized: incorrect username or password');
     },
+    tracePeer: async () => {
+      throw new Error('no peers');
+    },
+    openFlow: async () => {
+      throw new Error('no traces');
+    },
     capturePeer: async () => {
       throw new NetyardError('internal', 'the test has no peers');
     },

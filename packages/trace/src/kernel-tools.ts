@@ -1,15 +1,14 @@
-/** The tools of a trace on this host: the kernel's packet tracing, and what `topology` observes. */
+/** The tools of a trace on this host: the kernel's packet tracing. */
 import type { Probe as KernelProbe, ProbeResult as KernelResult, PacketTracing, TraceMatch } from '@netyard/kernel';
-import type { HostNamespace, HostTopology } from '@netyard/topology';
+import type { HostNamespace } from '@netyard/topology';
 import { readConntrack } from './conntrack.ts';
 import type { ProbeResult, TracePacket } from './model.ts';
 import { resolveInNamespace } from './name-query.ts';
 import { openObservation } from './observation.ts';
 import type { Probe, TraceTools } from './tools.ts';
 
-export function openTraceTools(tracing: PacketTracing, observe: () => Promise<HostTopology>): TraceTools {
+export function openTraceTools(tracing: PacketTracing): Omit<TraceTools, 'observe' | 'peers'> {
   return {
-    observe,
     resolve: resolveInNamespace,
     readConntrack,
     openProbe: async (sender, packet, size) => openProbe(tracing, sender, packet, size),

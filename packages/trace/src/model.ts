@@ -84,6 +84,8 @@ export interface Sighting {
   otherHost?: boolean;
   /** TCP flags, such as `S`, `SA`, `R`; `icmp:3/1` for an ICMP error that quotes the probe. */
   flags: string;
+  /** Of a tunnel's packet that contains the probe. */
+  outer?: TracePacket;
 }
 
 /** A verdict of an nftables chain about a packet of the probe. */
@@ -103,6 +105,8 @@ export interface RuleVerdict {
   flags: string;
   atMs: number;
   isAnswer: boolean;
+  /** Of a tunnel's packet that contains the probe, as the chain saw it. */
+  outer?: TracePacket;
 }
 
 /** What the sending socket experienced. */
@@ -170,6 +174,34 @@ export interface TraceEvidence {
   incomplete: string[];
 }
 
+/** Another host as this one, or a peer, knows it. */
+export interface KnownHost {
+  name: string;
+  address: string;
+  /** Of its containers; also its parts of networks of a cluster. */
+  subnets: string[];
+}
+
+/** A host that Netyard's daemon here has as a peer. */
+export interface PeerHost extends KnownHost {
+  /** Undefined while there is no path. */
+  path?: PeerWay;
+}
+
+/** How packets leave for a peer's containers. */
+export interface PeerWay {
+  kind: 'route' | 'vxlan';
+  /** The uplink or the tunnel. */
+  link: string;
+  uplink: string;
+  /** This host's address on the uplink. */
+  local: string;
+  mtu: number;
+}
+
+/** What a peer observed of one flow: as `TraceEvidence`, with times since the peer was armed. */
+export type FlowEvidence = Omit<TraceEvidence, 'probe'>;
+
 export type TraceGrade = 'observed' | 'inferred' | 'predicted';
 
 /** Why a packet did not arrive, or that it did. */
@@ -181,5 +213,7 @@ export interface Conclusion {
   sentence: string;
   /** A command or an instruction that fixes it. */
   fix?: string;
+  /** The peer on which the packet stopped and on which the fix is applied; undefined for this host. */
+  host?: string;
   grade: TraceGrade;
 }

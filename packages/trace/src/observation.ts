@@ -94,6 +94,8 @@ async function collect(
   return { sightings, verdicts, counters, drops, incomplete };
 }
 
+const udpNumber = 17;
+const defaultVxlanPort = 4789;
 const protocols: Readonly<Record<number, TraceProtocol>> = { 1: 'icmp', 6: 'tcp', 17: 'udp', 58: 'icmp' };
 
 /** Inside a tunnel, the inner packet is the probe. */
@@ -108,6 +110,13 @@ function packetOf(headers: PacketHeaders): TracePacket {
     ...(sourcePort === undefined ? {} : { sourcePort }),
     ...(destinationPort === undefined ? {} : { destinationPort }),
   };
+}
+
+/** A tunnel's packet: recorded headers of rule traces are too short for its contents. */
+function outerOf(headers: PacketHeaders, { vxlanPorts = [defaultVxlanPort] }: TraceMatch): TracePacket | undefined {
+  const { inner, ...outer } = headers;
+  const isTunnel = headers.protocol === udpNumber && vxlanPorts.includes(headers.destinationPort ?? 0);
+  return inner !== undefined || isTunnel ? packetOf(outer) : undefined;
 }
 
 /** Echo replies (RFC 792, RFC 4443), errors about the probe, and packets to the probe's own port. */
@@ -127,12 +136,14 @@ function flagsOf(headers: PacketHeaders): string {
 
 function sightingOf(namespace: HostNamespace, packet: ObservedPacket, context: CollectContext): Sighting {
   const { headers, link, direction } = packet;
+  const outer = outerOf(headers, context.match);
   return {
     namespaceId: namespace.id,
     link,
     direction: direction === 'out' ? 'out' : 'in',
     ...describe(packet.time, headers, context),
     ...(direction === 'other' ? { otherHost: true } : {}),
+    ...(outer === undefined ? {} : { outer }),
   };
 }
 
@@ -158,6 +169,7 @@ interface PacketContext {
   output?: string;
   flags: string;
   isAnswer: boolean;
+  outer?: TracePacket;
 }
 
 function verdictsOf(
@@ -172,19 +184,34 @@ function verdictsOf(
     packets.set(message.traceId, context);
     const verdict = verdictKind(message);
     if (message.own || verdict === undefined) return [];
-    return [{ ...ruleOf(namespace, message, verdict), ...context, atMs: timeOf(namespace, context, sightings) }];
+    const own = { ...context, isAnswer: isAnswerIn(namespace, context, sightings) };
+    return [{ ...ruleOf(namespace, message, verdict), ...own, atMs: timeOf(namespace, own, sightings) }];
   });
 }
 
 function contextOf(before: PacketContext | undefined, message: RuleTraceMessage, match: TraceMatch): PacketContext {
   const { iif, oif, headers } = message;
   if (iif === undefined && oif === undefined && headers === undefined && before) return before;
+  const outer = headers === undefined ? before?.outer : outerOf(headers, match);
   return {
     ...(iif === undefined ? {} : { input: iif }),
     ...(oif === undefined ? {} : { output: oif }),
     flags: headers === undefined ? (before?.flags ?? '') : flagsOf(headers),
     isAnswer: headers === undefined ? (before?.isAnswer ?? false) : isAnswerTo(match, headers),
+    ...(outer === undefined ? {} : { outer }),
   };
+}
+
+/**
+ * What a tunnel's packet contains is known where it was seen on the interface, or else from the packet that this namespace
+ * sent last.
+ */
+function isAnswerIn(namespace: HostNamespace, context: PacketContext, sightings: readonly Sighting[]): boolean {
+  if (context.outer === undefined) return context.isAnswer;
+  const { input, output } = context;
+  const own = sightings.filter(({ namespaceId }) => namespaceId === namespace.id);
+  const same = own.find(({ outer, link, direction }) => outer && link === (direction === 'in' ? input : output));
+  return (same ?? own.findLast(({ direction }) => direction === 'out'))?.isAnswer ?? false;
 }
 
 function ruleOf(

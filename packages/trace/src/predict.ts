@@ -21,9 +21,15 @@ interface Position {
 /** The next position, or the end of the path. */
 type Step = Position | PathEnd;
 
-export function predictPath(topology: HostTopology, sender: HostNamespace, packet: TracePacket): PredictedPath {
+/** `input`: interface by which the packet enters the namespace; undefined for a packet that is sent there. */
+export function predictPath(
+  topology: HostTopology,
+  sender: HostNamespace,
+  packet: TracePacket,
+  input?: string,
+): PredictedPath {
   const hops: Hop[] = [];
-  let position: Position = { namespace: sender, input: undefined, packet };
+  let position: Position = { namespace: sender, input, packet };
   for (let step = 0; step < maxSteps; step += 1) {
     const next = route(topology, position, hops);
     if ('kind' in next) return { hops, end: next };

@@ -1,8 +1,11 @@
 /** Joins the predicted path with what was seen into the steps that a user reads. Pure. */
 import type { HostTopology } from '@netyard/topology';
+import type { TraceCase } from './explain/case.ts';
 import type { Conclusion, Hop, PredictedPath, RuleVerdict, Sighting, TraceEvidence, TracePacket } from './model.ts';
 
 export interface TraceStep {
+  /** Of the peer on which it is; undefined on this host. */
+  host?: string;
   /** Host or container. */
   place: string;
   kind: Hop['kind'] | 'rule';
@@ -31,6 +34,15 @@ export interface TraceReport {
   conclusion: Conclusion;
   /** All packets and verdicts; the steps show the first packet of each direction, and what decided. */
   evidence?: TraceEvidence;
+  /** The peer that the path leads to. */
+  peer?: {
+    name: string;
+    address: string;
+    /** Why it could not be asked. */
+    problem?: string;
+    /** What it observed, in this host's time. */
+    evidence?: TraceEvidence;
+  };
   /** What could not be observed. */
   incomplete: string[];
 }
@@ -42,7 +54,19 @@ const placeOf = (topology: HostTopology, namespaceId: string): string => {
 };
 
 /** The first packet of the probe, along the predicted path. */
-export function stepsOf(topology: HostTopology, path: PredictedPath, evidence?: TraceEvidence): TraceStep[] {
+export const stepsOf = ({ topology, path, evidence }: ReportedCase): TraceStep[] => stepsHere(topology, path, evidence);
+
+export const stepsOnPeer = (there: ReportedCase): TraceStep[] => onPeer(there, stepsOf(there));
+export const answerStepsOnPeer = (there: ReportedCase): TraceStep[] => onPeer(there, answerSteps(there));
+
+/** `server2`, and `server2/web` for a container there. */
+function onPeer({ topology: { hostName: host } }: ReportedCase, steps: TraceStep[]): TraceStep[] {
+  return steps.map((step) => ({ ...step, host, place: step.place === host ? host : `${host}/${step.place}` }));
+}
+
+type ReportedCase = Pick<TraceCase, 'topology' | 'path' | 'evidence'>;
+
+function stepsHere(topology: HostTopology, path: PredictedPath, evidence?: TraceEvidence): TraceStep[] {
   if (evidence === undefined) return path.hops.map((hop) => hopStep(topology, hop, undefined));
   const sightings = firstOfEach(evidence.sightings.filter(({ isAnswer }) => !isAnswer));
   const used = new Set<Sighting>();
@@ -56,7 +80,8 @@ export function stepsOf(topology: HostTopology, path: PredictedPath, evidence?: 
 }
 
 /** The first packet of the answer, as seen. */
-export function answerSteps(topology: HostTopology, evidence: TraceEvidence): TraceStep[] {
+export function answerSteps({ topology, evidence }: ReportedCase): TraceStep[] {
+  if (evidence === undefined) return [];
   const seen = firstOfEach(evidence.sightings.filter(({ isAnswer, link }) => isAnswer && link !== 'lo'));
   const rules = decisions(evidence.verdicts.filter(({ isAnswer }) => isAnswer));
   return inOrder(

@@ -1,17 +1,17 @@
 /**
  * Traces one packet: finds the ends, predicts the path, observes it with a real probe, and explains what happened. Changes
- * nothing but for the time of the probe: rule tracing of the probe's own packets.
+ * nothing but for the time of the probe: rule tracing of the probe's own packets, here and on the peer that it is for.
  */
-import { messageOf, NetyardError } from '@netyard/core';
-import type { HostNamespace, HostTopology } from '@netyard/topology';
-import { chooseAddress, findEnd } from './ends.ts';
-import type { NameAnswer, TraceCase } from './explain/case.ts';
+import { messageOf } from '@netyard/core';
+import type { HostNamespace } from '@netyard/topology';
+import type { RemoteSide, TraceCase } from './explain/case.ts';
 import { explain, explainEnds } from './explain/explain.ts';
-import type { NeighbourCheck, Sighting, TraceEnd, TracePacket, TraceRequest } from './model.ts';
-import { predictPath } from './predict.ts';
-import { answerSteps, stepsOf, type TraceReport } from './report.ts';
-import { lookUpRoute } from './route-lookup.ts';
-import type { TraceTools } from './tools.ts';
+import { withEvidence } from './hosts/remote-case.ts';
+import type { FlowEvidence, PathEnd, ProbeResult, TraceRequest } from './model.ts';
+import { askNeighbours } from './neighbours.ts';
+import { type PreparedCase, predictCase, prepare } from './prepare.ts';
+import { answerSteps, answerStepsOnPeer, stepsOf, stepsOnPeer, type TraceReport } from './report.ts';
+import type { FlowSession, Observation, TraceTools } from './tools.ts';
 
 export interface TraceOptions {
   /** Predict only: send nothing and observe nothing on the way. */
@@ -31,98 +31,31 @@ export async function trace(
   options: TraceOptions = {},
 ): Promise<TraceReport> {
   const prepared = await prepare(tools, request);
-  if (prepared.sender === undefined || explainEnds(prepared) !== undefined || options.dryRun) return reportOf(prepared);
-  return reportOf(await observe(tools, prepared, prepared.sender));
-}
-
-interface PreparedCase extends TraceCase {
-  sender: HostNamespace | undefined;
-}
-
-async function prepare(tools: TraceTools, request: TraceRequest): Promise<PreparedCase> {
-  const topology = await tools.observe();
-  const from = findEnd(topology, request.from);
-  if (from === undefined || (from.container === undefined && from.namespace === undefined)) {
-    throw new NetyardError('not-found', `no such container or namespace on this host: ${request.from}`, {
-      hint: 'netyard topology lists the containers of all engines',
-    });
+  try {
+    const isKnown = prepared.sender === undefined || explainEnds(prepared) !== undefined || options.dryRun;
+    if (isKnown || prepared.sender === undefined) return reportOf(prepared, prepared.problems);
+    return reportOf(await observe(tools, prepared, prepared.sender), prepared.problems);
+  } finally {
+    prepared.asked?.session.close();
   }
-  const sender = from.namespace;
-  const known = findEnd(topology, request.to);
-  const name = await resolveAs(tools, from, request.to, known?.container !== undefined);
-  const to = known ?? endOfName(request, name);
-  const resolved = name?.addresses.filter((one) => to.addresses.includes(one)) ?? [];
-  const candidates = resolved.length > 0 ? resolved : to.addresses;
-  const address = sender === undefined ? candidates[0] : chooseAddress(sender, candidates, request.family);
-  if (address === undefined && to.container?.state === 'running') throw withoutAddress(request);
-  if (to.container === undefined && address !== undefined) checkUnicast(address);
-  const packet: TracePacket = {
-    protocol: request.protocol,
-    destination: address ?? '0.0.0.0',
-    ...(request.port === undefined ? {} : { destinationPort: request.port }),
-  };
-  const path =
-    sender === undefined || address === undefined
-      ? { hops: [], end: { kind: 'no-route', namespaceId: '', packet } as const }
-      : predictPath(topology, sender, packet);
-  return { request, topology, from, to, packet, path, sender, ...(name ? { name } : {}) };
 }
-
-/** Throws `invalid` for addresses that no single host has. */
-function checkUnicast(address: string): void {
-  const isUnicast = !/^(0\.0\.0\.0$|22[4-9]\.|23\d\.|255\.255\.255\.255$|::$|ff)/i.test(address);
-  if (isUnicast) return;
-  throw new NetyardError('invalid', `${address} is not the address of one host`, {
-    hint: 'a trace follows unicast packets: no broadcast, multicast or unspecified addresses',
-  });
-}
-
-/** Addresses are not resolved. */
-async function resolveAs(
-  tools: TraceTools,
-  from: TraceEnd,
-  text: string,
-  isContainer: boolean,
-): Promise<NameAnswer | undefined> {
-  if (from.namespace === undefined || /^[\d.]+$|:|\//.test(text) || text === 'host') return undefined;
-  return await tools.resolve(from, text, isContainer);
-}
-
-function endOfName(request: TraceRequest, name: NameAnswer | undefined): TraceEnd {
-  if (name !== undefined && name.addresses.length > 0) return { text: request.to, addresses: name.addresses };
-  throw new NetyardError('not-found', `${request.from} cannot resolve ${request.to}, and no container has this name`, {
-    hint: 'netyard topology lists the containers of all engines',
-  });
-}
-
-const withoutAddress = ({ to, family }: TraceRequest): NetyardError =>
-  new NetyardError('invalid', `${to} has no ${family === undefined ? '' : `IPv${family} `}address`, {
-    hint:
-      family === 6
-        ? 'networks have IPv6 when they are created with --ipv6'
-        : 'a container in the network mode none or host has none of its own: trace to the address of the host',
-  });
 
 /** Sends the probe and collects what was seen of it. */
 async function observe(tools: TraceTools, prepared: PreparedCase, sender: HostNamespace): Promise<TraceCase> {
   const probe = await tools.openProbe(sender, prepared.packet, prepared.request.size);
   try {
-    const packet = { ...prepared.packet, sourcePort: probe.sourcePort };
-    const path = predictPath(prepared.topology, sender, packet);
-    const namespaces = namespacesOf(prepared, path.hops);
-    const observation = await tools.arm(namespaces, packet, leavesObserved(namespaces, path));
+    const predicted = predictCase(prepared, sender, { ...prepared.packet, sourcePort: probe.sourcePort });
+    const arming = armPeer(predicted);
+    const namespaces = namespacesOf(predicted);
+    const observation = await tools.arm(namespaces, predicted.packet, leavesObserved(namespaces, predicted.path));
     try {
+      const peer = await arming;
       observation.start();
-      const result = await probe.send(needsNeighbour(path.end.kind) ? neighbourWaitMs : answerWaitMs);
+      const result = await probe.send(waitFor(predicted));
       await new Promise((resolve) => setTimeout(resolve, settleMs));
-      const seen = await observation.collect();
-      const { source } = result;
-      const observed = { ...prepared, packet: { ...packet, ...(source === undefined ? {} : { source }) }, path };
-      const isAnswered = result.outcome === 'answered';
-      const neighbours = isAnswered ? [] : await askNeighbours(tools, observed, seen);
-      const conntrack = isAnswered ? undefined : await tools.readConntrack();
-      const evidence = { ...seen, probe: result, neighbours, ...(conntrack ? { conntrack } : {}) };
-      return { ...observed, evidence };
+      const collecting = collectPeer(peer, result);
+      const seen = await collect(tools, predicted, observation, result);
+      return joinPeer(seen, await collecting);
     } finally {
       observation.close();
     }
@@ -131,10 +64,62 @@ async function observe(tools: TraceTools, prepared: PreparedCase, sender: HostNa
   }
 }
 
-const needsNeighbour = (kind: TraceCase['path']['end']['kind']): boolean => kind === 'no-neighbour' || kind === 'left';
+/** What the peer's part came to: a session that observes, or why there is none. */
+type PeerPart = { session: FlowSession } | { problem: string } | undefined;
+
+async function armPeer({ asked, remote }: PreparedCase): Promise<PeerPart> {
+  if (asked === undefined || remote?.trace === undefined) return undefined;
+  try {
+    await asked.session.arm(remote.trace.packet);
+    return { session: asked.session };
+  } catch (error) {
+    return { problem: messageOf(error) };
+  }
+}
+
+async function collectPeer(
+  part: PeerPart,
+  result: ProbeResult,
+): Promise<{ seen: FlowEvidence } | { problem: string } | undefined> {
+  if (part === undefined || 'problem' in part) return part;
+  try {
+    return { seen: await part.session.collect(result) };
+  } catch (error) {
+    return { problem: messageOf(error) };
+  }
+}
+
+function joinPeer(local: TraceCase, part: Awaited<ReturnType<typeof collectPeer>>): TraceCase {
+  const { remote } = local;
+  if (part === undefined || remote === undefined) return local;
+  if ('seen' in part) return { ...local, remote: withEvidence(remote, local, part.seen) };
+  const { trace: _, ...rest } = remote;
+  return { ...local, remote: { ...rest, problem: part.problem } };
+}
+
+async function collect(
+  tools: TraceTools,
+  predicted: PreparedCase,
+  observation: Observation,
+  result: ProbeResult,
+): Promise<TraceCase> {
+  const seen = await observation.collect();
+  const { source } = result;
+  const observed = { ...predicted, packet: { ...predicted.packet, ...(source === undefined ? {} : { source }) } };
+  const isAnswered = result.outcome === 'answered';
+  const neighbours = isAnswered ? [] : await askNeighbours(tools, observed, seen);
+  const conntrack = isAnswered ? undefined : await tools.readConntrack();
+  return { ...observed, evidence: { ...seen, probe: result, neighbours, ...(conntrack ? { conntrack } : {}) } };
+}
+
+/** A peer that was asked is there. */
+const waitFor = ({ path: { end }, remote }: TraceCase): number =>
+  needsNeighbour(end.kind) && remote?.trace === undefined ? neighbourWaitMs : answerWaitMs;
+
+const needsNeighbour = (kind: PathEnd['kind']): boolean => kind === 'no-neighbour' || kind === 'left';
 
 /** The host's namespace always: translated packets take ways that the prediction does not know. */
-function namespacesOf({ topology, from, to }: TraceCase, hops: TraceCase['path']['hops']): HostNamespace[] {
+function namespacesOf({ topology, from, to, path: { hops } }: TraceCase): HostNamespace[] {
   const ids = new Set(hops.map(({ namespaceId }) => namespaceId));
   for (const end of [from, to]) if (end.namespace) ids.add(end.namespace.id);
   return topology.namespaces.filter(({ id, isHost }) => isHost || ids.has(id));
@@ -150,64 +135,34 @@ const leavesObserved = (namespaces: readonly HostNamespace[], { hops, end }: Tra
     return !namespaces.some(({ id }) => id === peer?.namespaceId);
   });
 
-interface NeighbourQuestion {
-  namespace: HostNamespace;
-  link: string;
-  address: string;
-}
-
-/**
- * Who has the addresses of the next hops on the last link, and on the first one if nothing left it. Links without MACs, such
- * as those of WireGuard, and namespaces that have ended are not asked.
- */
-async function askNeighbours(
-  tools: TraceTools,
-  { topology, path, from, packet }: TraceCase,
-  { sightings, incomplete }: { sightings: readonly Sighting[]; incomplete: string[] },
-): Promise<NeighbourCheck[]> {
-  const first = sightings.length > 0 || from.namespace === undefined ? undefined : firstLink(from.namespace, packet);
-  const last = lastLink(topology, path);
-  const questions = [first, last].filter((question) => question !== undefined);
-  const checks = await Promise.all(
-    questions.map(({ namespace, link, address }) =>
-      tools.askNeighbour(namespace, link, address).catch((error: unknown) => {
-        const problem = `who has ${address} on ${link} of ${namespace.name} cannot be asked: ${messageOf(error)}`;
-        if (!incomplete.includes(problem)) incomplete.push(problem);
-        return undefined;
-      }),
-    ),
-  );
-  return checks.filter((check) => check !== undefined);
-}
-
-function firstLink(namespace: HostNamespace, { destination }: TracePacket): NeighbourQuestion | undefined {
-  const route = lookUpRoute(namespace, destination);
-  if (route?.link === undefined || route.type !== 'unicast') return undefined;
-  return { namespace, link: route.link, address: route.via ?? destination };
-}
-
-function lastLink(topology: HostTopology, { hops, end }: TraceCase['path']): NeighbourQuestion | undefined {
-  const find = (id: string): HostNamespace | undefined => topology.namespaces.find((namespace) => namespace.id === id);
-  if (end.kind === 'no-neighbour' || end.kind === 'left') {
-    const namespace = find(end.namespaceId);
-    return namespace && { namespace, link: end.link, address: end.nextHop };
-  }
-  const bridge = hops.findLast(({ kind }) => kind === 'bridge');
-  const namespace = bridge && find(bridge.namespaceId);
-  return bridge && namespace && { namespace, link: bridge.name, address: end.packet.destination };
-}
-
-function reportOf(traced: TraceCase): TraceReport {
-  const { topology, from, to, packet, path, evidence } = traced;
+function reportOf(traced: TraceCase, problems: readonly string[]): TraceReport {
+  const { topology, from, to, packet, evidence, remote } = traced;
+  const own = answerSteps(traced);
+  const there = remote?.trace;
   return {
     hostName: topology.hostName,
     from: from.text,
     to: to.text,
     packet,
-    steps: stepsOf(topology, path, evidence),
-    answer: evidence === undefined ? [] : answerSteps(topology, evidence),
+    steps: [...stepsOf(traced), ...(there ? stepsOnPeer(there) : [])],
+    answer: [...(there ? answerStepsOnPeer(there) : []), ...own],
     conclusion: explain(traced),
     ...(evidence === undefined ? {} : { evidence }),
-    incomplete: [...topology.problems, ...(evidence?.incomplete ?? [])],
+    ...(remote === undefined ? {} : { peer: peerReport(remote) }),
+    incomplete: [
+      ...[...topology.problems, ...problems, ...(evidence?.incomplete ?? [])],
+      ...[...(there?.topology.problems ?? []), ...(there?.evidence?.incomplete ?? [])].map(
+        (problem) => `${remote?.peer.name}: ${problem}`,
+      ),
+    ],
+  };
+}
+
+function peerReport({ peer, problem, trace: there }: RemoteSide): NonNullable<TraceReport['peer']> {
+  const { name, address } = peer;
+  return {
+    ...{ name, address },
+    ...(problem === undefined ? {} : { problem }),
+    ...(there?.evidence === undefined ? {} : { evidence: there.evidence }),
   };
 }

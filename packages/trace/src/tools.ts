@@ -1,7 +1,18 @@
 /** What a trace needs of the host. Implemented in `kernel-tools.ts`; tests use values. */
 import type { HostNamespace, HostTopology } from '@netyard/topology';
 import type { NameAnswer } from './explain/case.ts';
-import type { ConntrackFill, NeighbourCheck, ProbeResult, TraceEnd, TraceEvidence, TracePacket } from './model.ts';
+import type {
+  ConntrackFill,
+  FlowEvidence,
+  KnownHost,
+  NeighbourCheck,
+  PeerHost,
+  ProbeResult,
+  TraceEnd,
+  TraceEvidence,
+  TracePacket,
+  TraceRequest,
+} from './model.ts';
 
 /** A socket in the sender's namespace, bound, so that its port is known before anything is armed. */
 export interface Probe {
@@ -36,4 +47,37 @@ export interface TraceTools {
   askNeighbour(namespace: HostNamespace, link: string, address: string): Promise<NeighbourCheck>;
   /** Undefined when connection tracking is not loaded. */
   readConntrack(): Promise<ConntrackFill | undefined>;
+  /** Undefined for a trace on one host. */
+  peers?: PeerTools;
+}
+
+/** What a trace across hosts needs of the daemon here and of those of its peers. */
+export interface PeerTools {
+  /** Empty where no daemon of Netyard runs. */
+  list(): Promise<PeerHost[]>;
+  /** Throws when the peer cannot be asked, or does not know the target. */
+  ask(peer: PeerHost, request: FlowRequest): Promise<FlowSession>;
+}
+
+/** One flow that a peer is to observe: a container there, `host`, or an address. */
+export interface FlowRequest extends Pick<TraceRequest, 'protocol' | 'port'> {
+  target: string;
+}
+
+/** A peer's part of a trace. Must be closed; the peer also ends it when the connection ends, or after some seconds. */
+export interface FlowSession {
+  readonly view: PeerView;
+  /** Observes the packets of this probe. `sourcePort` selects them; for icmp it is the identifier. */
+  arm(packet: TracePacket): Promise<void>;
+  /** Once. What was seen since `arm`. */
+  collect(probe: Pick<ProbeResult, 'outcome'>): Promise<FlowEvidence>;
+  close(): void;
+}
+
+/** What a peer says about itself before it observes anything. */
+export interface PeerView {
+  /** The namespaces, containers and networks that the flow may concern. */
+  topology: HostTopology;
+  /** The hosts that the peer knows as its peers. */
+  peers: KnownHost[];
 }

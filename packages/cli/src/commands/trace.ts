@@ -5,6 +5,7 @@ import { describeError, Failure } from '../failure.ts';
 import type { Context } from '../program/context.ts';
 import type { CommandInput, CommandSpec } from '../program/spec.ts';
 import { formatTrace } from '../trace/format.ts';
+import { peerTools } from '../trace/peers.ts';
 import { parseTraceTarget } from '../trace/target.ts';
 
 const exitCodes: Readonly<Record<TraceReport['conclusion']['outcome'], number>> = {
@@ -36,7 +37,7 @@ export const trace: CommandSpec = {
   ],
   description:
     'FROM is a container of any engine (NAME, or ENGINE/NAME: netyard, docker, podman, containerd), a network namespace or\n' +
-    'host. TO is the same, an address, or a name that FROM resolves. With a port, a TCP connection is opened (/udp: a\n' +
+    'host. TO is the same, a container of a peer (PEER/NAME), an address, or a name that FROM resolves. With a port, a TCP connection is opened (/udp: a\n' +
     'datagram is sent), otherwise an ICMP echo request. The application sees a connection without data.\n' +
     'Prints each hop, each rule that decided, and one sentence. Needs root, and no daemon.\n' +
     'Exit code: 0 reached, 1 not reached, 2 unknown, 125 no trace could be made.',
@@ -50,7 +51,7 @@ export const trace: CommandSpec = {
   complete: 'targets',
   run: async (context, input) => {
     const request = requestOf(input);
-    const run = await openTrace(context.env);
+    const run = await openTrace(context);
     const { flags } = input;
     for (;;) {
       const report = await run(request, { dryRun: flags.bool('dry-run') }).catch(refuse);
@@ -97,11 +98,12 @@ function readTarget(text: string): ReturnType<typeof parseTraceTarget> {
 
 type RunTrace = (request: TraceRequest, options: { dryRun: boolean }) => Promise<TraceReport>;
 
-async function openTrace(env: Context['env']): Promise<RunTrace> {
+async function openTrace(context: Context): Promise<RunTrace> {
   const { packetTracing } = await import('@netyard/kernel');
   const { observeHost } = await import('@netyard/topology');
-  const { openTraceTools, trace: run } = await import('@netyard/trace');
-  const tools = openTraceTools(packetTracing(), async () => await observeHost({ env, socketProcesses: true }));
+  const { askFlow, openTraceTools, trace: run } = await import('@netyard/trace');
+  const observe = (): ReturnType<typeof observeHost> => observeHost({ env: context.env, socketProcesses: true });
+  const tools = { ...openTraceTools(packetTracing()), observe, peers: peerTools(context, askFlow) };
   return async (request, options) => await run(tools, request, options);
 }
 

@@ -19,7 +19,8 @@ export function formatTrace(report: TraceReport): string[] {
     '',
     conclusion.sentence,
   ];
-  if (conclusion.fix !== undefined) lines.push(`Fix: ${conclusion.fix}`);
+  const place = conclusion.host === undefined ? '' : ` on ${conclusion.host}`;
+  if (conclusion.fix !== undefined) lines.push(`Fix${place}: ${conclusion.fix}`);
   if (conclusion.grade !== 'observed') lines.push(`(${conclusion.grade}, not observed)`);
   return [...lines, ...incomplete.map((problem) => `Not observed: ${problem}`)].map(oneLine);
 }

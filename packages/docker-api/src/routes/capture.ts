@@ -4,8 +4,7 @@
  * target on a peer is captured by the peer's daemon; its stream is forwarded unchanged.
  */
 import type { Readable } from 'node:stream';
-import { isNetyardError, NetyardError, systemClock, urlHost } from '@netyard/core';
-import type { PeerState } from '@netyard/peers';
+import { systemClock } from '@netyard/core';
 import type { CaptureRequest } from '@netyard/sandbox';
 import { pump } from '../http/pump.ts';
 import { readInteger } from '../http/query.ts';
@@ -14,6 +13,7 @@ import { type Route, route } from '../http/router.ts';
 import type { ApiOptions } from '../options.ts';
 import { captureFile, pcapngType } from '../pcapng/capture-file.ts';
 import { closeGracefully } from '../stream/hijack.ts';
+import { apiOf, findPeerTarget, type RemoteTarget, whenGone } from './peer-api.ts';
 
 /** TCP keep-alive detects a client that vanished without closing the connection. */
 const PROBE_MS = 10_000;
@@ -51,7 +51,7 @@ const unchanged = (piece: Uint8Array): Uint8Array => piece;
 
 async function open(options: ApiOptions, { query, signal }: RequestContext): Promise<RunningCapture> {
   const request = readRequest(query);
-  const remote = await findPeer(options, request.target);
+  const remote = await findPeerTarget(options, request.target);
   if (remote) return await onPeer(options, remote, request, signal);
   const own = `${options.cluster?.view().hostName ?? ''}/`;
   const isOwn = own !== '/' && request.target.startsWith(own);
@@ -70,41 +70,14 @@ async function onThisHost(
   return { file, stop: () => session.packets.stop() };
 }
 
-interface RemoteTarget {
-  peer: PeerState;
-  target: string;
-}
-
-/** Finds the peer of `PEER/NAME`; any other target with a slash is on this host. */
-async function findPeer({ networks }: ApiOptions, target: string): Promise<RemoteTarget | undefined> {
-  const [, name, rest] = /^([^/]+)\/(.+)$/s.exec(target) ?? [];
-  if (name === undefined || rest === undefined) return undefined;
-  try {
-    return { peer: await networks.peer(name), target: rest };
-  } catch (error) {
-    if (isNetyardError(error, 'not-found')) return undefined;
-    throw error;
-  }
-}
-
 async function onPeer(
-  { capturePeer, clusterApi }: ApiOptions,
+  options: ApiOptions,
   { peer, target }: RemoteTarget,
   request: CaptureRequest,
   signal: AbortSignal,
 ): Promise<RunningCapture> {
-  const { name, address } = peer.record;
-  const api = peer.record.api ?? (peer.origin === 'cluster' ? clusterApi?.(name) : undefined);
-  if (!api) {
-    const ask = `netyard -H tcp://${urlHost(address)}:2376 --tlsverify capture ${target}`;
-    const hint = {
-      cluster: `capture through the peer's own daemon: ${ask}`,
-      request: `add it with an API: netyard peer add ${name} … --api https://${urlHost(address)}:2376 --api-ca … --api-cert … --api-key …`,
-      config: `add its API to the daemon's configuration, or capture through the peer's own daemon: ${ask}`,
-    };
-    throw new NetyardError('conflict', `peer ${name} has no API to capture through`, { hint: hint[peer.origin] });
-  }
-  const stream = await capturePeer(name, api, { ...request, target }, signal);
+  const api = apiOf(options, peer, { use: 'to capture through', command: `capture ${target}` });
+  const stream = await options.capturePeer(peer.record.name, api, { ...request, target }, signal);
   whenGone(signal, () => stream.destroy());
   return { file: untilBroken(stream), stop: () => stream.end() };
 }
@@ -116,11 +89,6 @@ async function* untilBroken(stream: Readable): AsyncGenerator<Uint8Array> {
   } catch (error) {
     if (!stream.destroyed) throw error;
   }
-}
-
-function whenGone(signal: AbortSignal, end: () => void): void {
-  if (signal.aborted) end();
-  else signal.addEventListener('abort', end, { once: true });
 }
 
 function readRequest(query: URLSearchParams): CaptureRequest {

@@ -3,6 +3,8 @@ import type { EngineKind, HostContainer, HostNamespace, HostNetwork, HostTopolog
 import { commandLine } from '../command-line.ts';
 import type {
   Conclusion,
+  KnownHost,
+  PeerHost,
   PredictedPath,
   Sighting,
   TraceEnd,
@@ -29,6 +31,21 @@ export interface TraceCase {
   name?: NameAnswer;
   /** Undefined when only a prediction is asked for. */
   evidence?: TraceEvidence;
+  /** The peer that the path leads to. */
+  remote?: RemoteSide;
+}
+
+/** The part of a trace on a peer: a case of that host alone, in which the packet comes from outside. */
+export interface RemoteSide {
+  peer: PeerHost;
+  /** Undefined when the peer could not be asked. */
+  trace?: TraceCase;
+  /** Why it could not be asked, or not completely. */
+  problem?: string;
+  /** What makes that it can be asked. */
+  hint?: string;
+  /** The hosts that the peer knows as its peers. */
+  knownHosts: KnownHost[];
 }
 
 /** Finds one kind of cause, or nothing. */

@@ -7,8 +7,9 @@ import { answers, type CauseFinder, endpointText, nameOf, type TraceCase } from 
 import { droppedByKernel } from './drops.ts';
 import { senderNotRunning, staleName, targetNotRunning } from './ends.ts';
 import { droppedByRule } from './firewall.ts';
-import { doubledAddress, leftHost, linkDown, mtuMismatch, noNeighbour, silentNextHop, wrongMac } from './links.ts';
-import { asymmetric, forwardingOff, noRoute, reversePathFilter } from './routes.ts';
+import { betweenHosts, cameToPeer, leftHost, unknownToPeer } from './hosts.ts';
+import { doubledAddress, linkDown, mtuMismatch, noNeighbour, silentNextHop, wrongMac } from './links.ts';
+import { asymmetric, forwardingOff, noRoute, noRouteBack, reversePathFilter } from './routes.ts';
 import { acceptQueueFull, noAnswer, noListener, notPublished } from './sockets.ts';
 import { conntrackFull, legacyRules } from './unseen.ts';
 
@@ -19,9 +20,11 @@ const ends: readonly CauseFinder[] = [senderNotRunning, targetNotRunning, staleN
 const causes: readonly CauseFinder[] = [
   ...ends,
   asymmetric,
+  unknownToPeer,
   droppedByRule,
   conntrackFull,
   reversePathFilter,
+  noRouteBack,
   mtuMismatch,
   doubledAddress,
   wrongMac,
@@ -36,24 +39,40 @@ const causes: readonly CauseFinder[] = [
   legacyRules,
   droppedByKernel,
   noAnswer,
-  leftHost,
 ];
 
 /** What prevents the probe from being useful, or nothing. */
-export const explainEnds = (trace: TraceCase): Conclusion | undefined => firstOf(ends, trace);
+export function explainEnds(trace: TraceCase): Conclusion | undefined {
+  const { remote } = trace;
+  return firstOf(ends, [{ trace }, ...(remote?.trace ? [{ trace: remote.trace, host: remote.peer.name }] : [])]);
+}
 
 export function explain(trace: TraceCase): Conclusion {
   const known = explainEnds(trace);
   if (known) return known;
   if (trace.evidence?.probe.outcome === 'answered') return reached(trace, trace.evidence.probe.ms);
-  return firstOf(causes, trace) ?? unexplained(trace);
+  return firstOf(causes, sidesOf(trace)) ?? betweenHosts(trace) ?? leftHost(trace) ?? unexplained(trace);
 }
 
-function firstOf(finders: readonly CauseFinder[], trace: TraceCase): Conclusion | undefined {
-  for (const find of finders) {
-    const conclusion = find(trace);
-    if (conclusion) return conclusion;
-  }
+interface Side {
+  trace: TraceCase;
+  /** The peer, unless it is this host. */
+  host?: string;
+}
+
+/** The hosts that the probe came to; for a prediction all hosts. */
+function sidesOf(trace: TraceCase): Side[] {
+  const { remote } = trace;
+  const isThere = trace.evidence === undefined || cameToPeer(trace);
+  return [{ trace }, ...(remote?.trace && isThere ? [{ trace: remote.trace, host: remote.peer.name }] : [])];
+}
+
+function firstOf(finders: readonly CauseFinder[], sides: readonly Side[]): Conclusion | undefined {
+  for (const find of finders)
+    for (const { trace, host } of sides) {
+      const conclusion = find(trace);
+      if (conclusion) return { ...conclusion, ...(host === undefined ? {} : { host }) };
+    }
   return undefined;
 }
 
@@ -65,7 +84,8 @@ const reached = (trace: TraceCase, ms: number): Conclusion => ({
 function unexplained(trace: TraceCase): Conclusion {
   const { evidence, path } = trace;
   if (evidence === undefined) {
-    const outcome = path.end.kind === 'delivered' || path.end.kind === 'left' ? 'reached' : 'unknown';
+    const { end } = trace.remote?.trace?.path ?? path;
+    const outcome = end.kind === 'delivered' || end.kind === 'left' ? 'reached' : 'unknown';
     return {
       ...{ outcome, cause: 'predicted', grade: 'predicted' },
       sentence: `Nothing but firewall rules, which a prediction does not evaluate, keeps ${nameOf(trace.from)} from ${endpointText(trace.packet)}.`,

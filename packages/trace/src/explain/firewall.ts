@@ -1,7 +1,7 @@
 /** Causes that nftables verdicts show: Netyard's and other engines' isolation, firewalls of the host. Pure. */
 import type { HostContainer, HostNetwork } from '@netyard/topology';
 import { commandLine } from '../command-line.ts';
-import type { Conclusion, RuleVerdict } from '../model.ts';
+import type { Conclusion, RuleVerdict, TracePacket } from '../model.ts';
 import {
   type CauseFinder,
   commandIn,
@@ -135,29 +135,35 @@ interface FirewallProgram {
   fix(trace: TraceCase, verdict: RuleVerdict): string;
 }
 
+const ufwPort = ({ protocol, destinationPort }: TracePacket): string =>
+  destinationPort === undefined ? `proto ${protocol}` : `${destinationPort}/${protocol}`;
+
 const ufw: FirewallProgram = {
   name: 'ufw',
-  fix: ({ packet }, { input, output }) =>
+  fix: (trace, { input, output, outer }) =>
     input !== undefined && output !== undefined
       ? commandLine`ufw route allow in on ${input} out on ${output}`
-      : `ufw allow ${packet.destinationPort === undefined ? `proto ${packet.protocol}` : `${packet.destinationPort}/${packet.protocol}`}`,
+      : `ufw allow ${ufwPort(outer ?? trace.packet)}`,
 };
 
 const firewalld: FirewallProgram = {
   name: 'firewalld',
-  fix: ({ packet }, { input, output }) =>
-    output === undefined && packet.destinationPort !== undefined
-      ? `firewall-cmd --add-port ${packet.destinationPort}/${packet.protocol}`
-      : commandLine`firewall-cmd --zone=trusted --add-interface=${output ?? input ?? 'INTERFACE'}`,
+  fix: (trace, { input, output, outer }) => {
+    const { protocol, destinationPort } = outer ?? trace.packet;
+    return output === undefined && destinationPort !== undefined
+      ? `firewall-cmd --add-port ${destinationPort}/${protocol}`
+      : commandLine`firewall-cmd --zone=trusted --add-interface=${output ?? input ?? 'INTERFACE'}`;
+  },
 };
 
 const iptables: FirewallProgram = {
   name: 'iptables',
-  fix: ({ packet }, { family, chain, input, output }) => {
+  fix: (trace, { family, chain, input, output, outer }) => {
+    const packet = outer ?? trace.packet;
     const command = family === 'ip6' ? 'ip6tables' : 'iptables';
     const interfaces = `${input === undefined ? '' : commandLine` -i ${input}`}${output === undefined ? '' : commandLine` -o ${output}`}`;
     const port = packet.destinationPort === undefined ? '' : ` -p ${packet.protocol} --dport ${packet.destinationPort}`;
-    return `${command} ${commandLine`-I ${chain}`}${interfaces}${output === undefined ? port : ''} -j ACCEPT`;
+    return `${command} ${commandLine`-I ${chain}`}${interfaces}${output === undefined || outer ? port : ''} -j ACCEPT`;
   },
 };
 
@@ -200,13 +206,15 @@ const isWord = (name: string): boolean => /^[A-Za-z_][\w/\\.-]*$/.test(name);
 function commandOrAdvice(trace: TraceCase, verdict: RuleVerdict, program: FirewallProgram | undefined): string {
   const { namespaceId, family, table, chain } = verdict;
   if (program) return commandIn(trace, namespaceId, program.fix(trace, verdict));
-  if (!isWord(table) || !isWord(chain)) return `change the rules there to accept ${matchText(trace)}`;
+  if (!isWord(table) || !isWord(chain)) return `change the rules there to accept ${matchText(trace, verdict)}`;
   return commandIn(
     trace,
     namespaceId,
-    `${commandLine`nft insert rule ${family} ${table} ${chain}`} ${matchText(trace)} accept`,
+    `${commandLine`nft insert rule ${family} ${table} ${chain}`} ${matchText(trace, verdict)} accept`,
   );
 }
 
-const matchText = ({ packet: { protocol, destinationPort } }: TraceCase): string =>
-  destinationPort === undefined ? `meta l4proto ${protocol}` : `${protocol} dport ${destinationPort}`;
+function matchText({ packet }: TraceCase, { outer }: RuleVerdict): string {
+  const { protocol, destinationPort } = outer ?? packet;
+  return destinationPort === undefined ? `meta l4proto ${protocol}` : `${protocol} dport ${destinationPort}`;
+}

@@ -4,7 +4,6 @@ import { commandLine } from '../command-line.ts';
 import type { Conclusion, Hop, Sighting } from '../model.ts';
 import { isIn } from '../route-lookup.ts';
 import {
-  answers,
   type CauseFinder,
   commandIn,
   containerWith,
@@ -244,20 +243,3 @@ function vethPair(trace: TraceCase, hop: Hop): VethPair | undefined {
       : namespaceOf(trace, innerId)?.links.find(({ index }) => index === outer?.peer?.index);
   return outer && inner && innerId !== undefined ? { outer, inner, innerId } : undefined;
 }
-
-/** The packet left this host, and nothing came back. */
-export const leftHost: CauseFinder = (trace) => {
-  const { end } = trace.path;
-  const { evidence } = trace;
-  if (evidence === undefined || end.kind !== 'left' || evidence.probe.outcome === 'answered') return undefined;
-  if (answers(evidence).length > 0) return undefined;
-  const out = forward(evidence).find(({ link, direction }) => link === end.link && direction === 'out');
-  if (out === undefined) return undefined;
-  return {
-    outcome: 'unknown',
-    cause: 'left-host',
-    grade: 'observed',
-    sentence: `Left ${placeName(trace, end.namespaceId)} by ${end.link} to ${end.nextHop}; no answer came back.`,
-    fix: `trace on the next host, or capture there: netyard capture uplink host ${trace.packet.destination}`,
-  };
-};

@@ -1,5 +1,5 @@
 /** Causes in routing: no route, forwarding off, reverse path filter, answers by another way. Pure. */
-import type { HostNamespace } from '@netyard/topology';
+import type { HostNamespace, NamespaceRoute } from '@netyard/topology';
 import { commandLine } from '../command-line.ts';
 import type { Conclusion } from '../model.ts';
 import { formatRoute, lookUpRoute } from '../route-lookup.ts';
@@ -85,7 +85,7 @@ export const forwardingOff: CauseFinder = (trace) => {
 export const reversePathFilter: CauseFinder = (trace) => {
   const { evidence } = trace;
   if (evidence === undefined || evidence.probe.outcome === 'answered') return undefined;
-  const seen = forward(evidence).filter(({ direction }) => direction === 'in');
+  const seen = forward(evidence).filter(({ direction, outer }) => direction === 'in' && outer === undefined);
   for (const { namespaceId, link, packet } of seen.reverse()) {
     const namespace = namespaceOf(trace, namespaceId);
     if (growthOf(trace, namespaceId, /IPReversePathFilter$/) === 0 || namespace === undefined) continue;
@@ -93,25 +93,50 @@ export const reversePathFilter: CauseFinder = (trace) => {
     if (input === undefined || input.rpFilter === 0) continue;
     const back = packet.source === undefined ? undefined : lookUpRoute(namespace, packet.source);
     if (back?.link === link) continue;
-    const instead =
-      back?.link === undefined ? 'there is no route back' : `answers would leave by ${back.link}, not ${link}`;
-    return notReached('rp-filter', `Dropped at ${placeName(trace, namespaceId)} by rp_filter: ${instead}.`, {
-      fix: commandIn(trace, namespaceId, commandLine`ip route replace ${packet.source ?? 'SOURCE'} dev ${link}`),
-    });
+    return notReached(
+      'rp-filter',
+      `Dropped at ${placeName(trace, namespaceId)} by rp_filter: ${wayBack(back, link)}.`,
+      { fix: commandIn(trace, namespaceId, routeBackBy(namespace, link, packet.source, back)) },
+    );
   }
   return undefined;
 };
+
+function wayBack(back: NamespaceRoute | undefined, link: string): string {
+  if (back === undefined) return 'there is no route back';
+  if (back.type !== 'unicast') return `the route "${refusingRoute(back)}" refuses answers`;
+  return `answers would leave by ${back.link}, not ${link}`;
+}
+
+/** Without the route that leads elsewhere, or refuses; with one of its own where no other leads there. */
+function routeBackBy(
+  namespace: HostNamespace,
+  link: string,
+  source: string | undefined,
+  back: NamespaceRoute | undefined,
+): string {
+  const rest = { ...namespace, routes: namespace.routes.filter((route) => route !== back) };
+  const other = source === undefined ? undefined : lookUpRoute(rest, source);
+  if (back !== undefined && other?.link === link) return routeCommand('del', refusingRoute(back));
+  return commandLine`ip route replace ${source ?? 'SOURCE'} dev ${link}`;
+}
+
+/** The kernel reports lo for routes that refuse; their commands have no interface. */
+const refusingRoute = (route: NamespaceRoute): string =>
+  route.type === 'unicast' ? formatRoute(route) : formatRoute(route).replace(/ dev lo$/, '');
 
 /** The target answered, and the answer left a namespace by an interface other than the one the packet came by. */
 export const asymmetric: CauseFinder = (trace) => {
   const { evidence } = trace;
   if (evidence === undefined || evidence.probe.outcome === 'answered') return undefined;
   for (const { namespaceId, link, packet } of answers(evidence).filter(({ direction }) => direction === 'out')) {
-    const cameBy = forward(evidence).find((seen) => seen.namespaceId === namespaceId && seen.direction === 'in');
+    const came = forward(evidence).filter((seen) => seen.namespaceId === namespaceId && seen.direction === 'in');
+    const [cameBy] = came;
     const namespace = namespaceOf(trace, namespaceId);
     const route = namespace && lookUpRoute(namespace, packet.destination);
-    if (cameBy === undefined || route === undefined || route.link !== link || isSameWay(namespace, cameBy.link, link))
-      continue;
+    if (cameBy === undefined || route === undefined || route.link !== link) continue;
+    // A tunnel's packets are seen on the uplink, too.
+    if (came.some((seen) => isSameWay(namespace, seen.link, link))) continue;
     const place = placeName(trace, namespaceId);
     const via = route.via === undefined ? '' : ` to ${route.via}`;
     return notReached(
@@ -134,3 +159,27 @@ function isSameWay(namespace: HostNamespace | undefined, a: string, b: string): 
   };
   return bridgeOf(a) === bridgeOf(b);
 }
+
+/** The target answered, and a host on the way has no route for the answer, or one that refuses it. */
+export const noRouteBack: CauseFinder = (trace) => {
+  const { evidence } = trace;
+  if (evidence === undefined || evidence.probe.outcome === 'answered') return undefined;
+  for (const { namespaceId, packet } of answers(evidence).filter(({ direction }) => direction === 'in')) {
+    const namespace = namespaceOf(trace, namespaceId);
+    const source = packet.destination;
+    const hasLeft = answers(evidence).some((seen) => seen.namespaceId === namespaceId && seen.direction === 'out');
+    if (namespace === undefined || hasLeft) continue;
+    const route = lookUpRoute(namespace, source);
+    if (route?.type === 'unicast' || route?.type === 'local') continue;
+    const place = placeName(trace, namespaceId);
+    if (route === undefined)
+      return notReached('no-route-back', `Answered, but ${place} has no route back to ${source}.`, {
+        fix: commandIn(trace, namespaceId, commandLine`ip route add ${source} via ROUTER`),
+      });
+    const text = refusingRoute(route);
+    return notReached('route-refuses-answer', `Answered, but the route "${text}" of ${place} refuses ${source}.`, {
+      fix: commandIn(trace, namespaceId, routeCommand('delete', text)),
+    });
+  }
+  return undefined;
+};

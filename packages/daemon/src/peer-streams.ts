@@ -1,10 +1,10 @@
 /**
- * Packet captures on other hosts: queries the peer's daemon over TLS and passes on the data. Makes no decisions about
- * links.
+ * Packet captures and traces on other hosts: queries the peer's daemon over TLS and passes on the data. Makes no decisions
+ * about links.
  */
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { DaemonError, openClient } from '@netyard/client';
+import { DaemonError, type NetyardClient, openClient } from '@netyard/client';
 import { NetyardError } from '@netyard/core';
 import type { ApiOptions } from '@netyard/docker-api';
 import type { PeerApi } from '@netyard/peers';
@@ -15,13 +15,24 @@ const answerMilliseconds = 5000;
 /** TCP keepalive detects a peer that vanished. */
 const probeMilliseconds = 5000;
 
-export const capturePeer: ApiOptions['capturePeer'] = async (peer, api, request, signal) => {
+export const capturePeer: ApiOptions['capturePeer'] = (peer, api, request, signal) =>
+  openStream(peer, api, signal, (client, until) => client.captures.open({ ...request, signal: until }));
+
+export const tracePeer: ApiOptions['tracePeer'] = (peer, api, request, signal) =>
+  openStream(peer, api, signal, (client, until) => client.traces.open({ ...request, signal: until }));
+
+async function openStream(
+  peer: string,
+  api: PeerApi,
+  signal: AbortSignal,
+  open: (client: NetyardClient, signal: AbortSignal) => Promise<Duplex>,
+): Promise<Duplex> {
   const client = openClient(addressOf(api));
   signal.addEventListener('abort', () => client.close(), { once: true });
   const timeout = new AbortController();
   const timer = setTimeout(() => timeout.abort(), answerMilliseconds);
   try {
-    const stream = await client.captures.open({ ...request, signal: AbortSignal.any([signal, timeout.signal]) });
+    const stream = await open(client, AbortSignal.any([signal, timeout.signal]));
     stream.once('close', () => client.close());
     keepAlive(stream);
     return stream;
@@ -32,7 +43,7 @@ export const capturePeer: ApiOptions['capturePeer'] = async (peer, api, request,
   } finally {
     clearTimeout(timer);
   }
-};
+}
 
 const addressOf = ({ url, ca, certificate, key }: PeerApi): Parameters<typeof openClient>[0] => ({
   host: url,

@@ -1,0 +1,89 @@
+/** A peer's part of a trace, on the peer: observes one flow of another host's probe, and nothing else. */
+import { NetyardError } from '@netyard/core';
+import type { HostNamespace, HostTopology } from '@netyard/topology';
+import { findEnd } from '../ends.ts';
+import type { FlowEvidence, KnownHost, PredictedPath, ProbeResult, TracePacket } from '../model.ts';
+import { askNeighbours } from '../neighbours.ts';
+import { predictPath } from '../predict.ts';
+import { lookUpRoute } from '../route-lookup.ts';
+import type { FlowRequest, FlowSession, Observation, PeerView, TraceTools } from '../tools.ts';
+import { pruneTopology } from './select.ts';
+
+export interface FlowTools extends Pick<TraceTools, 'arm' | 'askNeighbour' | 'readConntrack'> {
+  /** The namespaces that a flow may concern. */
+  observe(request: FlowRequest): Promise<HostTopology>;
+  /** The peers of this host. */
+  knownHosts(): Promise<KnownHost[]>;
+}
+
+/** Sightings and verdicts of one flow: a probe has some ten of each. More are other packets of its port. */
+const maxEvents = 2000;
+
+/** Throws `not-found` for a name that is none of a container here. Nothing is observed before `arm`. */
+export async function openFlow(tools: FlowTools, request: FlowRequest): Promise<FlowSession> {
+  const [topology, peers] = await Promise.all([tools.observe(request), tools.knownHosts()]);
+  if (findEnd(topology, request.target) === undefined) {
+    throw new NetyardError('not-found', `no such container or namespace on ${topology.hostName}: ${request.target}`, {
+      hint: `netyard topology on ${topology.hostName} lists the containers of all engines`,
+    });
+  }
+  return new LocalFlow(tools, topology, peers);
+}
+
+class LocalFlow implements FlowSession {
+  readonly view: PeerView;
+  readonly #tools: FlowTools;
+  readonly #topology: HostTopology;
+  #armed: { observation: Observation; packet: TracePacket; path: PredictedPath } | undefined;
+  #isClosed = false;
+
+  constructor(tools: FlowTools, topology: HostTopology, peers: KnownHost[]) {
+    this.#tools = tools;
+    this.#topology = topology;
+    this.view = { topology: pruneTopology(topology), peers };
+  }
+
+  async arm(packet: TracePacket): Promise<void> {
+    if (this.#armed !== undefined || this.#isClosed) throw new NetyardError('invalid', 'a flow is observed once');
+    const host = this.#topology.namespaces.find(({ isHost }) => isHost);
+    if (host === undefined) throw new NetyardError('unavailable', 'the namespace of this host cannot be observed');
+    const path = predictPath(this.#topology, host, packet, arrivalLink(host, packet));
+    const observation = await this.#tools.arm(this.#namespacesOf(host, path), packet, true);
+    this.#armed = { observation, packet, path };
+    if (this.#isClosed) observation.close();
+    observation.start();
+  }
+
+  async collect({ outcome }: Pick<ProbeResult, 'outcome'>): Promise<FlowEvidence> {
+    if (this.#armed === undefined || this.#isClosed) throw new NetyardError('invalid', 'this flow is not observed');
+    const { observation, packet, path } = this.#armed;
+    const seen = await observation.collect();
+    const isOver = outcome === 'answered' || seen.sightings.length === 0;
+    const asked = { topology: this.#topology, path, from: { text: '', addresses: [] }, packet };
+    const neighbours = isOver ? [] : await askNeighbours(this.#tools, asked, seen);
+    const conntrack = isOver ? undefined : await this.#tools.readConntrack();
+    return {
+      ...seen,
+      sightings: seen.sightings.slice(0, maxEvents),
+      verdicts: seen.verdicts.slice(0, maxEvents),
+      drops: seen.drops.slice(0, maxEvents),
+      neighbours,
+      ...(conntrack === undefined ? {} : { conntrack }),
+    };
+  }
+
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#armed?.observation.close();
+  }
+
+  #namespacesOf(host: HostNamespace, { hops }: PredictedPath): HostNamespace[] {
+    const ids = new Set(hops.map(({ namespaceId }) => namespaceId));
+    return this.#topology.namespaces.filter(({ id }) => id === host.id || ids.has(id));
+  }
+}
+
+/** By the route back, if there is one: any interface but none, because the host forwards the packet. */
+const arrivalLink = (host: HostNamespace, { source }: TracePacket): string =>
+  (source === undefined ? undefined : lookUpRoute(host, source)?.link) ?? 'uplink';
