@@ -186,14 +186,19 @@ describe('the topology page', { skip }, () => {
     await page.getByRole('button', { name: /^container third, running/ }).click();
 
     const panel = page.getByRole('complementary', { name: 'container third' });
-    await panel.getByLabel('Seconds').fill('3');
+    await panel.getByLabel('Seconds').fill('15');
     await panel.getByLabel('Filter').fill('icmp');
     const download = page.waitForEvent('download');
     await panel.getByRole('button', { name: 'Capture' }).click();
     await host.docker('exec', 'third', 'ping', '-c', '1', '192.168.11.1');
+    await panel.getByRole('cell', { name: 'ICMP echo request' }).waitFor();
+    await panel.getByRole('cell', { name: 'ICMP echo reply' }).waitFor();
+    assert.ok(await panel.getByRole('button', { name: 'Stop' }).isVisible(), 'packets are shown while it runs');
+    await panel.getByRole('button', { name: 'Stop' }).click();
     const file = await (await download).path();
     const shown = await host.sh(`tcpdump -nn -r ${file} 2>&1`);
     assert.match(shown, /ICMP echo request/);
+    await panel.getByText(/^Saved as third\.pcapng/).waitFor();
     assert.deepEqual(problems, []);
     await context.close();
   });

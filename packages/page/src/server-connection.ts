@@ -62,9 +62,21 @@ export async function ask<Answer>(
   return (await response.json()) as Answer;
 }
 
-/** The file of a capture, which ends after the given number of seconds. */
-export async function capture(request: { target: string; filter: string; seconds: number }): Promise<Blob> {
-  return await (await send('/api/capture', { body: request })).blob();
+/**
+ * The file of a capture, which ends after the given number of seconds, or at the signal. `piece` gets it as it arrives.
+ */
+export async function capture(
+  request: { target: string; filter: string; seconds: number },
+  piece: (bytes: Uint8Array<ArrayBuffer>) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  const { body } = await send('/api/capture', { body: request, signal });
+  const reader = body?.getReader();
+  for (;;) {
+    const { done, value } = (await reader?.read()) ?? { done: true, value: undefined };
+    if (done || value === undefined) return;
+    piece(value);
+  }
 }
 
 /** Sends a probe; the answer comes after some seconds if nothing answers the probe. */

@@ -1,30 +1,19 @@
-/** Captures packets for a while, then saves them as a file. Only with the daemon's `--web-actions`. */
+/** Captures packets for a while: shows them as they pass, then saves them as a file. Only with the daemon's `--web-actions`. */
 import { type FormEvent, useState } from 'react';
-import { capture } from '../server-connection.ts';
+import { type PacketRow, useCapture } from '../capture/use-capture.ts';
 
 export function CaptureForm({ target, name }: { target: string; name: string }) {
   const [filter, setFilter] = useState('');
   const [seconds, setSeconds] = useState(10);
-  const [message, setMessage] = useState('');
-  const [isRunning, setRunning] = useState(false);
-  const file = `${name}.pcapng`;
-  const start = async (event: FormEvent): Promise<void> => {
+  const { isRunning, message, rows, count, start, stop } = useCapture();
+  const submit = (event: FormEvent): void => {
     event.preventDefault();
-    setRunning(true);
-    setMessage(`Capturing for ${seconds} s…`);
-    try {
-      save(await capture({ target, filter, seconds }), file);
-      setMessage(`Saved as ${file}; open it with: wireshark ${file}`);
-    } catch (error) {
-      setMessage(error instanceof Error ? error.message : String(error));
-    } finally {
-      setRunning(false);
-    }
+    start({ target, filter, seconds }, `${name}.pcapng`);
   };
   return (
     <section>
       <h3>Capture</h3>
-      <form className="capture" onSubmit={(event) => void start(event)}>
+      <form className="capture" onSubmit={submit}>
         <label>
           Filter
           <input
@@ -44,20 +33,49 @@ export function CaptureForm({ target, name }: { target: string; name: string }) 
             onChange={(event) => setSeconds(Number(event.target.value))}
           />
         </label>
-        <button type="submit" disabled={isRunning}>
-          Capture
-        </button>
+        {isRunning ? (
+          <button type="button" onClick={stop}>
+            Stop
+          </button>
+        ) : (
+          <button type="submit">Capture</button>
+        )}
       </form>
       <output>{message}</output>
+      {count > 0 && <Packets rows={rows} count={count} />}
     </section>
   );
 }
 
-function save(content: Blob, name: string): void {
-  const address = URL.createObjectURL(content);
-  const link = document.createElement('a');
-  link.href = address;
-  link.download = name;
-  link.click();
-  URL.revokeObjectURL(address);
+function Packets({ rows, count }: { rows: readonly PacketRow[]; count: number }) {
+  return (
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls needs the focus for its keys
+    <section className="packets" tabIndex={0} aria-label="Packets">
+      <table className="mono">
+        <caption>{rows.length < count ? `The last ${rows.length} of ${count} packets` : `${count} packets`}</caption>
+        <thead>
+          <tr>
+            {['s', 'From', 'To', 'What', 'Bytes'].map((title) => (
+              <th key={title} scope="col">
+                {title}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {rows.map(({ number, time, source, destination, protocol, info, length }) => (
+            <tr key={number}>
+              <td>{time.toFixed(3)}</td>
+              <td>{source}</td>
+              <td>{destination}</td>
+              <td>
+                {protocol} {info}
+              </td>
+              <td>{length}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </section>
+  );
 }
