@@ -8,7 +8,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import type { SourceMapPayload } from 'node:module';
 import { join, relative, resolve } from 'node:path';
-import { type OutputChunk, type OutputOptions, type RolldownBuild, rolldown } from 'rolldown';
+import { type OutputChunk, type OutputOptions, rolldown } from 'rolldown';
 import { Inputs } from './bundle/inputs.ts';
 import { loadLazily } from './bundle/lazy-modules.ts';
 import { lineTable } from './bundle/line-table.ts';
@@ -22,93 +22,95 @@ interface Program {
   /** From the project's folder. */
   entry: string;
   output: OutputOptions;
-  /** Load Node's modules when they are used. */
-  lazy: boolean;
 }
 
-const programs: readonly Program[] = [
-  { name: 'netyard', entry: 'packages/cli/src/main.ts', output: {}, lazy: true },
-  // One file: a daemon runs for months, and may load a part of it when a newer version has replaced the files.
-  { name: 'daemon', entry: 'packages/cli/src/daemon-main.ts', output: { codeSplitting: false }, lazy: false },
-];
-
-const support = {
-  name: 'bundle',
-  entry: 'packages/cli/src/bundle/index.ts',
-  output: { codeSplitting: false },
-  lazy: true,
+const single: OutputOptions = { codeSplitting: false };
+/** What each program loads first. */
+const support: Program = { name: 'bundle', entry: 'packages/cli/src/bundle/index.ts', output: single };
+/** What most commands load is one file: each costs half a millisecond. */
+const common =
+  /packages\/(core|client)\/src\/|packages\/cli\/src\/(program|format|template|command-table|options\/(filters|shared))/;
+const command: Program = {
+  name: 'netyard',
+  entry: 'packages/cli/src/main.ts',
+  output: { codeSplitting: { groups: [{ name: 'common', test: common, includeDependenciesRecursively: false }] } },
 };
+/** One file: a daemon runs for months, and may load a part of it when a newer version has replaced the files. */
+const daemon: Program = { name: 'daemon', entry: 'packages/cli/src/daemon-main.ts', output: single };
 
-const openBundle = ({ name, entry }: Program, inputs: Inputs): Promise<RolldownBuild> =>
-  rolldown({
+async function bundle({ name, entry, output }: Program, inputs: Inputs): Promise<OutputChunk[]> {
+  await using build = await rolldown({
     input: { [name]: join(top, entry) },
     platform: 'node',
     external: ['koffi'],
+    preserveEntrySignatures: name === support.name ? 'strict' : false,
     treeshake: { moduleSideEffects: (id) => !id.startsWith('node:') },
     plugins: [inputs.plugin()],
   });
+  const names = { entryFileNames: '[name].cjs', chunkFileNames: `${name}-[name]-[hash].cjs` };
+  const options: OutputOptions = { dir: folder, format: 'cjs', sourcemap: true, ...names, ...output };
+  const files = (await build.generate(options)).output.filter((file) => file.type === 'chunk');
+  for (const { map } of files) void map; // read before the build is closed
+  return files;
+}
 
-/** The chunks that one chunk loads, directly or not, itself included. The first chunk always is loaded already. */
-function loadedBy(chunk: OutputChunk, chunks: readonly OutputChunk[], alsoLater: boolean): OutputChunk[] {
+/** The chunks that one chunk loads, directly or not, itself included; `known` are loaded already. */
+function loadedBy(
+  chunk: OutputChunk,
+  chunks: readonly OutputChunk[],
+  importsOf: (chunk: OutputChunk) => readonly string[],
+  known: readonly OutputChunk[] = [],
+): OutputChunk[] {
   const found = new Set([chunk]);
-  for (const { imports, dynamicImports } of found) {
-    for (const file of alsoLater ? [...imports, ...dynamicImports] : imports) {
+  for (const one of found) {
+    for (const file of importsOf(one)) {
       const other = chunks.find(({ fileName }) => fileName === file);
-      if (other && !other.isEntry) found.add(other);
+      if (other && !known.includes(other)) found.add(other);
     }
   }
   return [...found];
 }
 
-/** The chunk's code with its check, which is on the first line, so that lines keep their numbers. */
-function withCheck(
-  chunk: OutputChunk,
-  chunks: readonly OutputChunk[],
-  { entry, lazy }: Program,
-  inputs: Inputs,
-): string {
-  const code = lazy ? loadLazily(chunk.code) : chunk.code;
-  if (!chunk.isEntry && !chunk.isDynamicEntry) return code;
-  const modules = loadedBy(chunk, chunks, !chunk.isEntry).flatMap(({ moduleIds }) => moduleIds);
+/** What runs in a process after it loaded a chunk: the first one's static imports, or all that another may load. */
+function modulesOf(chunk: OutputChunk, chunks: readonly OutputChunk[]): string[] {
+  const first = chunks.flatMap((one) => (one.isEntry ? loadedBy(one, chunks, ({ imports }) => imports) : []));
+  const loaded = chunk.isEntry
+    ? first
+    : loadedBy(chunk, chunks, ({ imports, dynamicImports }) => [...imports, ...dynamicImports], first);
+  return loaded.flatMap(({ moduleIds }) => moduleIds);
+}
+
+/**
+ * The check of a chunk's sources, which precedes its code on its first line, so that lines keep their numbers. What is
+ * loaded with another chunk only, needs none.
+ */
+function checkOf(chunk: OutputChunk, chunks: readonly OutputChunk[], { entry }: Program, inputs: Inputs): string {
+  if (!chunk.isEntry && !chunk.isDynamicEntry) return '';
+  const modules = modulesOf(chunk, chunks).flatMap((module) => inputs.pathOf(module) ?? []);
   const list = JSON.stringify(inputs.describe(modules));
   const program = JSON.stringify(entry);
   return chunk.isEntry
-    ? `"use strict";const bundle=require("./bundle.cjs");if(!bundle.isFresh(${list}))return void bundle.runSources(${program});${code}`
-    : `"use strict";require("./bundle.cjs").restartUnlessFresh(${list},${program});${code}`;
+    ? `"use strict";const bundle=require("./bundle.cjs");if(!bundle.isFresh(${list}))return void bundle.runSources(${program});`
+    : `"use strict";require("./bundle.cjs").restartUnlessFresh(${list},${program});`;
 }
 
-/** The files of one program, by name. */
-async function build(program: Program, checked: boolean): Promise<Map<string, string>> {
-  const inputs = new Inputs(top);
-  await using bundle = await openBundle(program, inputs);
-  const names = { entryFileNames: '[name].cjs', chunkFileNames: `${program.name}-[name]-[hash].cjs` };
-  const { output } = await bundle.generate({
-    dir: folder,
-    format: 'cjs',
-    sourcemap: true,
-    ...names,
-    ...program.output,
-  });
-  const chunks = output.filter((file) => file.type === 'chunk');
-  const files = new Map<string, string>();
-  for (const chunk of chunks) {
-    const code = checked ? withCheck(chunk, chunks, program, inputs) : chunk.code;
-    const pathOf = (source: string): string => relative(top, resolve(folder, source));
-    const table = lineTable(chunk.map as SourceMapPayload | null, code.split('\n').length, pathOf);
-    files.set(chunk.fileName, code).set(`${chunk.fileName}.lines.json`, JSON.stringify(table));
-  }
-  return files;
+type Files = Map<string, string>;
+
+function addChunk(files: Files, chunk: OutputChunk, code: string): void {
+  const pathOf = (source: string): string => relative(top, resolve(folder, source));
+  const table = lineTable(chunk.map as SourceMapPayload | null, code.split('\n').length, pathOf);
+  files.set(chunk.fileName, code).set(`${chunk.fileName}.lines.json`, JSON.stringify(table));
 }
 
 /**
  * Writes files that are complete at any moment, those that load others last. Files of the version before stay, for
- * commands that run meanwhile.
+ * programs that run meanwhile.
  */
-function write(files: ReadonlyMap<string, string>): void {
+function write(files: Files): void {
   mkdirSync(folder, { recursive: true });
   const list = join(folder, 'files.json');
   const before = existsSync(list) ? (JSON.parse(readFileSync(list, 'utf8')) as string[]) : [];
-  for (const [name, text] of [...files].reverse()) {
+  for (const [name, text] of files) {
     writeFileSync(join(folder, `${name}.new`), text);
     renameSync(join(folder, `${name}.new`), join(folder, name));
   }
@@ -117,6 +119,15 @@ function write(files: ReadonlyMap<string, string>): void {
   for (const name of readdirSync(folder)) if (!used.has(name)) rmSync(join(folder, name));
 }
 
-const files = new Map(await build(support, false));
-for (const program of programs) for (const [name, text] of await build(program, true)) files.set(name, text);
+const inputs = new Inputs(top);
+const files: Files = new Map();
+for (const chunk of await bundle(support, inputs)) addChunk(files, chunk, loadLazily(chunk.code));
+for (const program of [daemon, command]) {
+  const chunks = await bundle(program, inputs);
+  for (const chunk of chunks.toSorted((a, b) => Number(a.isEntry) - Number(b.isEntry))) {
+    // The daemon loads all of Node's modules that it uses anyway.
+    const code = program === daemon ? chunk.code : loadLazily(chunk.code);
+    addChunk(files, chunk, checkOf(chunk, chunks, program, inputs) + code);
+  }
+}
 write(files);

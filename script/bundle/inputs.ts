@@ -11,7 +11,7 @@ const installed = 'node_modules/.package-lock.json';
 export class Inputs {
   readonly #top: string;
   readonly #hashes = new Map<string, string>();
-  readonly #started = Date.now();
+  readonly #began = Date.now();
 
   constructor(top: string) {
     this.#top = top;
@@ -22,20 +22,25 @@ export class Inputs {
     return {
       name: 'inputs',
       transform: (code, id) => {
-        const path = relative(this.#top, id);
-        if (!path.startsWith('packages/')) return null;
+        const path = this.pathOf(id);
+        if (path === undefined) return null;
         this.#hashes.set(path, hash('sha256', code));
-        return code.includes('import.meta.') ? { code: withOwnPaths(code, path), map: null } : null;
+        if (!code.includes('import.meta.')) return null;
+        return { code: withOwnPaths(code, path), map: null };
       },
     };
   }
 
-  /** Of modules given by their absolute paths. Throws if one changed while the bundle was made. */
-  describe(modules: Iterable<string>): Input[] {
+  /** From the project's folder; undefined for a module that is not the project's. */
+  pathOf(module: string): string | undefined {
+    const path = relative(this.#top, module);
+    return path.startsWith('packages/') ? path : undefined;
+  }
+
+  /** Of modules given by their paths from the project's folder. Throws if one changed while the bundle was made. */
+  describe(modules: readonly string[]): Input[] {
     const paths = new Set([installed]);
-    for (const module of modules) {
-      const path = relative(this.#top, module);
-      if (!path.startsWith('packages/')) continue;
+    for (const path of modules) {
       paths.add(path);
       paths.add(join(...path.split('/').slice(0, 2), 'package.json'));
     }
@@ -48,7 +53,7 @@ export class Inputs {
     const now = hash('sha256', readFileSync(file));
     if (now !== (this.#hashes.get(path) ?? now)) throw new Error(`${path} changed while it was bundled; try again`);
     // A change within the clock's resolution would not be noticed: then contents are compared.
-    return [path, size, ctimeMs > this.#started - 1000 ? 0 : ctimeMs, now];
+    return [path, size, ctimeMs > this.#began - 1000 ? 0 : ctimeMs, now];
   }
 }
 
