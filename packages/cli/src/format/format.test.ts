@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { portsText } from './containers.ts';
 import { binarySize, ellipsis, formatG, humanDuration, humanSize, naturalCompare, quote } from './human.ts';
+import { renderListing } from './listing.ts';
 import { alignTabs } from './table.ts';
 
 test('sizes have docker’s units and rounding', () => {
@@ -64,4 +65,22 @@ test('adjacent ports with unchanged numbers become a range, others are listed si
     '0.0.0.0:80-81->80-81/tcp, 0.0.0.0:8443->443/tcp',
   );
   assert.equal(portsText([port(80, 8080, '::')]), '[::]:8080->80/tcp');
+});
+
+test('the default table is what its template prints, and computes only fields that it shows', () => {
+  const listing = { headers: { A: 'FIRST', B: 'SECOND', C: 'THIRD' }, columns: ['A', 'B'], typeName: '*x.y' };
+  const rows = [
+    { A: 'one', B: 'two', C: 'three' },
+    {
+      A: null,
+      B: '<&>',
+      get C(): string {
+        throw new Error('computed');
+      },
+    },
+  ];
+  const text = renderListing(listing, rows, { format: '' });
+  assert.equal(text, 'FIRST        SECOND\none          two\n<no value>   <&>\n');
+  assert.equal(renderListing(listing, rows, { format: 'table {{.A}}\\t{{.B}}' }), text);
+  assert.throws(() => renderListing(listing, rows, { format: '{{.C}}' }), /computed/);
 });

@@ -33,14 +33,18 @@ export function renderListing(listing: Listing, rows: readonly Row[], choice: Li
   const { format } = choice;
   if (format === '' || format === 'table') {
     if (choice.quiet && listing.quiet) return renderRows(`{{.${listing.quiet}}}`, listing, rows);
-    return renderTable(columnsTemplate(listing.columns), listing, rows);
+    return renderColumns(listing, rows);
   }
   if (format === 'json') return rows.map((row) => `${jsonOf(row)}\n`).join('');
   if (/^table\s/.test(format)) return renderTable(expandEscapes(format.slice('table'.length).trim()), listing, rows);
   return renderRows(expandEscapes(format), listing, rows);
 }
 
-const columnsTemplate = (columns: readonly string[]): string => columns.map((column) => `{{.${column}}}`).join('\t');
+/** The default table, as its template would print it, without the milliseconds that the first template takes. */
+function renderColumns({ columns, headers }: Listing, rows: readonly Row[]): string {
+  const line = (fields: Row): string => `${columns.map((column) => fields[column] ?? '<no value>').join('\t')}\n`;
+  return alignTabs([headers, ...rows].map(line).join(''));
+}
 
 /** Expands `\t` and `\n` of a command line. */
 const expandEscapes = (format: string): string => format.replaceAll('\\t', '\t').replaceAll('\\n', '\n');
