@@ -1,17 +1,20 @@
 /** The command line of script/bench: which part runs, and with how many rounds. */
+import { readFileSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { archives } from './archives.ts';
 import { cluster } from './cluster/index.ts';
+import { commands } from './commands/index.ts';
 import { compareCompose } from './compose/index.ts';
 import { networks } from './networks/index.ts';
 import { oneHost } from './one-host.ts';
 import { comparePage } from './page/index.ts';
 import { stall } from './stall/index.ts';
 import { kinds } from './stall/noise.ts';
+import { formatForDocument, formatForTerminal, replacePart, type Table } from './table.ts';
 import { trace } from './trace/index.ts';
 import { traffic } from './traffic/index.ts';
 
-const usage = `Usage: script/bench [OPTIONS] [one-host|networks|compose|stall|traffic|trace|cluster|archives|page]
+const usage = `Usage: script/bench [OPTIONS] [one-host|networks|compose|stall|traffic|trace|cluster|archives|page|commands]
 
 Compares Netyard on this machine with alternatives, alternating between them in one run, in a lab that is removed at the
 end. Runs all parts unless one is named. Needs root, and Debian's docker.io.
@@ -28,12 +31,14 @@ end. Runs all parts unless one is named. Needs root, and Debian's docker.io.
   cluster    a daemon in a cluster of many hosts on Debian's etcd: all hosts join at once; one host joins and one leaves
              among few and among many; memory; compared with one ip -batch and with the kernel package alone
   archives   docker cp, export, save and load of 300 MB and of 10,000 files, compared with dockerd
+  commands   netyard ps and run --rm, compared with the docker CLI on the same daemon and on dockerd; how soon the daemons
+             answer after their start, with no and with 50 running containers
   page       the topology page with 300 containers in Chromium: the first picture, and frames while rates change, compared
              with an empty page; the daemon's CPU with three open pages, compared with none
 
 Options:
-  --rounds N     measured rounds (default 20; traffic: 15; cluster: 50; trace, archives and compose: 7; page: 3); stall: docker
-                 runs per row, and groups of its 1000 or more GET /version
+  --rounds N     measured rounds (default 20; traffic: 15; cluster: 50; trace, archives, commands and compose: 7; page: 3);
+                 stall: docker runs per row, and groups of its 1000 or more GET /version
   --fill N       one-host: number of containers on the full host (default 200); page: on the measured daemon's (default 60)
   --count N      networks: number of networks, of names, and of containers in one network (default 1000)
   --hosts N      cluster: number of hosts (default 1000)
@@ -41,6 +46,7 @@ Options:
   --containers N,…   stall: number of writing containers, one row each (default 1,4,8)
   --noise KIND,…     stall: their output: empty, short, blocks (default all)
   --engine NAME,…    stall: netyard, dockerd (default both)
+  --table FILE   write the tables of the measured parts to this document (docs/performance.md), between their markers
   --help         Print this text
 
 Examples:
@@ -49,9 +55,21 @@ Examples:
   script/bench one-host --fill 50
   script/bench stall --containers 8 --noise short
   script/bench stall --engine netyard
-  script/bench cluster --hosts 500`;
+  script/bench cluster --hosts 500
+  script/bench commands --table docs/performance.md`;
 
-const parts = ['one-host', 'networks', 'compose', 'stall', 'traffic', 'trace', 'cluster', 'archives', 'page'] as const;
+const parts = [
+  'one-host',
+  'networks',
+  'compose',
+  'stall',
+  'traffic',
+  'trace',
+  'cluster',
+  'archives',
+  'page',
+  'commands',
+] as const;
 
 function number(text: string, name: string): number {
   if (/^[1-9]\d{0,5}$/.test(text)) return Number(text);
@@ -70,6 +88,13 @@ function choices<T extends string>(text: string, known: readonly T[], name: stri
 const engines = ['netyard', 'dockerd'] as const;
 const noiseNames = ['empty', 'short', 'blocks'] as const;
 
+/** Prints a table, and updates its part of a document if one was named. */
+function report(table: Table, document: string): void {
+  console.log(formatForTerminal(table));
+  if (document === '') return;
+  writeFileSync(document, replacePart(readFileSync(document, 'utf8'), table.part, formatForDocument(table)));
+}
+
 async function main(): Promise<void> {
   const { values, positionals } = parseArgs({
     options: {
@@ -81,6 +106,7 @@ async function main(): Promise<void> {
       containers: { type: 'string', default: '1,4,8' },
       noise: { type: 'string', default: noiseNames.join() },
       engine: { type: 'string', default: engines.join() },
+      table: { type: 'string', default: '' },
       archive: { type: 'string', default: '' },
       help: { type: 'boolean', default: false },
     },
@@ -110,6 +136,7 @@ async function main(): Promise<void> {
     cluster: () => cluster({ rounds: rounds(50), hosts }),
     archives: () => archives({ rounds: rounds(7), archive }),
     page: () => comparePage({ rounds: rounds(3), seconds: seconds(6), containers: fill(60), archive }),
+    commands: async () => report(await commands({ rounds: rounds(7), archive }), values.table),
   };
   for (const [index, name] of parts.filter((one) => part === 'all' || part === one).entries()) {
     if (index > 0) console.log('');
