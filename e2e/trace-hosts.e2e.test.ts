@@ -89,6 +89,7 @@ describe('trace across hosts', { skip: cannotRun('netyard') }, () => {
   });
 
   test('nothing stays behind: after traces, killed traces and a killed daemon', async () => {
+    const descriptors = await bpfDescriptors(context.neighbour);
     for (let count = 0; count < 5; count += 1) await traceOf(context, ['app', 'server2/web:80']);
     await cleanHosts(context);
     // The target does not answer: each is killed while both hosts observe.
@@ -99,6 +100,7 @@ describe('trace across hosts', { skip: cannotRun('netyard') }, () => {
       child.kill('SIGKILL');
     }
     await cleanHosts(context);
+    await until(async () => (await bpfDescriptors(context.neighbour)) === descriptors, 'BPF programs are gone', 10_000);
     const trace = context.host.run([netyard, 'trace', 'app', 'server2/web:80']);
     await until(async () => (await tables(context.neighbour)) !== '', 'server2 observes', 5000);
     await context.host.killDaemon();
@@ -112,6 +114,10 @@ describe('trace across hosts', { skip: cannotRun('netyard') }, () => {
 
 const tables = async (host: TestHost): Promise<string> =>
   (await host.run(['sh', '-c', 'nft list tables | grep netyard_trace'])).stdout;
+
+/** Of the daemon, which observes for other hosts. */
+const bpfDescriptors = async (host: TestHost): Promise<string> =>
+  await host.sh("ls -l /proc/$(cat /run/netyard/netyard.pid)/fd | grep -cE 'bpf|perf' || true");
 
 async function cleanHosts({ host, neighbour }: FaultContext): Promise<void> {
   for (const one of [host, neighbour]) {

@@ -358,8 +358,9 @@ export const peerFaults: readonly Fault[] = [
     make: ({ neighbour }) => neighbour.netyard('peer', 'rm', 'server1'),
     trace: () => ['base', '192.168.12.2:80'],
     cause: 'left-host',
-    sentence: /^Left server1 by ens33 to 172\.16\.2\.102; no answer came back\.$/,
-    fix: /trace on the next host/,
+    sentence:
+      /^Left server1 by ens33 to 172\.16\.2\.102; no answer came back; server2 could not be asked: peer server2 has no API to trace through\.$/,
+    fix: /^add it with an API: netyard peer add server2 /,
     repair: ({ neighbour }) =>
       neighbour.netyard('peer', 'add', 'server1', '--address', hostAddress, '--subnet', '192.168.11.0/24'),
     clean: ({ host }) => host.docker('rm', '-f', 'base'),

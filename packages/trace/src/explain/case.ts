@@ -142,9 +142,11 @@ export function commandIn(trace: Pick<TraceCase, 'topology'>, namespaceId: strin
 export function connectToOpenNetwork({ topology, from }: TraceCase): string {
   const { container } = from;
   if (container === undefined) return `attach ${from.text} to a network that is not internal`;
-  const open = topology.networks.find(
-    ({ engine, driver, internal, name }) =>
-      engine === container.engine && driver === 'bridge' && !internal && name !== 'bridge',
-  );
-  return engineCommand(container, 'network', 'connect', open?.name ?? 'bridge', container.name);
+  // dockerd lists its networks in any order.
+  const [open = 'bridge'] = topology.networks
+    .filter(({ engine, driver, internal }) => engine === container.engine && driver === 'bridge' && !internal)
+    .map(({ name }) => name)
+    .filter((name) => name !== 'bridge')
+    .sort();
+  return engineCommand(container, 'network', 'connect', open, container.name);
 }
