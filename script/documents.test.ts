@@ -11,7 +11,10 @@ import { parseFlags } from '../packages/cli/src/program/flags.ts';
 import type { Entry, ForeignCommand } from '../packages/cli/src/program/spec.ts';
 
 const top = join(import.meta.dirname, '..');
-const documents = globSync(['*.md', 'docs/*.md', 'packages/*/README.md', 'examples/**/README.md'], { cwd: top }).sort();
+const documents = globSync(
+  ['*.md', 'docs/*.md', 'docs/questions/*.md', 'packages/*/README.md', 'examples/**/README.md'],
+  { cwd: top },
+).sort();
 
 /** Lines of code blocks and inline code that start with `netyard`. Pure. */
 function linesOf(text: string): string[] {
