@@ -24,6 +24,9 @@ const netyard = join(import.meta.dirname, '../../bin/netyard');
 /** The table that a trace makes for rule tracing, in a host that has rules. */
 const traceTable = /netyard_trace_/;
 
+/** Until the trace has armed everything else and sent its probe: then it uses no processor itself. */
+const settleMs = 500;
+
 const isArmed = async (host: HostHandle): Promise<boolean> =>
   traceTable.test(await output(host, ['nft', 'list', 'tables']));
 
@@ -39,6 +42,7 @@ async function whileArmed(path: Path): Promise<Delays> {
     });
     const ended = new Promise<void>((resolve, reject) => child.once('error', reject).once('close', () => resolve()));
     while (child.exitCode === null && !(await isArmed(host))) await pause(20);
+    await pause(settleMs);
     const delays = await probeDelays(path);
     const stillArmed = await isArmed(host);
     await ended;
