@@ -15,9 +15,9 @@ const lists: Readonly<Record<string, string>> = {
   processes: "ps -eo comm= | grep -vE '^(ps|sh|sort|grep|uniq)$' | sort | uniq -c",
 };
 
-/** Files of the engine, without logs and the extra files of a database. */
+/** Files of the engine, without logs, the journal, which is written in the background, and the extra files of a database. */
 const files = (folder: string): string =>
-  `find ${folder} /run/netyard -not -name '*-wal' -not -name '*-shm' -not -name '*.log' | sort`;
+  `find ${folder} /run/netyard -not -path '${folder}/journal/*' -not -name '*-wal' -not -name '*-shm' -not -name '*.log' | sort`;
 
 export type Inventory = Record<string, string>;
 
