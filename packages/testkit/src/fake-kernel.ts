@@ -9,7 +9,7 @@
  *
  * It routes no packets, checks no nft syntax and knows nothing of MTUs or carriers.
  */
-import { failureCodeOf, type Logger, messageOf, NetyardError, parsePrefix, silentLogger } from '@netyard/core';
+import { failureCodeOf, type Logger, messageOf, NetyardError, silentLogger } from '@netyard/core';
 import {
   type AnnounceRequest,
   type ApplyOptions,
@@ -21,7 +21,6 @@ import {
   diffRemoval,
   EventQueue,
   type HeldTables,
-  identityOf,
   independentObjects,
   type Kernel,
   type KernelEvent,
@@ -33,8 +32,6 @@ import {
   type NetworkChange,
   type NftFamily,
   type NftTableObject,
-  namespaceOf,
-  netnsDirectory,
   type Observation,
   type ObservedAddress,
   type ObservedFdbEntry,
@@ -49,7 +46,7 @@ import {
   type PortReservation,
 } from '@netyard/kernel';
 import { failure } from './fake-failure.ts';
-import { asCreated, dependentsOf, FakeLinks, isLoopbackAddress, loopbackUp } from './fake-links.ts';
+import { FakeLinks } from './fake-links.ts';
 import {
   listAddresses,
   listFdb,
@@ -61,6 +58,7 @@ import {
   readSysctl,
 } from './fake-listings.ts';
 import { FakeNamespaceWatch } from './fake-namespace-watch.ts';
+import { FakeObjects } from './fake-objects.ts';
 import { FakePorts, type ReservedPort } from './fake-ports.ts';
 
 export interface FakeKernelOptions {
@@ -89,8 +87,8 @@ export class FakeKernel implements Kernel {
   readonly announced: AnnounceRequest[] = [];
   /** The packets that each capture returns. */
   readonly packets: CapturedPacket[] = [];
-  readonly #objects = new Map<string, KernelObject>();
   readonly #links: FakeLinks;
+  readonly #objects: FakeObjects;
   readonly #ports = new FakePorts();
   readonly #watchers = new Set<EventQueue<KernelEvent>>();
   /** `watchNamespaces` calls. */
@@ -100,6 +98,7 @@ export class FakeKernel implements Kernel {
 
   constructor(options: FakeKernelOptions = {}) {
     this.#links = new FakeLinks(options.links ?? ['lo', 'eth0']);
+    this.#objects = new FakeObjects(this.#links);
     this.#logger = options.logger ?? silentLogger;
   }
 
@@ -112,17 +111,17 @@ export class FakeKernel implements Kernel {
 
   /** Existing objects in the order of their creation. */
   objects(): KernelObject[] {
-    return [...this.#objects.values()];
+    return this.#objects.list();
   }
 
   /** Deletes an object as another program would. Watchers receive no event: see `emit`. */
   vanish(object: KernelObject): void {
-    this.#drop(object);
+    this.#objects.drop(object);
   }
 
   /** Creates or replaces an object as another program would. Watchers receive no event. */
   appear(object: KernelObject): void {
-    this.#objects.set(identityOf(object), object);
+    this.#objects.put(object);
   }
 
   emit(event: KernelEvent): void {
@@ -141,18 +140,17 @@ export class FakeKernel implements Kernel {
   // Kernel
 
   async observe(objects: readonly KernelObject[]): Promise<Observation[]> {
-    return objects.map((object) => this.#observeOne(object));
+    return objects.map((object) => this.#objects.observe(object));
   }
 
   async apply(plan: KernelPlan, options: ApplyOptions = {}): Promise<ApplyReport> {
     const operations = diff(plan.objects, await this.observe(plan.objects));
     if (options.dryRun) return { operations };
-    const before = new Map(this.#objects);
+    const restore = this.#objects.snapshot();
     try {
       for (const operation of operations) this.#perform(operation);
     } catch (error) {
-      this.#objects.clear();
-      for (const [key, object] of before) this.#objects.set(key, object);
+      restore();
       throw error;
     }
     return { operations };
@@ -224,7 +222,7 @@ export class FakeKernel implements Kernel {
   }
 
   async listNftElements(address: NftSetAddress) {
-    return listNftElements(this.objects(), address, this.#tableOf(address)?.body ?? '', this.counted);
+    return listNftElements(this.objects(), address, this.#objects.tableOf(address)?.body ?? '', this.counted);
   }
 
   async listNftBaseChains(hook: 'forward' | 'input', families: readonly NftFamily[]): Promise<ObservedNftChain[]> {
@@ -269,20 +267,17 @@ export class FakeKernel implements Kernel {
   watch(signal: AbortSignal): AsyncIterable<KernelEvent> {
     const queue = new EventQueue<KernelEvent>();
     this.#watchers.add(queue);
-    const end = (): void => {
+    onAbort(signal, () => {
       this.#watchers.delete(queue);
       queue.end();
-    };
-    if (signal.aborted) end();
-    else signal.addEventListener('abort', end, { once: true });
+    });
     return queue;
   }
 
   /** Without changes: the fake kernel has no other programs. */
   watchChanges(signal: AbortSignal): AsyncIterable<NetworkChange> {
     const queue = new EventQueue<NetworkChange>();
-    if (signal.aborted) queue.end();
-    else signal.addEventListener('abort', () => queue.end(), { once: true });
+    onAbort(signal, () => queue.end());
     return queue;
   }
 
@@ -329,25 +324,6 @@ export class FakeKernel implements Kernel {
     return { ...chain, rules: [...planned, ...chain.rules] };
   }
 
-  #observeOne(object: KernelObject): Observation {
-    if (object.kind === 'link-state') return this.#observeLinkState(object);
-    if (isLoopbackAddress(object)) return this.#observeLinkState(loopbackUp(object.ns));
-    const found = this.#objects.get(identityOf(object));
-    if (!found) return { state: 'absent' };
-    return sameObject(found, object)
-      ? { state: 'present' }
-      : { state: 'different', found: `another ${describeObject(found)}` };
-  }
-
-  #observeLinkState(object: KernelObject & { kind: 'link-state' }): Observation {
-    const exists = this.#isPinned(object.ns) && this.#links.exists(this.objects(), object.name, object.ns);
-    if (!exists) return { state: 'absent' };
-    const found = this.#objects.get(identityOf(object));
-    return found && sameObject(found, asCreated(object))
-      ? { state: 'present' }
-      : { state: 'different', found: 'another state' };
-  }
-
   #perform(operation: KernelOperation): void {
     this.#stepsUntilFailure -= 1;
     if (this.#stepsUntilFailure === 0) {
@@ -355,55 +331,11 @@ export class FakeKernel implements Kernel {
       throw failure('EIO', operation.action, `${describeObject(operation.object)} (requested by the test)`);
     }
     this.done.push(operation);
-    const { object } = operation;
-    if (operation.action === 'delete') {
-      this.#drop(object);
-    } else {
-      this.#checkDependencies(object);
-      this.#objects.set(identityOf(object), object);
-    }
-  }
-
-  /** Fails when a namespace, link or table that the object needs does not exist. */
-  #checkDependencies(object: KernelObject): void {
-    const name = describeObject(object);
-    if (!this.#isPinned(namespaceOf(object))) throw failure('ENOENT', 'enter', name);
-    if (object.kind === 'veth' && !this.#isPinned(object.peer.ns)) throw failure('ENOENT', 'enter', `peer of ${name}`);
-    for (const link of this.#links.neededBy(object)) {
-      if (!this.#links.exists(this.objects(), link, namespaceOf(object)))
-        throw failure('ENODEV', 'find', `${link} for ${name}`);
-    }
-    if (object.kind === 'address') parsePrefix(object.prefix);
-    if (object.kind !== 'nft-element') return;
-    if (this.#tableOf(object) === undefined) throw failure('ENOENT', 'nft add', name);
-  }
-
-  #tableOf(where: { ns?: string; family: NftFamily; table: string }): NftTableObject | undefined {
-    const table: KernelObject = { kind: 'nft-table', family: where.family, name: where.table, body: '' };
-    const found = this.#objects.get(identityOf(where.ns === undefined ? table : { ...table, ns: where.ns }));
-    return found?.kind === 'nft-table' ? found : undefined;
-  }
-
-  /** Namespaces elsewhere, such as /proc/1/ns/net, count as existing. */
-  #isPinned(path: string | undefined): boolean {
-    return path === undefined || !path.startsWith(`${netnsDirectory}/`) || this.#has({ kind: 'netns', path });
-  }
-
-  #has(object: KernelObject): boolean {
-    return this.#objects.has(identityOf(object));
-  }
-
-  #drop(object: KernelObject): void {
-    this.#objects.delete(identityOf(object));
-    for (const dependent of dependentsOf(object, this.objects())) this.#drop(dependent);
+    this.#objects.perform(operation);
   }
 }
 
-/** Ignores the order of keys and keys that are undefined. */
-function sameObject(a: KernelObject, b: KernelObject): boolean {
-  const canonical = (_key: string, value: unknown): unknown =>
-    value !== null && typeof value === 'object' && !Array.isArray(value)
-      ? Object.fromEntries(Object.entries(value).sort(([x], [y]) => (x < y ? -1 : 1)))
-      : value;
-  return JSON.stringify(a, canonical) === JSON.stringify(b, canonical);
+function onAbort(signal: AbortSignal, end: () => void): void {
+  if (signal.aborted) end();
+  else signal.addEventListener('abort', end, { once: true });
 }
