@@ -15,7 +15,7 @@ import { inFreshHost } from '@netyard/testkit';
 import { assembleLayer } from '../src/images/layers/assemble.ts';
 import { describeFolders } from '../src/images/layers/describe-folders.ts';
 import { type LayerReport, writeLayer } from '../src/images/layers/layer-writer.ts';
-import { unpackLayer } from '../src/images/layers/unpack.ts';
+import { LayerUnpacker } from '../src/images/layers/unpack.ts';
 
 const fresh = inFreshHost(import.meta.url);
 const open = { mostBytes: Number.MAX_SAFE_INTEGER, limits: {}, keepTar: true };
@@ -194,7 +194,7 @@ test('directories without an entry look as in the layer below', fresh, () =>
     ]);
     const report = await write(upper, [{ name: 'home/x' }, { name: 'elsewhere/y' }, { name: 'new/z' }]);
     assert.deepEqual(report.undescribed, ['home', 'elsewhere', 'new']);
-    describeFolders(join(upper, 'diff'), report.undescribed, [join(lower, 'diff')]);
+    await describeFolders(join(upper, 'diff'), report.undescribed, [join(lower, 'diff')]);
     const { mode, uid, gid, mtimeNs } = statSync(join(upper, 'diff/home'), { bigint: true });
     assert.deepEqual([mode & 0o7777n, uid, gid, mtimeNs], [0o1777n, 7n, 8n, 5_000_000_001n]);
     assert.equal(statSync(join(upper, 'diff/new')).mode & 0o7777, 0o755);
@@ -232,7 +232,7 @@ test('a large layer is unpacked by a thread', fresh, () =>
     for (const [name, bytes] of [['plain', archive] as const, ['gzip', gzipSync(archive, { level: 1 })] as const]) {
       const layer = join(folder, name);
       mkdirSync(layer);
-      const report = await unpackLayer(inPieces(bytes, 65_536), { folder: layer, ...open });
+      const report = await new LayerUnpacker().unpack(inPieces(bytes, 65_536), { folder: layer, ...open });
       assert.equal(report.length, archive.length);
       const assembled = await joined(assembleLayer(layer, report.diffId));
       assert.ok(assembled.equals(archive), name);
@@ -247,10 +247,37 @@ test('when the source or the layer fails, the thread ends with its error', fresh
     throw new Error('the client is gone');
   };
   await withFolder((folder) =>
-    assert.rejects(unpackLayer(failing(), { folder, ...open }), { message: 'the client is gone' }),
+    assert.rejects(new LayerUnpacker().unpack(failing(), { folder, ...open }), { message: 'the client is gone' }),
   );
   const bad = Buffer.concat([tarOf([{ name: '../a' }]), Buffer.alloc(30_000_000)]);
   await withFolder((folder) =>
-    assert.rejects(unpackLayer(inPieces(bad, 65_536), { folder, ...open }), { code: 'invalid', message: /leads out/ }),
+    assert.rejects(new LayerUnpacker().unpack(inPieces(bad, 65_536), { folder, ...open }), {
+      code: 'invalid',
+      message: /leads out/,
+    }),
   );
 });
+
+test('layers are unpacked while silent clients keep all threads', fresh, () =>
+  withFolder(async (folder) => {
+    const unpacker = new LayerUnpacker();
+    const end = Promise.withResolvers<void>();
+    const silent = async function* () {
+      yield tarOf([{ name: 'a' }], Buffer.alloc(0));
+      await end.promise;
+      throw new Error('gone');
+    };
+    const folderOf = (name: string): string => {
+      mkdirSync(join(folder, name));
+      return join(folder, name);
+    };
+    const held = Array.from({ length: 12 }, (_, index) =>
+      unpacker.unpack(silent(), { folder: folderOf(`silent ${index}`), ...open }),
+    );
+    const archive = tarOf([{ name: 'b', text: 'x'.repeat(600_000) }]);
+    const { diffId } = await unpacker.unpack(inPieces(archive, 65_536), { folder: folderOf('mine'), ...open });
+    assert.ok((await joined(assembleLayer(join(folder, 'mine'), diffId))).equals(archive));
+    end.resolve();
+    for (const result of await Promise.allSettled(held)) assert.equal(result.status, 'rejected');
+  }),
+);

@@ -16,7 +16,7 @@ import { checkExpected, type Expected, notLonger } from './expected-blob.ts';
 import { describeFolders } from './layers/describe-folders.ts';
 import { LayerArchives, type UnpackedLayer } from './layers/layer-archives.ts';
 import type { LayerReport } from './layers/layer-writer.ts';
-import { unpackLayer } from './layers/unpack.ts';
+import { LayerUnpacker } from './layers/unpack.ts';
 import { OverlayFolders } from './overlay-folders.ts';
 
 export interface ImageContentOptions {
@@ -43,6 +43,7 @@ class ContainerdImageContent implements ImageContent {
   readonly #blobs: BlobStore;
   readonly #folders: OverlayFolders;
   readonly #archives: LayerArchives;
+  readonly #unpacker = new LayerUnpacker();
   readonly #limits: Partial<ArchiveLimits>;
   readonly #queue = new KeyedQueue();
 
@@ -95,9 +96,11 @@ class ContainerdImageContent implements ImageContent {
     folder: string,
     stream: AsyncIterable<Uint8Array>,
     keepTar: boolean,
+    /** Of the uncompressed archive, if it is known. */
     length: number | undefined,
   ): Promise<LayerReport> {
-    return unpackLayer(stream, { folder, keepTar, mostBytes: this.#folders.freeBytes(), limits: this.#limits }, length);
+    const mostBytes = this.#folders.freeBytes();
+    return this.#unpacker.unpack(stream, { folder, keepTar, mostBytes, limits: this.#limits }, length);
   }
 
   read(digest: string): AsyncIterable<Uint8Array> {
@@ -156,7 +159,12 @@ class ContainerdImageContent implements ImageContent {
     const folder = this.#folders.makeTemporary();
     try {
       const isArchive = this.#archives.find(layer.digest) !== undefined;
-      const report = await this.#unpackInto(folder, this.read(layer.digest), isArchive, layer.size);
+      const report = await this.#unpackInto(
+        folder,
+        this.read(layer.digest),
+        isArchive,
+        isArchive ? layer.size : undefined,
+      );
       return { folder, report, isArchive };
     } catch (error) {
       await this.#folders.discard(folder);
@@ -170,7 +178,7 @@ class ContainerdImageContent implements ImageContent {
     chainId: string,
   ): Promise<void> {
     const lower = parents.map((parent) => this.#folders.diff(parent)).toReversed();
-    describeFolders(join(folder, 'diff'), report.undescribed, lower);
+    await describeFolders(join(folder, 'diff'), report.undescribed, lower);
     const { size, diffId, length } = report;
     await this.#folders.sync();
     const archive = isArchive ? { archive: { digest: diffId, length } } : {};

@@ -1,7 +1,7 @@
 /** Directories that a layer has no entry of, although it has entries in them, look as in the layers below. */
 import { closeSync, fstatSync, lstatSync } from 'node:fs';
 import { join } from 'node:path';
-import { fsPath, type TarHeader, tarHeader } from '@netyard/core';
+import { fsPath, type TarHeader, TimeSlice, tarHeader } from '@netyard/core';
 import { getXattr, hasErrno, listXattrs, setPathTimes } from '@netyard/kernel';
 import { atFd, openFolder } from '../../rootfs/root-paths.ts';
 import { own } from '../archive-node.ts';
@@ -10,8 +10,14 @@ import { own } from '../archive-node.ts';
  * @param diff of the unpacked layer
  * @param lower `diff` directories of the layers below, topmost first
  */
-export function describeFolders(diff: string, undescribed: readonly string[], lower: readonly string[]): void {
+export async function describeFolders(
+  diff: string,
+  undescribed: readonly string[],
+  lower: readonly string[],
+): Promise<void> {
+  const slice = new TimeSlice();
   for (const path of undescribed) {
+    if (slice.isOver) await slice.next();
     const host = join(diff, path);
     if (!lstatSync(fsPath(host), { throwIfNoEntry: false })?.isDirectory()) continue;
     const header = firstHeader(path, lower);

@@ -31,6 +31,7 @@ import {
   NetyardError,
   type TarEntry,
   type TarHeader,
+  TimeSlice,
   tarEntries,
 } from '@netyard/core';
 import { hasErrno, makeDevice, removeTree, setPathTimes, setXattr } from '@netyard/kernel';
@@ -76,9 +77,11 @@ export async function writeLayer(
   const sum = { hash: createHash('sha256'), length: 0 };
   const recorder = keepTar ? new TarRecorder(join(folder, recordFile)) : undefined;
   const writer = new LayerWriter(folder, recorder);
+  const slice = new TimeSlice();
   let size = 0;
   try {
     for await (const entry of tarEntries(summed(plain, sum), meter, recorder)) {
+      if (slice.isOver) await slice.next();
       checkLayerEntry(entry.header);
       size += entry.header.size;
       if (size > mostBytes) throw refused(`its files have more than the ${mostBytes} bytes that are free on the disk`);
@@ -89,7 +92,7 @@ export async function writeLayer(
     recorder?.close();
     throw error;
   }
-  await writer.finish();
+  await writer.finish(slice);
   return {
     diffId: `sha256:${sum.hash.digest('hex')}`,
     length: sum.length,
@@ -231,8 +234,9 @@ class LayerWriter {
     this.#times.delete(path);
   }
 
-  async finish(): Promise<void> {
+  async finish(slice: TimeSlice): Promise<void> {
     for (const [path, mtime] of [...this.#times].toReversed()) {
+      if (slice.isOver) await slice.next();
       const host = this.folders.hostPath(path);
       if (lstatSync(fsPath(host), { throwIfNoEntry: false })?.isDirectory()) setPathTimes(host, mtime);
     }

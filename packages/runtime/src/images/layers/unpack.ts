@@ -1,13 +1,10 @@
 /** Unpacks layers in a thread of their own: a layer may be large, compressed, and of a great many files. */
 import { Worker } from 'node:worker_threads';
-import { type ArchiveLimits, type ErrorCode, NetyardError } from '@netyard/core';
+import { type ErrorCode, NetyardError } from '@netyard/core';
 import { type LayerReport, type WriteLayerOptions, writeLayer } from './layer-writer.ts';
 
-export interface UnpackRequest {
+export interface UnpackRequest extends WriteLayerOptions {
   folder: string;
-  keepTar: boolean;
-  mostBytes: number;
-  limits: Partial<ArchiveLimits>;
 }
 
 /** To the thread: pieces of the archive. `failed`: there will be no more, and the thread ends. */
@@ -21,24 +18,37 @@ export type FromUnpacker =
 
 /** Smaller layers are unpacked in place: the start of a thread takes longer. */
 const smallLayer = 256 * 1024;
+/** Each one takes some 10 MiB. */
+const mostThreads = 8;
 /** Bytes that wait for the thread at most. */
 const mostWaiting = 8 * 1024 * 1024;
 const pieceSize = 512 * 1024;
 
-/**
- * `writeLayer`, with the same errors, and synced to the disk.
- *
- * @param length of the archive, if it is known
- */
-export async function unpackLayer(
-  stream: AsyncIterable<Uint8Array>,
-  request: UnpackRequest,
-  length = Number.POSITIVE_INFINITY,
-): Promise<LayerReport> {
-  if (length <= smallLayer) {
-    const options: WriteLayerOptions = request;
-    return await writeLayer(stream, request.folder, options);
+export class LayerUnpacker {
+  #threads = 0;
+
+  /**
+   * `writeLayer`, with the same errors: in a thread, or in time slices of this one when the layer is small or clients keep
+   * all threads busy. So no client has to wait for another one, and many need no more memory than some.
+   *
+   * @param length of the uncompressed archive, if it is known
+   */
+  async unpack(
+    stream: AsyncIterable<Uint8Array>,
+    request: UnpackRequest,
+    length = Number.POSITIVE_INFINITY,
+  ): Promise<LayerReport> {
+    if (length <= smallLayer || this.#threads >= mostThreads) return await writeLayer(stream, request.folder, request);
+    this.#threads += 1;
+    try {
+      return await unpackInThread(stream, request);
+    } finally {
+      this.#threads -= 1;
+    }
   }
+}
+
+async function unpackInThread(stream: AsyncIterable<Uint8Array>, request: UnpackRequest): Promise<LayerReport> {
   const thread = new UnpackThread(request);
   try {
     for await (const piece of pieces(stream)) await thread.send(piece);
