@@ -11,6 +11,7 @@ import type {
   KernelPlan,
   NftElementObject,
   NftFamily,
+  NftObjectKind,
   NftTableObject,
   Observation,
 } from './desired.ts';
@@ -201,7 +202,7 @@ export type KernelEvent =
   | {
       type: 'nft';
       action: 'new' | 'del';
-      what: 'table' | 'chain' | 'rule' | 'set' | 'element';
+      what: NftObjectKind;
       /** Undefined for one that nft does not know. */
       family?: NftFamily;
       table: string;

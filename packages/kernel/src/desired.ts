@@ -227,6 +227,9 @@ export interface SysctlObject {
 
 export type NftFamily = 'ip' | 'ip6' | 'inet' | 'bridge' | 'arp' | 'netdev';
 
+/** What a notification of nftables names. */
+export type NftObjectKind = 'table' | 'chain' | 'rule' | 'set' | 'element';
+
 /** A whole table of our own: chains, rules, and empty maps and sets. Its elements are separate objects. */
 export interface NftTableObject {
   kind: 'nft-table';

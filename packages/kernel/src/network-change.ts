@@ -1,5 +1,5 @@
 /** Types of `Kernel.watchChanges`: changes of the network, and who made them. */
-import type { NftFamily } from './desired.ts';
+import type { NftFamily, NftObjectKind } from './desired.ts';
 import type { RouteType } from './packet-trace.ts';
 
 /**
@@ -41,7 +41,7 @@ export type NetworkChange =
   | {
       type: 'nft';
       action: 'new' | 'del';
-      what: 'table' | 'chain' | 'rule' | 'set' | 'element';
+      what: NftObjectKind;
       family?: NftFamily;
       table: string;
     }
