@@ -1,4 +1,5 @@
 /** The same items as a table, filtered by the search. */
+import { ColumnTitles } from './column-titles.tsx';
 import type { ContainerItem, PageItem } from './model.ts';
 import { useLinkRate } from './rate-store.ts';
 import { formatRate } from './units.ts';
@@ -20,15 +21,7 @@ export function TableView({ items, found, selected, select }: TableViewProps) {
     <div className="table-view">
       <table>
         <caption className="hidden-text">Containers, networks and peers</caption>
-        <thead>
-          <tr>
-            {['Name', 'Kind', 'State', 'Networks', 'Addresses', 'Ports', 'Traffic', 'Problems'].map((title) => (
-              <th key={title} scope="col">
-                {title}
-              </th>
-            ))}
-          </tr>
-        </thead>
+        <ColumnTitles titles={['Name', 'Kind', 'State', 'Networks', 'Addresses', 'Ports', 'Traffic', 'Problems']} />
         <tbody>
           {rows.map((item) => (
             <tr key={item.id} className={item.id === selected ? 'selected' : ''}>

@@ -1,6 +1,8 @@
 /** Captures packets for a while: shows them as they pass, then saves them as a file. Only with the daemon's `--web-actions`. */
+
 import { type FormEvent, useState } from 'react';
 import { type PacketRow, useCapture } from '../capture/use-capture.ts';
+import { ColumnTitles } from '../column-titles.tsx';
 
 export function CaptureForm({ target, name }: { target: string; name: string }) {
   const [filter, setFilter] = useState('');
@@ -53,15 +55,7 @@ function Packets({ rows, count }: { rows: readonly PacketRow[]; count: number })
     <section className="packets" tabIndex={0} aria-label="Packets">
       <table className="mono">
         <caption>{rows.length < count ? `The last ${rows.length} of ${count} packets` : `${count} packets`}</caption>
-        <thead>
-          <tr>
-            {['s', 'From', 'To', 'What', 'Bytes'].map((title) => (
-              <th key={title} scope="col">
-                {title}
-              </th>
-            ))}
-          </tr>
-        </thead>
+        <ColumnTitles titles={['s', 'From', 'To', 'What', 'Bytes']} />
         <tbody>
           {rows.map(({ number, time, source, destination, protocol, info, length }) => (
             <tr key={number}>
