@@ -1,5 +1,5 @@
 /** Faults that only the kernel's drop reason names: no rule is traced, and no counter says which packet it counted. */
-import type { Fault, FaultContext } from './fault.ts';
+import { bound, type Fault, type FaultContext } from './fault.ts';
 
 const toWeb = (): readonly string[] => ['app', 'web:80'];
 /** Binds a socket with a small buffer, and reads nothing. */
@@ -19,7 +19,7 @@ export const dropFaults: readonly Fault[] = [
       await host.sh(
         `nsenter --net=/proc/${await pidOf(context, 'web')}/ns/net ${deafServer(5353)} >/dev/null 2>&1 & echo $! > /run/deaf.pid`,
       );
-      await host.sh('sleep 0.5');
+      await inside('web', `sh -c '${bound('udp', 5353)}'`);
       const send = `socket(S, PF_INET, SOCK_DGRAM, 0); send(S, "x", 0, sockaddr_in(5353, inet_aton("${await addressOf('web')}"))) for 1..50`;
       await inside('app', `perl -MSocket -e '${send}'`);
     },

@@ -37,3 +37,7 @@ export interface Fault {
   /** Removes what fault and repair left. */
   clean?(context: FaultContext): Promise<unknown>;
 }
+
+/** A shell command that waits until a socket is bound to a port. */
+export const bound = (protocol: 'tcp' | 'udp', port: number): string =>
+  `for i in $(seq 600); do ss -Hln${protocol[0]} sport = :${port} | grep -q . && break; sleep 0.1; done`;

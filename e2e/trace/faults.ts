@@ -2,8 +2,8 @@
  * Faults that any engine's containers can have. The scene: `app` and `web` (published on 8080) on net1, `far` on net2,
  * `inner` on the internal network back, `odd` on net1 with listeners on addresses of its own.
  */
-import { hostAddress, neighbourAddress } from '../support/host.ts';
-import type { Fault, FaultContext } from './fault.ts';
+import { hostAddress, neighbourAddress, until } from '../support/host.ts';
+import { bound, type Fault, type FaultContext } from './fault.ts';
 
 const oddConfig =
   'events{} http{ server{ listen [::]:8006; } server{ listen 127.0.0.1:8007; } server{ listen 8008 backlog=1; } }';
@@ -86,7 +86,7 @@ const ports: readonly Fault[] = [
   },
   {
     name: 'a full accept queue',
-    make: async ({ host, addressOf }) => {
+    make: async ({ host, addressOf, inside }) => {
       const address = await addressOf('odd');
       await host.docker('exec', 'odd', 'sh', '-c', 'kill -STOP $(pidof nginx)');
       await host.docker(
@@ -97,13 +97,15 @@ const ports: readonly Fault[] = [
         '-c',
         `for i in 1 2 3 4; do (sleep 60 | busybox nc ${address} 8008) & done; sleep 60`,
       );
-      await host.sh('sleep 1');
+      const waiting = async (): Promise<number> =>
+        Number((await inside('odd', 'ss -Htln sport = :8008')).trim().split(/\s+/)[1]);
+      await until(async () => (await waiting()) >= 2, 'the accept queue is full');
     },
     trace: () => ['app', 'odd:8008'],
     cause: 'accept-queue-full',
     sentence: /^odd's listener on 8008\/tcp has [23] of 1 connections waiting: nginx does not accept them\.$/,
     fix: /find out why nginx in odd is busy or stopped/,
-    repair: ({ host }) => host.docker('exec', 'odd', 'sh', '-c', 'kill -CONT $(pidof nginx); sleep 1'),
+    repair: ({ host }) => host.docker('exec', 'odd', 'sh', '-c', 'kill -CONT $(pidof nginx)'),
   },
 ];
 
@@ -160,7 +162,7 @@ const isolation: readonly Fault[] = [
     make: ({ host }) =>
       host.sh(
         `setsid sh -c 'echo $$ > /run/listener; exec node -e "require(\\"net\\").createServer().listen(9000)"' > /dev/null 2>&1 &
-         sleep 1; iptables -I INPUT -p tcp --dport 9000 -j DROP`,
+         ${bound('tcp', 9000)}; iptables -I INPUT -p tcp --dport 9000 -j DROP`,
       ),
     trace: () => ['app', `${hostAddress}:9000`],
     cause: 'dropped-by-firewall',
