@@ -3,12 +3,19 @@ import type { Fault, FaultContext } from './fault.ts';
 
 type Run = (line: string) => Promise<string>;
 
+/**
+ * A bridge has the lowest MAC of its ports unless it is given one: each restart of a container could otherwise leave app2
+ * with an outdated neighbour entry, which is a fault of its own.
+ */
 export async function setPodmanScene(run: Run, archive: string): Promise<void> {
   await run(`podman load -q -i ${archive}
     podman network create --subnet 10.66.0.0/24 pods
     podman run -d --name app2 --network pods nginx-web01 sleep 100000
+    ip link set podman1 address ${bridgeMac}
     podman run -d --name web2 --network pods nginx-web01 nginx`);
 }
+
+const bridgeMac = '02:00:00:66:00:01';
 
 const toWeb = (): readonly string[] => ['app2', 'web2:80'];
 
@@ -61,6 +68,15 @@ export const podmanFaults: readonly Fault[] = [
     sentence: /^Dropped at server1 on its way in by the rule "icmp type echo-request drop" of inet fw in\.$/,
     fix: /^nft insert rule inet fw in meta l4proto icmp accept$/,
     clean: ({ sh }) => sh('nft delete table inet fw'),
+  },
+  {
+    name: 'a bridge that takes another MAC',
+    make: ({ sh }) => sh('podman exec app2 ping -c 1 -W 5 10.66.0.1; ip link set podman1 address 02:00:00:66:00:02'),
+    trace: () => ['app2', 'host'],
+    cause: 'outdated-mac',
+    sentence:
+      /^Sent to 02:00:00:66:00:01, which podman1 of server1 does not have: the neighbour entry of app2 for 10\.66\.0\.1 is out of date\.$/,
+    fix: /^nsenter --net=\S+ ip neigh del 10\.66\.0\.1 dev eth0$/,
   },
   {
     name: 'a neighbour entry with a wrong MAC',

@@ -160,6 +160,38 @@ test('fixes quote what containers name, and refuse names that nft would take for
   assert.equal(explain(ask(stopped, 'web; halt', 80)).fix, "netyard start 'web; halt'");
 });
 
+/** With a program on port 22 of the host. */
+const withServer = (): HostTopology => hostWith([a, web], { sockets: [listener('0.0.0.0', 22)] });
+/** The probe of `a` for the host, on the port of its bridge. */
+const entersPort = arrived('1').map((seen) => ({ ...seen, link: 'veth0', otherHost: true }));
+
+test('a bridge that took another MAC: the neighbour entry of the sender is out of date', () => {
+  const toGateway = (mac: string, sightings: TraceEvidence['sightings']) => {
+    const topology = withServer();
+    const bridge = topology.namespaces[0]?.links.find(({ name }) => name === 'docker0');
+    Object.assign(bridge ?? {}, { mac: '02:00:00:00:01:00' });
+    const sender = topology.namespaces.find(({ name }) => name === 'a');
+    sender?.neighbours.push({ link: 'eth0', address: '172.17.0.1', mac, state: 'stale' });
+    return explain(ask(topology, 'host', 22, { sightings }));
+  };
+  const wrong = toGateway('02:00:00:00:09:00', entersPort);
+  assert.equal(
+    wrong.sentence,
+    'Sent to 02:00:00:00:09:00, which docker0 of host1 does not have: the neighbour entry of a for 172.17.0.1 is out of date.',
+  );
+  assert.deepEqual([wrong.cause, wrong.grade], ['outdated-mac', 'inferred']);
+  assert.equal(wrong.fix, 'nsenter --net=/proc/1000/ns/net ip neigh del 172.17.0.1 dev eth0');
+  assert.notEqual(toGateway('02:00:00:00:01:00', entersPort).cause, 'outdated-mac');
+  const taken = entersPort.map(({ otherHost: _, ...seen }) => ({ ...seen, link: 'docker0' }));
+  assert.notEqual(toGateway('02:00:00:00:09:00', [...entersPort, ...taken]).cause, 'outdated-mac');
+});
+
+test('a packet that only the port of a bridge received is not said to have reached the host', () => {
+  const { sentence: text, outcome } = explain(ask(withServer(), 'host', 22, { sightings: entersPort }));
+  assert.doesNotMatch(text, /^Reached|received/);
+  assert.equal(outcome, 'unknown');
+});
+
 const kernelDrop = (reason: string, rest: Partial<KernelDrop> = {}): KernelDrop => ({
   ...{ namespaceId: '1001', link: 'eth0', reason, isAnswer: false, flags: 'S', atMs: 0.1 },
   packet: { protocol: 'tcp', source: '172.17.0.2', destination: '172.17.0.3', destinationPort: 80 },
@@ -188,4 +220,19 @@ test('drops of the kernel: known reasons have a sentence, others the kernel’s 
   assert.equal(of([kernelDrop('TCP_OLD_DATA')]).cause, 'swallowed');
   const reached = of([kernelDrop('SOCKET_RCVBUFF')], { probe: { outcome: 'answered', ms: 1 } });
   assert.equal(reached.outcome, 'reached');
+});
+
+test('verdicts that were lost: no rule is excluded, and the target is not blamed', () => {
+  const incomplete = ['some verdicts of web were not seen'];
+  const of = (drops: KernelDrop[]) =>
+    explain(ask(hostWith([a, web]), 'web', 80, { sightings: arrived('1001'), drops, incomplete }));
+  const silent = of([]);
+  assert.equal(silent.outcome, 'unknown');
+  assert.equal(
+    silent.sentence,
+    'Reached web, and no answer was seen, but neither was all that happened there: some verdicts of web were not seen.',
+  );
+  const rule = of([kernelDrop('NETFILTER_DROP', { namespaceId: '1', link: 'va' })]);
+  assert.match(rule.sentence, /: netfilter dropped it, by a rule whose verdict was not seen \(NETFILTER_DROP\)\.$/);
+  assert.equal(rule.fix, 'nft list ruleset');
 });

@@ -116,6 +116,13 @@ export const networkOfLink = ({ topology }: TraceCase, link: string | undefined)
 export const forward = (evidence: TraceEvidence): Sighting[] => evidence.sightings.filter(({ isAnswer }) => !isAnswer);
 export const answers = (evidence: TraceEvidence): Sighting[] => evidence.sightings.filter(({ isAnswer }) => isAnswer);
 
+/** Whether a packet was seen on a port of a bridge, which may forward it without taking it. */
+export function isBridgePort(trace: TraceCase, { namespaceId, link }: Sighting): boolean {
+  const links = namespaceOf(trace, namespaceId)?.links ?? [];
+  const master = links.find(({ name }) => name === link)?.masterIndex;
+  return master !== undefined && links.some(({ index, kind }) => index === master && kind === 'bridge');
+}
+
 /** Growth of a counter in a namespace while the probe was on its way; 0 if it did not grow. */
 export function growthOf(trace: TraceCase, namespaceId: string, counter: string | RegExp): number {
   const changes = trace.evidence?.counters ?? [];

@@ -43,8 +43,15 @@ const known: readonly { reasons: RegExp; describe(trace: TraceCase, drop: Kernel
     reasons: /^NETFILTER_DROP$/,
     describe: (trace, drop) => ({
       cause: 'dropped-by-netfilter',
-      text: 'netfilter dropped it, by a rule that nft does not trace',
-      fix: `${inPlace(trace, drop, 'nft list ruleset netdev')}; ${inPlace(trace, drop, 'iptables-legacy -S')}`,
+      ...((trace.evidence?.incomplete.length ?? 0) > 0
+        ? {
+            text: 'netfilter dropped it, by a rule whose verdict was not seen',
+            fix: inPlace(trace, drop, 'nft list ruleset'),
+          }
+        : {
+            text: 'netfilter dropped it, by a rule that nft does not trace',
+            fix: `${inPlace(trace, drop, 'nft list ruleset netdev')}; ${inPlace(trace, drop, 'iptables-legacy -S')}`,
+          }),
     }),
   },
   {

@@ -8,7 +8,8 @@ import { droppedByKernel } from './drops.ts';
 import { senderNotRunning, staleName, targetNotRunning } from './ends.ts';
 import { droppedByRule } from './firewall.ts';
 import { betweenHosts, cameToPeer, leftHost, unknownToPeer } from './hosts.ts';
-import { doubledAddress, linkDown, mtuMismatch, noNeighbour, silentNextHop, wrongMac } from './links.ts';
+import { doubledAddress, linkDown, mtuMismatch, noNeighbour, silentNextHop } from './links.ts';
+import { outdatedMac, wrongMac } from './neighbour-entries.ts';
 import { asymmetric, forwardingOff, noRoute, noRouteBack, reversePathFilter } from './routes.ts';
 import { acceptQueueFull, noAnswer, noListener, notPublished } from './sockets.ts';
 import { conntrackFull, legacyRules } from './unseen.ts';
@@ -36,6 +37,7 @@ const causes: readonly CauseFinder[] = [
   noRoute,
   noNeighbour,
   silentNextHop,
+  outdatedMac,
   legacyRules,
   droppedByKernel,
   noAnswer,

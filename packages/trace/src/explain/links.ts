@@ -1,7 +1,7 @@
-/** Causes in links and neighbours: links that are down, MTU, addresses without host, wrong MAC addresses. Pure. */
+/** Causes in links and neighbours: links that are down, MTU, addresses without host, doubled addresses. Pure. */
 import type { HostNamespace, NamespaceLink } from '@netyard/topology';
 import { commandLine } from '../command-line.ts';
-import type { Conclusion, Hop, Sighting } from '../model.ts';
+import type { Conclusion, Hop } from '../model.ts';
 import { isIn } from '../route-lookup.ts';
 import {
   type CauseFinder,
@@ -138,64 +138,6 @@ export const silentNextHop: CauseFinder = (trace) => {
     },
   );
 };
-
-/** The packet arrived with a MAC that the target does not have: a permanent neighbour entry on the way is wrong. */
-export const wrongMac: CauseFinder = (trace) => {
-  const { evidence, topology } = trace;
-  if (evidence === undefined || evidence.probe.outcome === 'answered') return undefined;
-  const misaddressed = forward(evidence).find((seen) => seen.otherHost && !isBridgePort(trace, seen));
-  if (misaddressed === undefined) return undefined;
-  const name = placeName(trace, misaddressed.namespaceId);
-  const entry = findWrongEntry(trace, topology.namespaces);
-  if (entry === undefined) {
-    return notReached('wrong-mac', `Reached ${name} with a MAC not its own.`, {
-      fix: `look for the neighbour entry on the way: ip neigh show ${misaddressed.packet.destination}`,
-    });
-  }
-  const { place, address, link, namespaceId } = entry;
-  return notReached(
-    'wrong-mac',
-    `Reached ${name} with a MAC not its own, from a permanent neighbour entry of ${place}.`,
-    {
-      fix: commandIn(trace, namespaceId, commandLine`ip neigh del ${address} dev ${link}`),
-    },
-  );
-};
-
-const isBridgePort = (trace: TraceCase, { namespaceId, link }: Sighting): boolean =>
-  namespaceOf(trace, namespaceId)?.links.find(({ name }) => name === link)?.masterIndex !== undefined;
-
-function findWrongEntry(
-  trace: TraceCase,
-  namespaces: readonly HostNamespace[],
-): { place: string; namespaceId: string; address: string; link: string } | undefined {
-  for (const namespace of namespaces) {
-    for (const { state, mac, address, link } of namespace.neighbours) {
-      if (state !== 'permanent' || mac === undefined || !isOnPath(trace, namespace.id, address)) continue;
-      const owner = ownerOfAddress(namespaces, address);
-      if (owner !== undefined && owner.link.mac !== mac)
-        return { place: placeName(trace, namespace.id), namespaceId: namespace.id, address, link };
-    }
-  }
-  return undefined;
-}
-
-const isOnPath = ({ path, packet }: TraceCase, namespaceId: string, address: string): boolean =>
-  path.hops.some((hop) => hop.namespaceId === namespaceId) &&
-  (path.end.packet.destination === address ||
-    packet.destination === address ||
-    path.hops.some(({ name }) => name.includes(` via ${address} `)));
-
-function ownerOfAddress(
-  namespaces: readonly HostNamespace[],
-  address: string,
-): { namespace: HostNamespace; link: NamespaceLink } | undefined {
-  for (const namespace of namespaces) {
-    const link = namespace.links.find(({ addresses }) => addresses.some((own) => own.split('/')[0] === address));
-    if (link) return { namespace, link };
-  }
-  return undefined;
-}
 
 /** Both ends of a veth pair have different MTUs, and a packet that is too long for the receiver vanishes without ICMP. */
 export const mtuMismatch: CauseFinder = (trace) => {

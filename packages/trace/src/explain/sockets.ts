@@ -9,6 +9,7 @@ import {
   containerWith,
   forward,
   growthOf,
+  isBridgePort,
   nameOf,
   namespaceOf,
   notReached,
@@ -66,10 +67,17 @@ export const noListener: CauseFinder = (trace) => {
   return describeListeners(trace, namespace, end);
 };
 
-/** Whether the probe was seen on its way into a namespace; a packet between processes of one namespace needs no link. */
-export function arrivedAt({ evidence, from }: TraceCase, namespaceId: string): boolean {
+/**
+ * Whether a namespace took the probe from one of its interfaces. What only a port of a bridge received passes on that
+ * bridge, which takes it if the MAC is its own. A packet between processes of one namespace needs no link.
+ */
+export function arrivedAt(trace: TraceCase, namespaceId: string): boolean {
+  const { evidence, from } = trace;
   if (evidence === undefined || from.namespace?.id === namespaceId) return true;
-  return forward(evidence).some((seen) => seen.namespaceId === namespaceId && seen.direction === 'in');
+  return forward(evidence).some(
+    (seen) =>
+      seen.namespaceId === namespaceId && seen.direction === 'in' && !seen.otherHost && !isBridgePort(trace, seen),
+  );
 }
 
 function describeListeners(trace: TraceCase, namespace: HostNamespace, { packet, namespaceId }: Delivered): Conclusion {
@@ -144,7 +152,7 @@ export const acceptQueueFull: CauseFinder = (trace) => {
   );
 };
 
-/** The packet arrived where it should, and no answer left. */
+/** The packet arrived where it should, and no answer left. What was not observed may be why. */
 export const noAnswer: CauseFinder = (trace) => {
   const { end } = trace.path;
   const { evidence } = trace;
@@ -159,6 +167,13 @@ export const noAnswer: CauseFinder = (trace) => {
       cause: 'no-reply',
       grade: 'observed',
       sentence: `Reached ${processNameAt(end)} in ${name}, which did not answer; with UDP that may be right.`,
+    };
+  }
+  const [unseen] = evidence.incomplete;
+  if (unseen !== undefined) {
+    return {
+      ...{ outcome: 'unknown', cause: 'swallowed', grade: 'inferred' },
+      sentence: `Reached ${name}, and no answer was seen, but neither was all that happened there: ${unseen}.`,
     };
   }
   return notReached('swallowed', `Reached ${name}, which received the packet and did not answer.`, {
