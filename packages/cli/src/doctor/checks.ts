@@ -90,6 +90,23 @@ const forwarding: Check = (host) => {
   ];
 };
 
+/**
+ * Linux ignores router advertisements on links that forward, unless accept_ra is 2 (Documentation/networking/ip-sysctl.rst).
+ * The daemon sets it on the uplinks that it finds when it enables forwarding; here are those that appeared later.
+ */
+const routerAdvertisements: Check = (host) => {
+  const ignoring = host.list('/sys/class/net').filter((link) => {
+    const setting = (name: string): string | undefined => host.read(`/proc/sys/net/ipv6/conf/${link}/${name}`);
+    const isUplink = host.exists(`/sys/class/net/${link}/device`) && !host.exists(`/sys/class/net/${link}/master`);
+    return isUplink && setting('forwarding') === '1' && setting('accept_ra') === '1' && setting('disable_ipv6') === '0';
+  });
+  return ignoring.map((link) => ({
+    ...{ id: 'router advertisements', grade: 'info' },
+    text: `${link} ignores router advertisements, because it forwards IPv6 and its accept_ra is 1`,
+    fix: `if its address or route comes from a router, run \`sysctl -w net.ipv6.conf.${link.replaceAll('.', '/')}.accept_ra=2\``,
+  }));
+};
+
 const overlay: Check = (host) => {
   const known = host
     .read('/proc/filesystems')
@@ -241,6 +258,7 @@ export const checks: readonly Check[] = [
   kernelFeatures,
   cgroups,
   forwarding,
+  routerAdvertisements,
   forwardPolicy,
   bridgeNetfilter,
   otherFirewalls,

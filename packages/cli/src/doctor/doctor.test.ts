@@ -94,3 +94,27 @@ test('ip_forward, foreign firewalls and br_netfilter are warnings', async () => 
   const warned = await grades(host, 'warning');
   assert.deepEqual(warned, ['ip_forward', 'br_netfilter', 'ufw', 'firewalld']);
 });
+
+test('an uplink that ignores router advertisements is named, and no other link', async () => {
+  const link = (name: string, forwarding: string, acceptRa: string, ...files: string[]): Record<string, string> => ({
+    [`/proc/sys/net/ipv6/conf/${name}/forwarding`]: forwarding,
+    [`/proc/sys/net/ipv6/conf/${name}/accept_ra`]: acceptRa,
+    [`/proc/sys/net/ipv6/conf/${name}/disable_ipv6`]: '0',
+    ...Object.fromEntries(files.map((file) => [`/sys/class/net/${name}/${file}`, ''])),
+  });
+  const files = {
+    ...link('eth0', '1', '2', 'device'),
+    ...link('eth1.5', '1', '1', 'device'),
+    ...link('eth2', '0', '1', 'device'),
+    ...link('eth3', '1', '1', 'device', 'master'),
+    ...link('docker0', '1', '1'),
+  };
+  const links = ['lo', 'eth0', 'eth1.5', 'eth2', 'eth3', 'docker0'];
+  const host: Host = { ...fakeHost({ ...healthy, ...files }, programs), list: () => links };
+  const found = (await examine(host)).filter(({ id }) => id === 'router advertisements');
+  assert.deepEqual(
+    found.map(({ grade, text }) => `${grade} ${text}`),
+    ['info eth1.5 ignores router advertisements, because it forwards IPv6 and its accept_ra is 1'],
+  );
+  assert.match(found[0]?.fix ?? '', /`sysctl -w net\.ipv6\.conf\.eth1\/5\.accept_ra=2`/);
+});
