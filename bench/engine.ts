@@ -98,6 +98,12 @@ export async function docker(engine: Engine, ...args: string[]): Promise<string>
   return stdout.trim();
 }
 
+/** Runs a shell command in which `docker` uses this engine. */
+export async function shell(engine: Engine, line: string): Promise<void> {
+  const env = { ...process.env, DOCKER_HOST: `unix://${engine.socket}` };
+  await run('bash', ['-o', 'pipefail', '-c', line], { env });
+}
+
 /** One API call on a new connection, as the CLI makes it. Throws for a status of 300 or more. */
 export function api(engine: Engine, method: string, path: string, body?: unknown): Promise<string> {
   return new Promise((resolve, reject) => {

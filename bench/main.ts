@@ -1,10 +1,11 @@
 /** The command line of script/bench: which part runs, and with how many rounds. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { archives } from './archives.ts';
 import { cluster } from './cluster/index.ts';
 import { commands } from './commands/index.ts';
 import { compareCompose } from './compose/index.ts';
+import { copies } from './copies.ts';
+import { images } from './images/index.ts';
 import { networks } from './networks/index.ts';
 import { oneHost } from './one-host.ts';
 import { comparePage } from './page/index.ts';
@@ -14,7 +15,7 @@ import { formatForDocument, formatForTerminal, replacePart, type Table } from '.
 import { trace } from './trace/index.ts';
 import { traffic } from './traffic/index.ts';
 
-const usage = `Usage: script/bench [OPTIONS] [one-host|networks|compose|stall|traffic|trace|cluster|archives|page|commands]
+const usage = `Usage: script/bench [OPTIONS] [one-host|networks|compose|stall|traffic|trace|cluster|images|copies|page|commands]
 
 Compares Netyard on this machine with alternatives, alternating between them in one run, in a lab that is removed at the
 end. Runs all parts unless one is named. Needs root, and Debian's docker.io.
@@ -30,14 +31,15 @@ end. Runs all parts unless one is named. Needs root, and Debian's docker.io.
              same without a trace; time of a trace
   cluster    a daemon in a cluster of many hosts on Debian's etcd: all hosts join at once; one host joins and one leaves
              among few and among many; memory; compared with one ip -batch and with the kernel package alone
-  archives   docker cp, export, save and load of 300 MB and of 10,000 files, compared with dockerd
+  images     docker load, save, push and pull of 600 MB, and the disk that a loaded image takes, compared with dockerd
+  copies     docker cp of 300 MB and of 10,000 files, in and out, and export, compared with dockerd
   commands   netyard ps and run --rm, compared with the docker CLI on the same daemon and on dockerd; how soon the daemons
              answer after their start, with no and with 50 running containers
   page       the topology page with 300 containers in Chromium: the first picture, and frames while rates change, compared
              with an empty page; the daemon's CPU with three open pages, compared with none
 
 Options:
-  --rounds N     measured rounds (default 20; traffic: 15; cluster: 50; trace, archives, commands and compose: 7; page: 3);
+  --rounds N     measured rounds (default 20; traffic: 15; cluster: 50; trace, images, copies, commands and compose: 7; page: 3);
                  stall: docker runs per row, and groups of its 1000 or more GET /version
   --fill N       one-host: number of containers on the full host (default 200); page: on the measured daemon's (default 60)
   --count N      networks: number of networks, of names, and of containers in one network (default 1000)
@@ -66,7 +68,8 @@ const parts = [
   'traffic',
   'trace',
   'cluster',
-  'archives',
+  'images',
+  'copies',
   'page',
   'commands',
 ] as const;
@@ -134,7 +137,8 @@ async function main(): Promise<void> {
     traffic: () => traffic({ rounds: rounds(15), seconds: seconds(2), archive }),
     trace: () => trace({ rounds: rounds(7), archive }),
     cluster: () => cluster({ rounds: rounds(50), hosts }),
-    archives: () => archives({ rounds: rounds(7), archive }),
+    images: async () => report(await images({ rounds: rounds(7) }), values.table),
+    copies: async () => report(await copies({ rounds: rounds(7), archive }), values.table),
     page: () => comparePage({ rounds: rounds(3), seconds: seconds(6), containers: fill(60), archive }),
     commands: async () => report(await commands({ rounds: rounds(7), archive }), values.table),
   };

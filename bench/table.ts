@@ -9,7 +9,8 @@ export interface Row {
   unit: string;
   /** By column; the first column is Netyard's. A missing cell was not measured. */
   cells: Readonly<Record<string, Samples>>;
-  target?: Target;
+  /** Several: all of them. */
+  target?: Target | readonly Target[];
 }
 
 export interface Table {
@@ -33,26 +34,34 @@ function cellText(samples: Samples | undefined): string {
 
 const medianOf = (samples: Samples | undefined): number => summarize(samples ?? []).median;
 
-function targetText(target: Target | undefined): string {
-  if (target === undefined) return '–';
-  return 'atMost' in target ? `≤ ${target.atMost}` : `≤ ${target.ratio} × ${target.to}`;
-}
+const targetsOf = ({ target = [] }: Row): readonly Target[] => ('length' in target ? target : [target]);
 
-/** `yes`, or what was measured instead. */
-function reachedText({ cells, target }: Row, own: string): string {
+const targetText = (target: Target): string =>
+  'atMost' in target ? `≤ ${target.atMost}` : `≤ ${target.ratio} × ${target.to}`;
+
+/** `yes`, or what was measured instead. Undefined: not measured. */
+function reachedText({ cells }: Row, own: string, target: Target): string | undefined {
   const ours = medianOf(cells[own]);
-  if (target === undefined || Number.isNaN(ours)) return '–';
+  if (Number.isNaN(ours)) return undefined;
   if ('atMost' in target) return ours <= target.atMost ? 'yes' : '**no**';
   const ratio = ours / medianOf(cells[target.to]);
-  if (Number.isNaN(ratio)) return '–';
+  if (Number.isNaN(ratio)) return undefined;
   return ratio <= target.ratio ? `yes: ${ratio.toFixed(2)}` : `**no: ${ratio.toFixed(2)}**`;
+}
+
+/** The last two columns. Targets that refer to a column that was not measured are omitted. */
+function targetCells(row: Row, own: string): string[] {
+  const judged = targetsOf(row).map((target) => ({ target, reached: reachedText(row, own, target) }));
+  const shown = judged.filter(({ reached }) => reached !== undefined);
+  if (shown.length === 0) return [targetsOf(row).map(targetText).join(', ') || '–', '–'];
+  return [shown.map(({ target }) => targetText(target)).join(', '), shown.map(({ reached }) => reached).join(', ')];
 }
 
 function tableCells({ columns, rows }: Table): string[][] {
   const own = columns[0] ?? '';
   const body = rows.map((row) => [
     ...[row.name, row.unit, ...columns.map((column) => cellText(row.cells[column]))],
-    ...[targetText(row.target), reachedText(row, own)],
+    ...targetCells(row, own),
   ]);
   return [['what', 'unit', ...columns, 'target', 'reached'], ...body];
 }

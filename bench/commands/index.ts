@@ -6,13 +6,14 @@ import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { type Daemon, daemonsOf, end, labOf, start, withDaemons } from '../daemons.ts';
 import { docker, type Engine } from '../engine.ts';
 import { inLab, say } from '../in-lab.ts';
 import { machineFact } from '../machine.ts';
-import { timed } from '../measure.ts';
+import { type Samples, timed } from '../measure.ts';
 import { image } from '../scenarios.ts';
 import type { Row, Table } from '../table.ts';
-import { type Daemon, daemonsOf, end, labOf, type Running, start } from './daemons.ts';
+import { inTurns } from '../turns.ts';
 
 const lab = 'bench-commands';
 const netyard = join(import.meta.dirname, '../../bin/netyard');
@@ -24,23 +25,6 @@ interface Candidate {
   title: string;
   command: readonly string[];
   engine: Engine;
-}
-
-/** Runs each candidate once per round, each round beginning with another one. The first round is not counted. */
-async function inTurns<T extends { title: string }>(
-  candidates: readonly T[],
-  rounds: number,
-  once: (candidate: T) => Promise<number>,
-): Promise<Record<string, number[]>> {
-  const samples: Record<string, number[]> = Object.fromEntries(candidates.map(({ title }) => [title, []]));
-  for (let round = 0; round <= rounds; round += 1) {
-    const first = round % candidates.length;
-    for (const candidate of [...candidates.slice(first), ...candidates.slice(0, first)]) {
-      const value = await once(candidate);
-      if (round > 0) samples[candidate.title]?.push(value);
-    }
-  }
-  return samples;
 }
 
 const environment = ({ socket }: Engine): NodeJS.ProcessEnv => ({
@@ -95,22 +79,12 @@ async function measureCommands(daemons: readonly Daemon[], rounds: number): Prom
 }
 
 /** Starts of daemons that are not running. */
-const measureStarts = (daemons: readonly Daemon[], rounds: number): Promise<Record<string, number[]>> =>
+const measureStarts = (daemons: readonly Daemon[], rounds: number): Promise<Record<string, Samples>> =>
   inTurns(daemons, rounds, async (daemon) => {
     const started = await start(daemon);
     await end(started);
     return started.ready;
   });
-
-async function withDaemons<T>(daemons: readonly Daemon[], work: () => Promise<T>): Promise<T> {
-  const started: Running[] = [];
-  try {
-    for (const daemon of daemons) started.push(await start(daemon));
-    return await work();
-  } finally {
-    for (const one of started) await end(one);
-  }
-}
 
 async function runContainers(daemons: readonly Daemon[], count: number): Promise<void> {
   for (const { engine } of daemons)

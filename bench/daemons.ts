@@ -5,7 +5,7 @@ import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { execInHost, hostLayout } from '@netyard/lab';
-import { api, type Engine, engineIn } from '../engine.ts';
+import { api, type Engine, engineIn } from './engine.ts';
 
 export interface Daemon {
   engine: Engine;
@@ -22,21 +22,23 @@ export const newerPrograms = (): string | undefined => {
   return folder && existsSync(join(folder, 'complete')) ? join(folder, 'root/usr/sbin') : undefined;
 };
 
-export const labOf = (name: string): string => `
+const network = '172.30.0.0/16';
+
+/** A lab with one host for each daemon, and the named further ones, whose addresses begin at 172.30.0.4. */
+export const labOf = (name: string, ...more: string[]): string => `
 name: ${name}
-switch: 172.30.0.0/16
+switch: ${network}
 hosts:
-  netyard: { address: 172.30.0.1/16, daemon: false }
-  dockerd: { address: 172.30.0.2/16, daemon: false }
-  newer: { address: 172.30.0.3/16, daemon: false }
+${['netyard', 'dockerd', 'newer', ...more].map((host, index) => `  ${host}: { address: 172.30.0.${index + 1}/16, daemon: false }`).join('\n')}
 `;
 
 /** Netyard's daemon, Debian's dockerd, and the newer one if it was unpacked. */
 export function daemonsOf(lab: string): Daemon[] {
   const netyard = engineIn(lab, 'netyard');
   const { data } = hostLayout(lab, 'netyard');
-  const options = ['--data-root', data, '--exec-root', '/run/netyard', '-H', 'unix:///run/netyard/netyard.sock'];
-  const command = [join(import.meta.dirname, '../../bin/netyard'), 'daemon', ...options];
+  const folders = ['--data-root', data, '--exec-root', '/run/netyard', '-H', 'unix:///run/netyard/netyard.sock'];
+  const options = [...folders, '--insecure-registry', network];
+  const command = [join(import.meta.dirname, '../bin/netyard'), 'daemon', ...options];
   const programs = newerPrograms();
   const newer = programs === undefined ? [] : [dockerdOf(lab, 'newer', programs)];
   return [{ engine: netyard, title: 'Netyard', command }, dockerdOf(lab, 'dockerd'), ...newer];
@@ -46,7 +48,8 @@ function dockerdOf(lab: string, host: string, programs?: string): Daemon {
   const { data } = hostLayout(lab, host);
   const files = ['--data-root', data, '--exec-root', '/run/dockerd/exec', '--pidfile', '/run/dockerd/pid'];
   // As Netyard's, its containers outlive it.
-  const options = ['-H', 'unix:///run/dockerd/docker.sock', ...files, '--live-restore'];
+  const socket = ['-H', 'unix:///run/dockerd/docker.sock'];
+  const options = [...socket, ...files, '--live-restore', '--insecure-registry', network];
   const version = execFileSync(programs === undefined ? 'dockerd' : join(programs, 'dockerd'), ['--version']);
   const [, number = ''] = /version (\d+\.\d+)/.exec(String(version)) ?? [];
   return {
@@ -95,4 +98,15 @@ export async function end({ process: child }: Running): Promise<void> {
   const ended = once(child, 'exit');
   child.kill('SIGTERM');
   await ended;
+}
+
+/** Runs with all daemons, and ends them. */
+export async function withDaemons<T>(daemons: readonly Daemon[], work: () => Promise<T>): Promise<T> {
+  const started: Running[] = [];
+  try {
+    for (const daemon of daemons) started.push(await start(daemon));
+    return await work();
+  } finally {
+    for (const one of started) await end(one);
+  }
 }
