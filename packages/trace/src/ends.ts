@@ -1,7 +1,8 @@
-/** Finds what the ends of a trace mean: containers of any engine, the host, namespaces, addresses, names. Pure. */
+/** Finds what the ends of a trace mean: containers of any engine, the host, namespaces, addresses, outside. Pure. */
 import { NetyardError, tryParseIp } from '@netyard/core';
 import type { HostContainer, HostNamespace, HostTopology } from '@netyard/topology';
 import type { TraceEnd } from './model.ts';
+import { outsideEnd } from './outside.ts';
 import { isIn, withoutLength } from './route-lookup.ts';
 
 /** The shortest prefix of a container's id that is taken for an id. */
@@ -16,6 +17,7 @@ export function findEnd(topology: HostTopology, text: string): TraceEnd | undefi
   if (container) return endOf(topology, text, container);
   const namespace = topology.namespaces.find(({ name, isHost }) => (text === 'host' ? isHost : name === text));
   if (namespace) return { text, namespace, addresses: addressesIn(namespace) };
+  if (text === 'outside') return outsideEnd(text, topology);
   return tryParseIp(text) === undefined ? undefined : { text, addresses: [text] };
 }
 

@@ -7,7 +7,7 @@ import type { HostContainer, HostNamespace, ListeningSocket } from '@netyard/top
 export type TraceProtocol = 'tcp' | 'udp' | 'icmp';
 
 export interface TraceRequest {
-  /** A container of any engine (`web`, `docker/web`), `host`, or the name of a namespace. */
+  /** A container of any engine (`web`, `docker/web`), `host`, the name of a namespace, or `outside`. */
   from: string;
   /** As `from`, or an address, or a name that `from` resolves. */
   to: string;
@@ -27,6 +27,8 @@ export interface TraceEnd {
   namespace?: HostNamespace;
   /** What the probe is sent to, or the sender's own addresses. Without length. */
   addresses: string[];
+  /** Whatever is beyond the uplink of this host. */
+  isOutside?: true;
 }
 
 /** The header fields of a packet on its way; ports are absent for icmp. */

@@ -4,9 +4,10 @@ import type { HostNamespace, HostTopology } from '@netyard/topology';
 import { chooseAddress, findEnd } from './ends.ts';
 import type { NameAnswer, RemoteSide, TraceCase } from './explain/case.ts';
 import { findPeer, remoteCase, throughTunnel } from './hosts/remote-case.ts';
-import type { PeerHost, TraceEnd, TracePacket, TraceRequest } from './model.ts';
+import type { Hop, PeerHost, PredictedPath, TraceEnd, TracePacket, TraceRequest } from './model.ts';
+import { isOnParent, packetFromOutside, uplinkOf } from './outside.ts';
 import { predictPath } from './predict.ts';
-import { isIn } from './route-lookup.ts';
+import { isIn, withoutLength } from './route-lookup.ts';
 import type { FlowSession, TraceTools } from './tools.ts';
 
 /** A peer that answers: its session must be closed. */
@@ -27,6 +28,7 @@ export interface PreparedCase extends TraceCase {
 export async function prepare(tools: TraceTools, request: TraceRequest): Promise<PreparedCase> {
   const topology = await tools.observe();
   const from = findEnd(topology, request.from);
+  if (from?.isOutside) return prepareFromOutside(request, topology, from);
   if (from === undefined || (from.container === undefined && from.namespace === undefined)) {
     throw new NetyardError('not-found', `no such container or namespace on this host: ${request.from}`, {
       hint: 'netyard topology lists the containers of all engines',
@@ -55,7 +57,8 @@ async function prepareBetween(
   { topology, from, known, asked }: Known,
 ): Promise<PreparedCase> {
   const sender = from.namespace;
-  const name = asked ? undefined : await resolveAs(tools, from, request.to, known?.container !== undefined);
+  const name =
+    asked || known?.isOutside ? undefined : await resolveAs(tools, from, request.to, known?.container !== undefined);
   const to = known ?? (asked ? endOnPeer(request, asked) : endOfName(request, name));
   const resolved = name?.addresses.filter((one) => to.addresses.includes(one)) ?? [];
   const candidates = resolved.length > 0 ? resolved : to.addresses;
@@ -75,6 +78,44 @@ async function prepareBetween(
   if (asked) return predictCase({ ...base, asked }, sender, packet, address !== undefined);
   if (sender === undefined) return base;
   return predictCase({ ...base, ...(await askByAddress(tools, base, sender)) }, sender, packet);
+}
+
+/** Nothing can be sent from outside: the path is predicted from the uplink on. */
+function prepareFromOutside(request: TraceRequest, topology: HostTopology, from: TraceEnd): PreparedCase {
+  const to = findEnd(topology, request.to);
+  if (to === undefined || to.isOutside)
+    throw new NetyardError('invalid', `no container and no address of this host: ${request.to}`, {
+      hint: 'from outside, a trace is for a container, host, or an address',
+    });
+  const host = topology.namespaces.find(({ isHost }) => isHost);
+  const packet = packetFromOutside(topology, to, request);
+  const { protocol, port } = request;
+  const none: TracePacket = {
+    protocol,
+    destination: to.addresses[0] ?? '0.0.0.0',
+    ...(port ? { destinationPort: port } : {}),
+  };
+  const sender = undefined;
+  const base = { request, topology, from: { ...from, addresses: [] }, to, sender, problems: [] };
+  if (host === undefined || packet === undefined)
+    return {
+      ...base,
+      packet: none,
+      path: { hops: [], end: { kind: 'no-route', namespaceId: host?.id ?? '', packet: none } },
+    };
+  return { ...base, packet, path: pathFromOutside(topology, host, packet) };
+}
+
+function pathFromOutside(topology: HostTopology, host: HostNamespace, packet: TracePacket): PredictedPath {
+  const link = uplinkOf(topology, packet.destination.includes(':') ? 6 : 4)?.link ?? 'uplink';
+  const direct = topology.namespaces.flatMap((namespace) =>
+    namespace.links
+      .filter((one) => isOnParent(one) && one.addresses.some((own) => withoutLength(own) === packet.destination))
+      .map(({ name }) => ({ namespace, name })),
+  )[0];
+  const { hops, end } = predictPath(topology, direct?.namespace ?? host, packet, direct?.name ?? link);
+  const entry: Hop = { namespaceId: host.id, place: host.name, kind: 'link', name: link, direction: 'in', packet };
+  return { hops: [entry, ...hops], end };
 }
 
 /** The paths of the packet. `hasAddress`: of a target that does not run, only its state is known. */

@@ -37,8 +37,9 @@ export const trace: CommandSpec = {
   ],
   description:
     'FROM is a container of any engine (NAME, or ENGINE/NAME: netyard, docker, podman, containerd), a network namespace or\n' +
-    'host. TO is the same, a container of a peer (PEER/NAME), an address, or a name that FROM resolves. With a port, a TCP connection is opened (/udp: a\n' +
-    'datagram is sent), otherwise an ICMP echo request. The application sees a connection without data.\n' +
+    'host. TO is the same, a container of a peer (PEER/NAME), an address, or a name that FROM resolves. With a port, a TCP\n' +
+    'connection is opened (/udp: a datagram is sent), otherwise an ICMP echo request. The application sees a connection\n' +
+    'without data. Either end can be outside: beyond the uplink of this host. Packets from there are predicted only.\n' +
     'Prints each hop, each rule that decided, and one sentence. Needs root, and no daemon.\n' +
     'Exit code: 0 reached, 1 not reached, 2 unknown, 125 no trace could be made.',
   examples: [
@@ -46,6 +47,8 @@ export const trace: CommandSpec = {
     'netyard trace web 192.0.2.10:53/udp',
     'netyard trace host web:80',
     'netyard trace docker/app host',
+    'netyard trace web outside',
+    'netyard trace outside web:80',
     'netyard trace --watch web db:5432',
   ],
   complete: 'targets',

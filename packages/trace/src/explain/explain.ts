@@ -10,6 +10,7 @@ import { droppedByRule } from './firewall.ts';
 import { betweenHosts, cameToPeer, leftHost, unknownToPeer } from './hosts.ts';
 import { doubledAddress, linkDown, mtuMismatch, noNeighbour, silentNextHop } from './links.ts';
 import { outdatedMac, wrongMac } from './neighbour-entries.ts';
+import { closedToOutside, leftForOutside, predictedFromOutside } from './outside.ts';
 import { asymmetric, forwardingOff, noRoute, noRouteBack, reversePathFilter } from './routes.ts';
 import { acceptQueueFull, noAnswer, noListener, notPublished } from './sockets.ts';
 import { conntrackFull, legacyRules } from './unseen.ts';
@@ -20,6 +21,8 @@ const ends: readonly CauseFinder[] = [senderNotRunning, targetNotRunning, staleN
 /** In this order: answers that took another way, verdicts, counters and addresses, errors of sockets, drops, suspicions. */
 const causes: readonly CauseFinder[] = [
   ...ends,
+  leftForOutside,
+  closedToOutside,
   asymmetric,
   unknownToPeer,
   droppedByRule,
@@ -85,12 +88,14 @@ const reached = (trace: TraceCase, ms: number): Conclusion => ({
 
 function unexplained(trace: TraceCase): Conclusion {
   const { evidence, path } = trace;
+  const fromOutside = predictedFromOutside(trace);
+  if (fromOutside !== undefined) return fromOutside;
   if (evidence === undefined) {
     const { end } = trace.remote?.trace?.path ?? path;
     const outcome = end.kind === 'delivered' || end.kind === 'left' ? 'reached' : 'unknown';
     return {
       ...{ outcome, cause: 'predicted', grade: 'predicted' },
-      sentence: `Nothing but firewall rules, which a prediction does not evaluate, keeps ${nameOf(trace.from)} from ${endpointText(trace.packet)}.`,
+      sentence: `Nothing but firewall rules, which a prediction does not evaluate, keeps ${nameOf(trace.from)} from ${trace.to.isOutside ? 'the outside' : endpointText(trace.packet)}.`,
     };
   }
   const last = evidence.sightings.at(-1);

@@ -40,15 +40,14 @@ export const noRoute: CauseFinder = (trace) => {
     });
   }
   if (namespaceId === trace.from.namespace?.id && isInternalOnly(trace)) return internalOnly(trace, grade);
-  return notReached('no-route', `${place} has no route to ${destination}.`, {
-    grade,
-    fix: addRoute(trace, namespaceId),
-  });
+  const what = trace.to.isOutside ? 'default route' : `route to ${destination}`;
+  return notReached('no-route', `${place} has no ${what}.`, { grade, fix: addRoute(trace, namespaceId) });
 };
 
 function addRoute(trace: TraceCase, namespaceId: string): string {
   const { destination } = trace.path.end.packet;
   if (namespaceOf(trace, namespaceId)?.isHost) {
+    if (trace.to.isOutside) return `ip ${destination.includes(':') ? '-6 ' : ''}route add default via ROUTER`;
     return `netyard peer add NAME --address HOST --subnet SUBNET, or: ip route add ${destination} via ROUTER`;
   }
   const isSix = destination.includes(':');
