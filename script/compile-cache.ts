@@ -11,12 +11,17 @@ import { globSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
+import type { ToThread } from '@netyard/core';
 
 const top = join(import.meta.dirname, '..');
 
-/** A thread without its `workerData` fails as soon as it runs, when all its modules have been loaded. */
+/**
+ * A thread without its `workerData` fails as soon as it runs, when all its modules have been loaded; one that waits for jobs
+ * gets the message to end.
+ */
 function loadThread(file: string): Promise<void> {
   const worker = new Worker(pathToFileURL(join(top, file)));
+  worker.postMessage('end' satisfies ToThread<never>);
   return new Promise((resolve) => {
     worker.once('error', () => {});
     worker.once('exit', () => resolve());

@@ -25,5 +25,7 @@ export {
   tarHeader,
 } from './tar/header.ts';
 export { type Piece, type TarEntry, type TarObserver, tarEntries } from './tar/read.ts';
+export * from './thread-jobs.ts';
+export * from './thread-pool.ts';
 export * from './time-slice.ts';
 export * from './undo.ts';

@@ -6,9 +6,9 @@ import { type Logger, systemClock, UndoStack } from '@netyard/core';
 import { type ApiOptions, createApiServer, type PageAccess } from '@netyard/docker-api';
 import { createImageService, type Engine, type EngineSettings, openEngine } from '@netyard/engine';
 import {
+  FileSystemMounter,
   type Kernel,
   makeFifo,
-  mountFileSystem,
   mountPoints,
   openFifo,
   openKernel,
@@ -182,6 +182,7 @@ async function openEngineOn(opening: Opening, kernel: Kernel, store: Store): Pro
   const registry = openRegistry({ insecureRegistries: config.insecureRegistries });
   const settings = { ...networkSettings(config, cluster?.view().pool.subnet), daemonId: readDaemonId(dataRoot) };
   const clock = systemClock;
+  const mounter = new FileSystemMounter();
   const names = cluster && sync ? { directory: remoteDirectory(cluster), clusterNetworks: sync } : {};
   const peerApis = openPeerApis(logger);
   const engine = openEngine({
@@ -201,7 +202,7 @@ async function openEngineOn(opening: Opening, kernel: Kernel, store: Store): Pro
     settings: engineSettings(config),
     builder: openBuilder({ dataRoot, searchPath, cgroupParent: config.cgroupParent, archiveLimits }),
     files: { makeFifo, openFifo },
-    mounts: { mountFileSystem, unmountFileSystem, mountPoints },
+    mounts: { mountFileSystem: (target, call) => mounter.mount(target, call), unmountFileSystem, mountPoints },
     linkStatistics: (link, ns) => kernel.linkStatistics(link, ns),
     logger,
     clock,

@@ -102,3 +102,27 @@ test('a reader that ends early leaves nothing open', fresh, async () => {
 test('a failure of the reader is the error of the stream', fresh, async () => {
   await assert.rejects(headersOf(host.rootfs.readLayer('e'.repeat(64))), { code: 'failed', message: /no such file/i });
 });
+
+test('readers after each other share one thread: each that ends would leak memory', fresh, async () => {
+  await host.withContainer({ x: '' }, async (root) => {
+    writeFileSync(join(root, 'big'), Buffer.alloc(1024 * 1024));
+    await headersOf(host.rootfs.readLayer(containerId));
+    let started = 0;
+    const count = (): void => {
+      started += 1;
+    };
+    process.on('worker', count);
+    try {
+      for (let times = 0; times < 10; times += 1) {
+        assert.ok((await headersOf(host.rootfs.readLayer(containerId))).has('big'));
+        for await (const chunk of host.rootfs.readLayer(containerId)) {
+          assert.ok(chunk.length > 0);
+          break;
+        }
+      }
+      assert.equal(started, 0);
+    } finally {
+      process.off('worker', count);
+    }
+  });
+});

@@ -258,7 +258,7 @@ test('when the source or the layer fails, the thread ends with its error', fresh
   );
 });
 
-test('layers are unpacked while silent clients keep all threads', fresh, () =>
+test('layers are unpacked while silent clients keep all threads busy', fresh, () =>
   withFolder(async (folder) => {
     const unpacker = new LayerUnpacker();
     const end = Promise.withResolvers<void>();
@@ -279,5 +279,29 @@ test('layers are unpacked while silent clients keep all threads', fresh, () =>
     assert.ok((await joined(assembleLayer(join(folder, 'mine'), diffId))).equals(archive));
     end.resolve();
     for (const result of await Promise.allSettled(held)) assert.equal(result.status, 'rejected');
+  }),
+);
+
+test('layers after each other share one thread: each that ends would leak memory', fresh, () =>
+  withFolder(async (folder) => {
+    let started = 0;
+    const count = (): void => {
+      started += 1;
+    };
+    process.on('worker', count);
+    try {
+      const unpacker = new LayerUnpacker();
+      for (let index = 0; index < 20; index += 1) {
+        const layer = join(folder, String(index));
+        mkdirSync(layer);
+        const archive = tarOf([{ name: index % 2 === 0 ? 'fine' : '../invalid', text: 'x'.repeat(10_000) }]);
+        const result = unpacker.unpack(inPieces(archive), { folder: layer, ...open });
+        if (index % 2 === 0) assert.equal((await result).length, archive.length);
+        else await assert.rejects(result, /leads out/);
+      }
+      assert.equal(started, 1);
+    } finally {
+      process.off('worker', count);
+    }
   }),
 );

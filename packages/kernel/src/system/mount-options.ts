@@ -5,7 +5,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { extname } from 'node:path';
-import { Worker } from 'node:worker_threads';
+import { ThreadPool } from '@netyard/core';
 import { kernelError } from './ffi/errno.ts';
 import { mountFlag, unmount, unmountAsync } from './mounts.ts';
 
@@ -80,18 +80,28 @@ export function planMountCalls({ source, type, flags, data }: MountCall): MountC
   ];
 }
 
-/** Equivalent command: `mount -t TYPE -o OPTIONS SOURCE TARGET`. Throws the KernelError of the call that failed. */
-export async function mountFileSystem(target: string, call: MountCall): Promise<void> {
-  // Packed outside of this repository, both files are JavaScript.
-  const worker = new Worker(new URL(`./mount-thread${extname(import.meta.url)}`, import.meta.url), {
-    workerData: { target, calls: planMountCalls(call) },
+export interface MountRequest {
+  target: string;
+  calls: MountCall[];
+}
+
+export class FileSystemMounter {
+  /** One for each mount at a time: the call may not return for minutes. */
+  readonly #threads = new ThreadPool<MountRequest, number>({
+    // Packed outside of this repository, both files are JavaScript.
+    entry: new URL(`./mount-thread${extname(import.meta.url)}`, import.meta.url),
+    purpose: 'mounts file systems',
+    mostThreads: Number.POSITIVE_INFINITY,
   });
-  const errno = await new Promise<number>((resolve, reject) => {
-    worker.once('message', resolve);
-    worker.once('error', reject);
-    worker.once('exit', (code) => reject(new Error(`the mount thread ended with code ${code}`)));
-  });
-  if (errno !== 0) throw kernelError(errno, `mount -t ${call.type}`, target);
+
+  /** Equivalent command: `mount -t TYPE -o OPTIONS SOURCE TARGET`. Throws the KernelError of the call that failed. */
+  async mount(target: string, call: MountCall): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<number>();
+    const job = this.#threads.open({ onMessage: resolve, onFailure: reject });
+    job.post({ target, calls: planMountCalls(call) });
+    const errno = await promise.finally(() => job.close());
+    if (errno !== 0) throw kernelError(errno, `mount -t ${call.type}`, target);
+  }
 }
 
 /** Unmounts on another thread, for the same reason. Throws KernelError. */

@@ -1,12 +1,9 @@
-/** Runs the calls of `mountFileSystem` and reports the errno of the one that failed, or 0. */
-import { parentPort, workerData } from 'node:worker_threads';
-import { KernelError } from '@netyard/core';
-import type { MountCall } from './mount-options.ts';
+/** The thread of mount-options.ts: runs the calls of a mount and reports the errno of the one that failed, or 0. */
+import { KernelError, serveJobs } from '@netyard/core';
+import type { MountRequest } from './mount-options.ts';
 import { mount, unmount } from './mounts.ts';
 
-const { target, calls } = workerData as { target: string; calls: MountCall[] };
-
-function run(): number {
+function run({ target, calls }: MountRequest): number {
   let mounted = false;
   try {
     for (const call of calls) {
@@ -21,4 +18,4 @@ function run(): number {
   }
 }
 
-parentPort?.postMessage(run());
+serveJobs<MountRequest, number>((send) => (request) => send(run(request)));

@@ -1,59 +1,54 @@
 /**
- * The changes of a container as a layer, read in a thread of its own: a container may have changed a great many files.
- * The thread reads at most one chunk ahead of the consumer.
+ * The changes of a container as a layer, read in a thread: a container may have changed a great many files. The thread
+ * reads at most one chunk ahead of the consumer.
  */
 import { Readable } from 'node:stream';
-import { Worker } from 'node:worker_threads';
-import { type ErrorCode, NetyardError } from '@netyard/core';
+import { receivedError, type SentError, ThreadPool } from '@netyard/core';
 
-export type LayerRequest = 'next' | 'stop';
-export type LayerMessage =
-  | { chunk: Uint8Array }
-  | { end: true }
-  /** Errors themselves lose their class on the way. */
-  | { error: { code: ErrorCode; message: string; hint: string | undefined } };
+export type LayerRequest = { upper: string } | 'next' | 'stop';
+/** `end`: its descriptors are closed. */
+export type LayerMessage = { chunk: Uint8Array } | 'end' | { error: SentError };
 
-/** @param upper the upper directory of an overlay mount */
-export function readLayer(upper: string, entry = new URL('./layer-thread.ts', import.meta.url)): Readable {
-  // Node would close, with a warning, what the thread opens by system calls of its own.
-  const worker = new Worker(entry, { workerData: { upper }, trackUnmanagedFds: false });
-  let ended = false;
-  let complete = false;
-  const post = (request: LayerRequest): void => {
-    if (!ended) worker.postMessage(request);
-  };
-  const stream = new Readable({
-    read: () => post('next'),
-    /** Its descriptors are closed when the stream is. */
-    destroy(error, done) {
-      if (ended) return done(error);
-      worker.once('exit', () => done(error));
-      post('stop');
-    },
+export class LayerReader {
+  readonly #threads = new ThreadPool<LayerRequest, LayerMessage>({
+    entry: new URL('./layer-thread.ts', import.meta.url),
+    purpose: 'reads layers',
+    mostThreads: 1,
   });
-  worker.on('message', (message: LayerMessage) => {
-    if ('chunk' in message) stream.push(message.chunk);
-    else if ('end' in message) {
-      complete = true;
-      stream.push(null);
-    } else stream.destroy(errorOf(message.error));
-  });
-  worker.on('error', (error: Error) => stream.destroy(error));
-  worker.on('exit', () => {
-    ended = true;
-    if (!complete) stream.destroy(new NetyardError('internal', 'the thread that reads a layer ended'));
-  });
-  return stream;
-}
 
-function errorOf({
-  code,
-  message,
-  hint,
-}: {
-  code: ErrorCode;
-  message: string;
-  hint: string | undefined;
-}): NetyardError {
-  return new NetyardError(code, message, hint === undefined ? {} : { hint });
+  /** @param upper the upper directory of an overlay mount */
+  read(upper: string): Readable {
+    let onEnd: (() => void) | undefined;
+    let isEnded = false;
+    const end = (): void => {
+      isEnded = true;
+      job.close();
+      onEnd?.();
+    };
+    const stream = new Readable({
+      read: () => job.post('next'),
+      /** Its descriptors are closed when the stream is. */
+      destroy(error, done) {
+        if (isEnded) return done(error);
+        onEnd = () => done(error);
+        job.post('stop');
+      },
+    });
+    const fail = (error: Error): void => {
+      end();
+      stream.destroy(error);
+    };
+    const job = this.#threads.open({
+      onMessage(message) {
+        if (message === 'end') {
+          end();
+          stream.push(null);
+        } else if ('chunk' in message) stream.push(message.chunk);
+        else fail(receivedError(message.error));
+      },
+      onFailure: fail,
+    });
+    job.post({ upper });
+    return stream;
+  }
 }

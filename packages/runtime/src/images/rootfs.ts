@@ -14,7 +14,7 @@ import { makeFolders } from '../rootfs/root-paths.ts';
 import { readArchive, readTree } from './archive-read.ts';
 import { writeArchive } from './archive-write.ts';
 import { ensureInitLayer } from './init-layer.ts';
-import { readLayer } from './layer-stream.ts';
+import { LayerReader } from './layer-stream.ts';
 import { type ViewOptions, withMountView } from './mount-view.ts';
 import { changesOf, usedBytes } from './overlay-changes.ts';
 import { isMountPoint, OverlayFolders } from './overlay-folders.ts';
@@ -38,6 +38,7 @@ class OverlayRootFilesystems implements RootFilesystems {
   readonly #limits: Partial<ArchiveLimits>;
   readonly #logger: Logger;
   readonly #queue = new KeyedQueue();
+  readonly #reader = new LayerReader();
   /** Number of `withMounted` calls that use a mount created by one of them. */
   readonly #visitors = new Map<string, number>();
 
@@ -152,7 +153,7 @@ class OverlayRootFilesystems implements RootFilesystems {
   }
 
   readLayer(containerId: string): Readable {
-    return readLayer(this.#folders.container(containerId).upper);
+    return this.#reader.read(this.#folders.container(containerId).upper);
   }
 
   /** The container's lower layers, as one read-only tree. */

@@ -1,41 +1,52 @@
-/** The thread of unpack.ts: unpacks one layer, whose archive arrives in messages. */
-import { parentPort, workerData } from 'node:worker_threads';
-import { errorCodeOf, messageOf, NetyardError } from '@netyard/core';
+/** The thread of unpack.ts: unpacks layers, whose archives arrive in messages. */
+import { NetyardError, type Send, sentError, serveJobs } from '@netyard/core';
 import { writeLayer } from './layer-writer.ts';
 import type { FromUnpacker, ToUnpacker, UnpackRequest } from './unpack.ts';
 
-const port = parentPort;
-if (!port) throw new NetyardError('internal', 'this file runs in a worker thread only');
-const send = (message: FromUnpacker): void => port.postMessage(message);
+type Content = Exclude<ToUnpacker, { request: UnpackRequest }>;
 
-const waiting: ToUnpacker[] = [];
-let wake: () => void = () => undefined;
-port.on('message', (message: ToUnpacker) => {
-  waiting.push(message);
-  wake();
+serveJobs<ToUnpacker, FromUnpacker>((send) => {
+  const content = new ReceivedContent(send);
+  const unpack = async (request: UnpackRequest): Promise<void> => {
+    try {
+      send({ report: await writeLayer(content.read(), request.folder, request) });
+    } catch (error) {
+      send({ error: sentError(error) });
+    }
+  };
+  return (message) => {
+    if (typeof message === 'object' && 'request' in message) void unpack(message.request);
+    else content.add(message);
+  };
 });
 
-async function* received(): AsyncGenerator<Uint8Array> {
-  for (;;) {
-    const message = waiting.shift();
-    if (message === undefined) {
-      await new Promise<void>((resolve) => {
-        wake = resolve;
-      });
-    } else if (message === 'end') return;
-    else if (message === 'failed') throw new NetyardError('failed', 'the source of the layer failed');
-    else {
-      yield new Uint8Array(message.data);
-      send({ taken: message.data.byteLength });
+class ReceivedContent {
+  readonly #waiting: Content[] = [];
+  readonly #send: Send<FromUnpacker>;
+  #wake: () => void = () => undefined;
+
+  constructor(send: Send<FromUnpacker>) {
+    this.#send = send;
+  }
+
+  add(content: Content): void {
+    this.#waiting.push(content);
+    this.#wake();
+  }
+
+  async *read(): AsyncGenerator<Uint8Array> {
+    for (;;) {
+      const content = this.#waiting.shift();
+      if (content === undefined) {
+        await new Promise<void>((resolve) => {
+          this.#wake = resolve;
+        });
+      } else if (content === 'end') return;
+      else if (content === 'failed') throw new NetyardError('failed', 'the source of the layer failed');
+      else {
+        for (const piece of content.pieces) yield piece;
+        this.#send({ taken: content.pieces.reduce((sum, { length }) => sum + length, 0) });
+      }
     }
   }
-}
-
-try {
-  send({ report: await writeLayer(received(), (workerData as UnpackRequest).folder, workerData as UnpackRequest) });
-} catch (error) {
-  const hint = error instanceof NetyardError ? error.hint : undefined;
-  send({ error: { code: errorCodeOf(error), message: messageOf(error), hint } });
-} finally {
-  port.close();
 }

@@ -1,35 +1,40 @@
-/** Unpacks layers in a thread of their own: a layer may be large, compressed, and of a great many files. */
-import { Worker } from 'node:worker_threads';
-import { type ErrorCode, NetyardError } from '@netyard/core';
+/** Unpacks layers in threads: a layer may be large, compressed, and of a great many files. */
+import { availableParallelism } from 'node:os';
+import { type Job, receivedError, type SentError, ThreadPool } from '@netyard/core';
 import { type LayerReport, type WriteLayerOptions, writeLayer } from './layer-writer.ts';
 
 export interface UnpackRequest extends WriteLayerOptions {
   folder: string;
 }
 
-/** To the thread: pieces of the archive. `failed`: there will be no more, and the thread ends. */
-export type ToUnpacker = { data: ArrayBuffer } | 'end' | 'failed';
+/** To the thread: the request, then pieces of the archive. `failed`: there will be no more. */
+export type ToUnpacker = { request: UnpackRequest } | { pieces: Uint8Array[] } | 'end' | 'failed';
 export type FromUnpacker =
   /** So many bytes have been taken. */
-  | { taken: number }
-  | { report: LayerReport }
-  /** Errors themselves lose their class on the way. */
-  | { error: { code: ErrorCode; message: string; hint: string | undefined } };
+  { taken: number } | { report: LayerReport } | { error: SentError };
+
+type Threads = ThreadPool<ToUnpacker, FromUnpacker>;
 
 /** Smaller layers are unpacked in place: the start of a thread takes longer. */
 const smallLayer = 256 * 1024;
 /** Each one takes some 10 MiB. */
-const mostThreads = 8;
-/** Bytes that wait for the thread at most. */
-const mostWaiting = 8 * 1024 * 1024;
-const pieceSize = 512 * 1024;
+const mostThreads = Math.min(4, availableParallelism());
+/** Bytes that wait for the threads at most, and one piece of each layer. */
+const mostWaiting = 16 * 1024 * 1024;
+/** So many bytes are sent together while the thread is busy. */
+const messageSize = 512 * 1024;
 
 export class LayerUnpacker {
-  #threads = 0;
+  readonly #threads: Threads = new ThreadPool({
+    entry: new URL('./unpack-thread.ts', import.meta.url),
+    purpose: 'unpacks layers',
+    mostThreads,
+  });
+  readonly #waiting = { bytes: 0 };
 
   /**
-   * `writeLayer`, with the same errors: in a thread, or in time slices of this one when the layer is small or clients keep
-   * all threads busy. So no client has to wait for another one, and many need no more memory than some.
+   * `writeLayer`, with the same errors, in a thread unless the layer is small. Threads divide their time between their
+   * layers, so no client has to wait for another one, and a client that sends nothing costs little.
    *
    * @param length of the uncompressed archive, if it is known
    */
@@ -38,86 +43,102 @@ export class LayerUnpacker {
     request: UnpackRequest,
     length = Number.POSITIVE_INFINITY,
   ): Promise<LayerReport> {
-    if (length <= smallLayer || this.#threads >= mostThreads) return await writeLayer(stream, request.folder, request);
-    this.#threads += 1;
+    if (length <= smallLayer) return await writeLayer(stream, request.folder, request);
+    const job = new UnpackJob(this.#threads, this.#waiting, request);
     try {
-      return await unpackInThread(stream, request);
-    } finally {
-      this.#threads -= 1;
+      for await (const piece of stream) await job.send(piece);
+    } catch (error) {
+      await job.cancel();
+      throw error;
     }
+    return await job.finish();
   }
 }
 
-async function unpackInThread(stream: AsyncIterable<Uint8Array>, request: UnpackRequest): Promise<LayerReport> {
-  const thread = new UnpackThread(request);
-  try {
-    for await (const piece of pieces(stream)) await thread.send(piece);
-  } catch (error) {
-    await thread.cancel();
-    throw error;
-  }
-  return await thread.finish();
-}
-
-class UnpackThread {
-  readonly #worker: Worker;
-  readonly #ended: Promise<void>;
+class UnpackJob {
+  readonly #job: Job<ToUnpacker>;
+  /** Of all jobs. */
+  readonly #allWaiting: { bytes: number };
   #waiting = 0;
+  /** Not sent yet, because the thread is busy. */
+  #held: Uint8Array<ArrayBuffer>[] = [];
+  #heldBytes = 0;
   #result: { report: LayerReport } | { error: Error } | undefined;
   #wake: () => void = () => undefined;
 
-  constructor(request: UnpackRequest, entry = new URL('./unpack-thread.ts', import.meta.url)) {
-    this.#worker = new Worker(entry, { workerData: request, trackUnmanagedFds: false });
-    this.#worker.on('message', (message: FromUnpacker) => this.#receive(message));
-    this.#worker.on('error', (error: Error) => this.#settle({ error }));
-    this.#ended = new Promise((resolve) => {
-      this.#worker.on('exit', () => {
-        this.#settle({ error: new NetyardError('internal', 'the thread that unpacks a layer ended') });
-        resolve();
-      });
+  constructor(threads: Threads, allWaiting: { bytes: number }, request: UnpackRequest) {
+    this.#allWaiting = allWaiting;
+    this.#job = threads.open({
+      onMessage: (message) => this.#receive(message),
+      onFailure: (error) => this.#settle({ error }),
     });
+    this.#job.post({ request });
   }
 
   #receive(message: FromUnpacker): void {
     if ('taken' in message) {
-      this.#waiting -= message.taken;
+      this.#count(-message.taken);
+      if (this.#waiting === 0) this.#flush();
       this.#wake();
-    } else if ('report' in message) this.#settle(message);
-    else {
-      const { code, message: text, hint } = message.error;
-      this.#settle({ error: new NetyardError(code, text, hint === undefined ? {} : { hint }) });
-    }
+    } else this.#settle('report' in message ? message : { error: receivedError(message.error) });
   }
 
   #settle(result: { report: LayerReport } | { error: Error }): void {
-    this.#result ??= result;
+    if (this.#result) return;
+    this.#result = result;
+    this.#job.close();
+    this.#count(-this.#waiting);
+    this.#held = [];
     this.#wake();
   }
 
   /** Waits for room; throws the thread's error. */
-  async send(data: ArrayBuffer): Promise<void> {
-    this.#waiting += data.byteLength;
-    this.#post({ data }, [data]);
-    while (this.#waiting > mostWaiting && this.#result === undefined) await this.#change();
-    if (this.#result !== undefined && 'error' in this.#result) throw this.#result.error;
+  async send(bytes: Uint8Array): Promise<void> {
+    if (this.#result === undefined) {
+      this.#held.push(new Uint8Array(bytes)); // a copy, which is moved to the thread
+      this.#heldBytes += bytes.length;
+      if (this.#waiting === 0 || this.#heldBytes >= messageSize) this.#flush();
+    }
+    while (this.#waiting > 0 && this.#allWaiting.bytes > mostWaiting) await this.#change();
+    this.#throwError();
+  }
+
+  /** Sends everything in one message. */
+  #flush(): void {
+    const pieces = this.#held;
+    if (pieces.length === 0 || this.#result) return;
+    this.#count(this.#heldBytes);
+    this.#held = [];
+    this.#heldBytes = 0;
+    this.#job.post(
+      { pieces },
+      pieces.map(({ buffer }) => buffer),
+    );
   }
 
   async finish(): Promise<LayerReport> {
-    this.#post('end');
-    while (this.#result === undefined) await this.#change();
-    await this.#ended;
-    if ('error' in this.#result) throw this.#result.error;
-    return this.#result.report;
+    this.#flush();
+    this.#job.post('end');
+    for (;;) {
+      this.#throwError();
+      if (this.#result && 'report' in this.#result) return this.#result.report;
+      await this.#change();
+    }
   }
 
   /** Returns when the thread no longer writes anything. */
   async cancel(): Promise<void> {
-    this.#post('failed');
-    await this.#ended;
+    this.#job.post('failed');
+    while (this.#result === undefined) await this.#change();
   }
 
-  #post(message: ToUnpacker, moved: ArrayBuffer[] = []): void {
-    this.#worker.postMessage(message, moved);
+  #count(bytes: number): void {
+    this.#waiting += bytes;
+    this.#allWaiting.bytes += bytes;
+  }
+
+  #throwError(): void {
+    if (this.#result && 'error' in this.#result) throw this.#result.error;
   }
 
   #change(): Promise<void> {
@@ -125,23 +146,4 @@ class UnpackThread {
       this.#wake = resolve;
     });
   }
-}
-
-/** Copies in larger pieces, which can be moved to the thread. */
-async function* pieces(stream: AsyncIterable<Uint8Array>): AsyncGenerator<ArrayBuffer> {
-  let piece = new Uint8Array(pieceSize);
-  let used = 0;
-  for await (const chunk of stream) {
-    for (let at = 0; at < chunk.length; ) {
-      const part = chunk.subarray(at, at + pieceSize - used);
-      piece.set(part, used);
-      used += part.length;
-      at += part.length;
-      if (used < pieceSize) continue;
-      yield piece.buffer;
-      piece = new Uint8Array(pieceSize);
-      used = 0;
-    }
-  }
-  if (used > 0) yield piece.buffer.slice(0, used);
 }
