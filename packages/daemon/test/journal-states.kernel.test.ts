@@ -58,13 +58,13 @@ describe('the difference of two states', host, () => {
       const before = await observe();
       sh(line);
       const after = await observe();
-      const back = diffStates(after, before);
+      const back = await diffStates(after, before);
       assert.ok(back.length > 0);
       sh(back.join('\n'));
       const restored = await observe();
       assert.deepEqual(comparable(restored), comparable(before), back.join('\n'));
-      assert.deepEqual(diffStates(restored, before), []);
-      const forth = diffStates(restored, after);
+      assert.deepEqual(await diffStates(restored, before), []);
+      const forth = await diffStates(restored, after);
       sh(forth.join('\n'));
       assert.deepEqual(comparable(await observe()), comparable(after), forth.join('\n'));
       sh(

@@ -25,44 +25,45 @@ const rules = (...list: ChainRule[]): StateItem => ({
   ...{ key: 'rules ip t c', of: chain.key, create: [], remove: [], rules: list },
 });
 
-test('equal states have no difference', () => {
+test('equal states have no difference', async () => {
   const state = [link('a', 1500), address('a', '10.0.0.1/8'), chain, rules(['accept', 2])];
-  assert.deepEqual(diffStates(state, state), []);
-  assert.deepEqual(diffStates([chain, rules(['accept', 2])], [chain, rules(['accept', 9])]), []);
+  assert.deepEqual(await diffStates(state, state), []);
+  assert.deepEqual(await diffStates([chain, rules(['accept', 2])], [chain, rules(['accept', 9])]), []);
 });
 
-test('what disappears and appears with another part has no command of its own', () => {
+test('what disappears and appears with another part has no command of its own', async () => {
   const all = [link('a', 1500), address('a', '10.0.0.0/8'), subnet('a', '10.0.0.0/8')];
-  assert.deepEqual(diffStates(all, []), ['delete a']);
-  assert.deepEqual(diffStates([], all), ['add a 1500', 'add 10.0.0.0/8 a']);
-  assert.deepEqual(diffStates(all, all.slice(0, 2)), ['delete route 10.0.0.0/8']);
-  assert.deepEqual(diffStates(all.slice(0, 2), all), ['add route 10.0.0.0/8']);
+  assert.deepEqual(await diffStates(all, []), ['delete a']);
+  assert.deepEqual(await diffStates([], all), ['add a 1500', 'add 10.0.0.0/8 a']);
+  assert.deepEqual(await diffStates(all, all.slice(0, 2)), ['delete route 10.0.0.0/8']);
+  assert.deepEqual(await diffStates(all.slice(0, 2), all), ['add route 10.0.0.0/8']);
 });
 
-test('a part that can be changed is changed, others are removed and created again', () => {
-  assert.deepEqual(diffStates([link('a', 1500)], [link('a', 1400)]), ['set a 1400']);
+test('a part that can be changed is changed, others are removed and created again', async () => {
+  assert.deepEqual(await diffStates([link('a', 1500)], [link('a', 1400)]), ['set a 1400']);
   const former = { ...chain, create: ['nft add chain ip t c old'] };
-  assert.deepEqual(diffStates([former], [chain]), ['nft delete chain ip t c', 'nft add chain ip t c']);
+  assert.deepEqual(await diffStates([former], [chain]), ['nft delete chain ip t c', 'nft add chain ip t c']);
   // With its contents.
-  assert.deepEqual(diffStates([former, rules(['accept', 2])], [chain, rules(['accept', 3])]), [
+  assert.deepEqual(await diffStates([former, rules(['accept', 2])], [chain, rules(['accept', 3])]), [
     ...['nft delete chain ip t c', 'nft add chain ip t c', "nft add rule ip t c 'accept'"],
   ]);
 });
 
-test('rules that are not in both states are deleted and inserted where they belong', () => {
-  const diff = (a: ChainRule[], b: ChainRule[]): string[] => diffStates([chain, rules(...a)], [chain, rules(...b)]);
+test('rules that are not in both states are deleted and inserted where they belong', async () => {
+  const diff = async (a: ChainRule[], b: ChainRule[]): Promise<string[]> =>
+    await diffStates([chain, rules(...a)], [chain, rules(...b)]);
   const [one, two, three]: [ChainRule, ChainRule, ChainRule] = [
     ['one', 1],
     ['two', 2],
     ['three', 3],
   ];
-  assert.deepEqual(diff([one, two, three], [one, three]), ['nft delete rule ip t c handle 2']);
-  assert.deepEqual(diff([one, three], [one, two, three]), ["nft insert rule ip t c position 3 'two'"]);
-  assert.deepEqual(diff([two], [one, two, three]), [
+  assert.deepEqual(await diff([one, two, three], [one, three]), ['nft delete rule ip t c handle 2']);
+  assert.deepEqual(await diff([one, three], [one, two, three]), ["nft insert rule ip t c position 3 'two'"]);
+  assert.deepEqual(await diff([two], [one, two, three]), [
     ...["nft insert rule ip t c position 2 'one'", "nft add rule ip t c 'three'"],
   ]);
-  assert.deepEqual(diff([one, two], [two, one]).length, 2);
-  assert.deepEqual(diffStates([chain, rules(one, two)], [chain]), [
+  assert.equal((await diff([one, two], [two, one])).length, 2);
+  assert.deepEqual(await diffStates([chain, rules(one, two)], [chain]), [
     ...['nft delete rule ip t c handle 1', 'nft delete rule ip t c handle 2'],
   ]);
 });

@@ -1,40 +1,49 @@
-/** The commands that lead from one state of the network to another. Pure. */
+/** The commands that lead from one state of the network to another. Pure; in time slices, because states are long. */
+import { TimeSlice } from '@netyard/core';
 import { type ChainRule, isEqualItem, type StateItem } from './item.ts';
 
 /** Rules of a chain beyond which they are not aligned but replaced. */
 const maximumAligned = 1000;
 
-export function diffStates(before: readonly StateItem[], after: readonly StateItem[]): string[] {
+export async function diffStates(before: readonly StateItem[], after: readonly StateItem[]): Promise<string[]> {
+  const slice = new TimeSlice();
   const [old, next] = [byKey(before), byKey(after)];
-  const isRemade = (key: string): boolean => {
-    const [a, b] = [old.get(key), next.get(key)];
-    return a !== undefined && b !== undefined && b.change === undefined && !isEqualItem(a, b) && b.rules === undefined;
-  };
-  const isGone = (key: string): boolean => old.has(key) && (!next.has(key) || isRemade(key));
-  const isNew = (key: string): boolean => next.has(key) && (!old.has(key) || isRemade(key));
-  /** Directly or not. */
-  const isWithin = (
-    item: StateItem,
-    states: ReadonlyMap<string, StateItem>,
-    test: (key: string) => boolean,
-  ): boolean => {
-    for (let of = item.of; of !== undefined; of = states.get(of)?.of) if (test(of)) return true;
-    return false;
-  };
-  const removals = before
-    .toReversed()
-    .filter(({ key }) => isGone(key))
-    .filter((item) => !isWithin(item, old, isGone))
-    .flatMap(({ key, remove, rules }) => (rules ? rules.map((rule) => deleteRule(key, rule)) : remove));
-  const creations = after.flatMap((item) => {
+  await slice.next();
+  const remade = new Set<string>();
+  for (const item of before) {
+    if (isRemade(item, next.get(item.key))) remade.add(item.key);
+    if (slice.isOver) await slice.next();
+  }
+  const isGone = (key: string): boolean => old.has(key) && (!next.has(key) || remade.has(key));
+  const isNew = (key: string): boolean => next.has(key) && (!old.has(key) || remade.has(key));
+  const commands: string[] = [];
+  for (const item of before.toReversed()) {
+    if (isGone(item.key) && !isWithin(item, old, isGone)) commands.push(...removalOf(item));
+    if (slice.isOver) await slice.next();
+  }
+  for (const item of after) {
+    const isCreatedAlong = item.derived && item.of !== undefined && isNew(item.of);
     const former = isWithin(item, next, isNew) ? undefined : old.get(item.key);
-    if (item.derived && item.of !== undefined && isNew(item.of)) return [];
-    if (item.rules) return diffRules(item.key, former?.rules ?? [], item.rules);
-    if (former === undefined || isRemade(item.key)) return item.create;
-    return isEqualItem(former, item) ? [] : (item.change ?? []);
-  });
-  return [...removals, ...creations];
+    if (isCreatedAlong) continue;
+    if (item.rules) commands.push(...(await diffRules(item.key, former?.rules ?? [], item.rules, slice)));
+    else if (former === undefined || remade.has(item.key)) commands.push(...item.create);
+    else if (!isEqualItem(former, item)) commands.push(...(item.change ?? []));
+    if (slice.isOver) await slice.next();
+  }
+  return commands;
 }
+
+const isRemade = (before: StateItem, after: StateItem | undefined): boolean =>
+  after !== undefined && after.change === undefined && after.rules === undefined && !isEqualItem(before, after);
+
+/** Whether what contains the part passes the test, directly or not. */
+function isWithin(item: StateItem, states: ReadonlyMap<string, StateItem>, test: (key: string) => boolean): boolean {
+  for (let of = item.of; of !== undefined; of = states.get(of)?.of) if (test(of)) return true;
+  return false;
+}
+
+const removalOf = ({ key, remove, rules }: StateItem): readonly string[] =>
+  rules ? rules.map((rule) => deleteRule(key, rule)) : remove;
 
 const byKey = (items: readonly StateItem[]): Map<string, StateItem> => new Map(items.map((item) => [item.key, item]));
 
@@ -43,8 +52,13 @@ const deleteRule = (key: string, [, handle]: ChainRule): string => `nft delete r
 const quoteRule = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;
 
 /** Deletes rules by the handles that they had, and inserts others before the next one that stays. */
-function diffRules(key: string, before: readonly ChainRule[], after: readonly ChainRule[]): string[] {
-  const kept = alignRules(before, after);
+async function diffRules(
+  key: string,
+  before: readonly ChainRule[],
+  after: readonly ChainRule[],
+  slice: TimeSlice,
+): Promise<string[]> {
+  const kept = await alignRules(before, after, slice);
   const deletions = before.filter((_rule, index) => !kept.has(index)).map((rule) => deleteRule(key, rule));
   const partnerOf = new Map([...kept].map(([oldIndex, newIndex]) => [newIndex, oldIndex]));
   const additions: string[] = [];
@@ -60,7 +74,11 @@ function diffRules(key: string, before: readonly ChainRule[], after: readonly Ch
 }
 
 /** Pairs of indexes of rules that stay: a longest common subsequence. */
-function alignRules(before: readonly ChainRule[], after: readonly ChainRule[]): Map<number, number> {
+async function alignRules(
+  before: readonly ChainRule[],
+  after: readonly ChainRule[],
+  slice: TimeSlice,
+): Promise<Map<number, number>> {
   const text = (rules: readonly ChainRule[], index: number): string | undefined => rules[index]?.[0];
   const kept = new Map<number, number>();
   let start = 0;
@@ -76,13 +94,15 @@ function alignRules(before: readonly ChainRule[], after: readonly ChainRule[]): 
   const lengths = Array.from({ length: rows + 1 }, () => new Uint16Array(columns + 1));
   const at = (row: number, column: number): number => lengths[row]?.[column] ?? 0;
   const isSame = (row: number, column: number): boolean => text(before, start + row) === text(after, start + column);
-  for (let row = rows - 1; row >= 0; row -= 1)
+  for (let row = rows - 1; row >= 0; row -= 1) {
     for (let column = columns - 1; column >= 0; column -= 1) {
       const best = isSame(row, column)
         ? at(row + 1, column + 1) + 1
         : Math.max(at(row + 1, column), at(row, column + 1));
       lengths[row]?.fill(best, column, column + 1);
     }
+    if (slice.isOver) await slice.next();
+  }
   for (let row = 0, column = 0; row < rows && column < columns; ) {
     if (isSame(row, column)) kept.set(start + row++, start + column++);
     else if (at(row + 1, column) >= at(row, column + 1)) row += 1;

@@ -60,6 +60,20 @@ test('size and age are bounded, and the newest state is kept', async (context) =
   assert.ok(before <= readdirSync(folder).length && readdirSync(folder).length === 1, 'old files are deleted');
 });
 
+test('a long change counts when it is whole', async (context) => {
+  const folder = openFolder(context);
+  const files = new StateFiles(folder, { maximumBytes: 1e6, maximumAge: day });
+  await files.writeWhole(base, [item('a')]);
+  const many = Array.from({ length: 1000 }, (_, index) => item(`${index}`));
+  await files.writeChange(base + second, many, ['a']);
+  assert.equal((await keysAt(files, base + day))?.length, 1000);
+  const path = join(folder, readdirSync(folder)[0] ?? '');
+  const lines = readFileSync(path, 'utf8').split('\n');
+  assert.ok(lines.length > 5, `${lines.length} lines`);
+  writeFileSync(path, lines.slice(0, 3).join('\n'));
+  assert.deepEqual(await keysAt(files, base + day), ['a']);
+});
+
 test('a state that is too long is refused, and nothing is written', async (context) => {
   const folder = openFolder(context);
   const files = new StateFiles(folder, { maximumBytes: 65_536, maximumAge: day });

@@ -37,6 +37,8 @@ interface StateFile {
 
 const namePattern = /^state-(\d{19})\.jsonl$/;
 const smallestFile = 65_536;
+/** A longer change fills several lines: each is parsed at once. */
+const itemsPerLine = 200;
 
 export class StateFiles {
   readonly #folder: string;
@@ -80,14 +82,14 @@ export class StateFiles {
   async writeChange(time: bigint, items: readonly StateItem[], gone: readonly string[]): Promise<void> {
     const last = this.#files.at(-1);
     if (last === undefined) return;
-    const line = `${JSON.stringify({ t: String(time), set: items, del: gone })}\n`;
+    const lines = await linesOfChange(time, items, gone);
     try {
-      await appendFile(this.#pathOf(last.time), line);
+      await appendFile(this.#pathOf(last.time), lines);
     } catch (error) {
       last.head = 0; // a part of the line may be there
       throw error;
     }
-    last.bytes += Buffer.byteLength(line);
+    last.bytes += Buffer.byteLength(lines);
     last.newest = time;
     await this.#deleteOld(time);
   }
@@ -130,6 +132,19 @@ async function linesOf(items: readonly StateItem[]): Promise<string> {
   return lines.join('\n');
 }
 
+/** All but the last are marked: the change counts with its last line. */
+async function linesOfChange(time: bigint, items: readonly StateItem[], gone: readonly string[]): Promise<string> {
+  const slice = new TimeSlice();
+  const t = String(time);
+  let lines = '';
+  let first = 0;
+  for (; first + itemsPerLine < items.length; first += itemsPerLine) {
+    lines += `${JSON.stringify({ t, set: items.slice(first, first + itemsPerLine), more: true })}\n`;
+    if (slice.isOver) await slice.next();
+  }
+  return `${lines}${JSON.stringify({ t, set: items.slice(first), del: gone })}\n`;
+}
+
 /** Ends at the first damaged line: what follows depends on it. */
 async function readState(path: string, time: bigint): Promise<RecordedState | undefined> {
   const [head = '', ...changes] = (await readFile(path, 'utf8')).split('\n');
@@ -144,13 +159,16 @@ async function readState(path: string, time: bigint): Promise<RecordedState | un
     if (slice.isOver) await slice.next();
   }
   let since = whole.time;
+  const begun: StateItem[] = [];
   for (const line of changes) {
     const change = parseLine(line);
     if (change === undefined || change.time > time) break;
-    for (const key of arrayOf(change['del'])) items.delete(String(key));
-    for (const item of arrayOf(change['set'])) if (isItem(item)) items.set(item.key, item);
-    since = change.time;
+    begun.push(...arrayOf(change['set']).filter(isItem));
     if (slice.isOver) await slice.next();
+    if (change['more'] === true) continue;
+    for (const key of arrayOf(change['del'])) items.delete(String(key));
+    for (const item of begun.splice(0)) items.set(item.key, item);
+    since = change.time;
   }
   return { time: since, items: [...items.values()] };
 }

@@ -75,7 +75,7 @@ export class StateRecorder {
   async diff(from: bigint, to?: bigint): Promise<StateDifference> {
     if (to === undefined) await this.#sample();
     const [before, after] = [await this.#read(from), await this.#read(to ?? this.#options.clock.now())];
-    return { from: before.time, to: after.time, commands: diffStates(before.items, after.items) };
+    return { from: before.time, to: after.time, commands: await diffStates(before.items, after.items) };
   }
 
   async close(): Promise<void> {
