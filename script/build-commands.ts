@@ -1,14 +1,15 @@
 /**
- * Bundles `netyard` and `netyard daemon` into packages/cli/dist, because loading hundreds of source files takes longer than
- * most commands. Used by script/bootstrap. The bundle compares itself with its sources before it runs
+ * Bundles `netyard`, `netyard daemon` and the daemon's threads into packages/cli/dist, because loading hundreds of source
+ * files takes longer than most commands. Used by script/bootstrap. The bundle compares itself with its sources before it runs
  * (packages/cli/src/bundle/freshness.ts); where they differ, bin/netyard runs the sources.
  *
  *     node script/build-commands.ts
  */
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, globSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import type { SourceMapPayload } from 'node:module';
-import { join, relative, resolve } from 'node:path';
+import { basename, join, relative, resolve } from 'node:path';
 import { type OutputChunk, type OutputOptions, rolldown } from 'rolldown';
+import { asAscii } from './bundle/ascii.ts';
 import { Inputs } from './bundle/inputs.ts';
 import { loadLazily } from './bundle/lazy-modules.ts';
 import { lineTable } from './bundle/line-table.ts';
@@ -37,6 +38,10 @@ const command: Program = {
 };
 /** One file: a daemon runs for months, and may load a part of it when a newer version has replaced the files. */
 const daemon: Program = { name: 'daemon', entry: 'packages/cli/src/daemon-main.ts', output: single };
+/** Worker threads, one file each: from their sources, a thread loads whole packages, for as long as it lives. */
+const threads: Program[] = globSync('packages/*/src/**/*-thread.ts', { cwd: top })
+  .sort()
+  .map((entry) => ({ name: basename(entry, '.ts'), entry, output: single }));
 
 async function bundle({ name, entry, output }: Program, inputs: Inputs): Promise<OutputChunk[]> {
   await using build = await rolldown({
@@ -48,7 +53,7 @@ async function bundle({ name, entry, output }: Program, inputs: Inputs): Promise
     plugins: [inputs.plugin()],
   });
   const names = { entryFileNames: '[name].cjs', chunkFileNames: `${name}-[name]-[hash].cjs` };
-  const options: OutputOptions = { dir: folder, format: 'cjs', sourcemap: true, ...names, ...output };
+  const options: OutputOptions = { dir: folder, format: 'cjs', sourcemap: true, comments: false, ...names, ...output };
   const files = (await build.generate(options)).output.filter((file) => file.type === 'chunk');
   for (const { map } of files) void map; // read before the build is closed
   return files;
@@ -99,7 +104,7 @@ type Files = Map<string, string>;
 function addChunk(files: Files, chunk: OutputChunk, code: string): void {
   const pathOf = (source: string): string => relative(top, resolve(folder, source));
   const table = lineTable(chunk.map as SourceMapPayload | null, code.split('\n').length, pathOf);
-  files.set(chunk.fileName, code).set(`${chunk.fileName}.lines.json`, JSON.stringify(table));
+  files.set(chunk.fileName, asAscii(code)).set(`${chunk.fileName}.lines.json`, JSON.stringify(table));
 }
 
 /**
@@ -122,11 +127,11 @@ function write(files: Files): void {
 const inputs = new Inputs(top);
 const files: Files = new Map();
 for (const chunk of await bundle(support, inputs)) addChunk(files, chunk, loadLazily(chunk.code));
-for (const program of [daemon, command]) {
+for (const program of [...threads, daemon, command]) {
   const chunks = await bundle(program, inputs);
   for (const chunk of chunks.toSorted((a, b) => Number(a.isEntry) - Number(b.isEntry))) {
-    // The daemon loads all of Node's modules that it uses anyway.
-    const code = program === daemon ? chunk.code : loadLazily(chunk.code);
+    // The daemon and its threads load all of Node's modules that they use anyway.
+    const code = program === command ? loadLazily(chunk.code) : chunk.code;
     addChunk(files, chunk, checkOf(chunk, chunks, program, inputs) + code);
   }
 }

@@ -1,7 +1,7 @@
 /** The cache of compiled code that script/bootstrap makes, and bin/netyard's use of it. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -24,12 +24,14 @@ function report(command: string, args: readonly string[]): string {
   return `${stdout}${stderr}`;
 }
 
-test('the daemon and its threads start from the cache that bootstrap makes', () => {
-  const [first = ''] = report(process.execPath, compile).match(/StrippedTypeScript \S+ no such file.*/) ?? [''];
+test('the daemon and its threads start from the cache that bootstrap makes, without a source', () => {
+  const [first = ''] = report(process.execPath, compile).match(/CommonJS \S+-thread\.cjs\.{3} no such file.*/) ?? [''];
   assert.match(first, /no such file/, 'the report of an empty cache');
   const threads = report(process.execPath, compile);
-  const found = threads.match(/retrieving transpile cache for StrippedTypeScript/g) ?? [];
-  assert.ok(found.length > 100, `${found.length} files`);
-  for (const text of [threads, report(join(top, 'bin/netyard'), ['daemon', '--help'])])
+  const found = new Set(threads.match(/CommonJS \S+-thread\.cjs/g));
+  assert.equal(found.size, globSync('packages/*/src/**/*-thread.ts', { cwd: top }).length, [...found].join());
+  for (const text of [threads, report(join(top, 'bin/netyard'), ['daemon', '--help'])]) {
     assert.deepEqual(text.match(/.*(no such file|mismatch|rejected).*/g), null);
+    assert.deepEqual(text.match(/StrippedTypeScript \S*packages\/\w+\/src\S*/g), null);
+  }
 });

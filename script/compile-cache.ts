@@ -1,7 +1,6 @@
 /**
- * Loads the daemon's bundle and its threads once, so that Node writes their compiled code into NODE_COMPILE_CACHE;
- * bin/netyard starts the daemon with the same folder. Threads run their sources: without the cache, each loads Node's
- * TypeScript parser, 11 MiB for as long as the thread lives.
+ * Loads the bundles of the daemon and of its threads once, so that Node writes their compiled code into
+ * NODE_COMPILE_CACHE; bin/netyard starts the daemon with the same folder.
  *
  * Node writes the cache of a process when it ends. A daemon that is killed never writes one, and one without HOME has no
  * place for it.
@@ -29,4 +28,4 @@ function loadThread(file: string): Promise<void> {
 }
 
 execFileSync(join(top, 'bin/netyard'), ['daemon', '--help'], { stdio: ['ignore', 'ignore', 'inherit'] });
-for (const file of globSync('packages/*/src/**/*-thread.ts', { cwd: top })) await loadThread(file);
+for (const file of globSync('packages/cli/dist/*-thread.cjs', { cwd: top })) await loadThread(file);

@@ -33,6 +33,12 @@ test('a module of the bundle keeps the paths of its source', () => {
   assert.equal(code, `new URL("x", ${url}); require("node:path").join(__dirname, "../../..", "packages/a/src/b")`);
 });
 
+test('a module of the bundle starts the bundle of a thread', () => {
+  const url = 'require("node:url").pathToFileURL(require("node:path").join(__dirname, "x-thread.cjs"))';
+  assert.equal(withOwnPaths("new URL('./x-thread.ts', import.meta.url)", 'packages/a/src/b.ts'), url);
+  assert.equal(withOwnPaths(`new URL(\`./x-thread\${extname(import.meta.url)}\`, import.meta.url)`, 'a.ts'), url);
+});
+
 test('lines of a chunk have their source and its line', () => {
   const map = {
     version: 3,

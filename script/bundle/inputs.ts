@@ -57,10 +57,21 @@ export class Inputs {
   }
 }
 
-/** A chunk is in packages/cli/dist; its modules find files beside their sources. Pure. */
+/** The URL of a thread's source, beside the module that starts it. */
+const threadUrl =
+  /new URL\((['"`])\.\/([\w-]+-thread)(?:\.ts|\$\{extname\(import\.meta\.url\)\})\1,\s*import\.meta\.url\)/g;
+
+/**
+ * A chunk is in packages/cli/dist, with the bundles of the threads; its modules find other files beside their sources.
+ * Pure.
+ */
 export function withOwnPaths(code: string, path: string): string {
   const file = (of: string): string => `require("node:path").join(__dirname, "../../..", ${JSON.stringify(of)})`;
+  const url = (of: string): string => `require("node:url").pathToFileURL(${of})`;
   return code
+    .replaceAll(threadUrl, (_, _quote, thread: string) =>
+      url(`require("node:path").join(__dirname, ${JSON.stringify(`${thread}.cjs`)})`),
+    )
     .replaceAll('import.meta.dirname', file(dirname(path)))
-    .replaceAll('import.meta.url', `require("node:url").pathToFileURL(${file(path)}).href`);
+    .replaceAll('import.meta.url', `${url(file(path))}.href`);
 }
