@@ -28,17 +28,20 @@ export function encodeHeader(header: TarHeader): Buffer {
     { ...header, name: `PaxHeaders.0/${header.name}`, linkname: '', size: body.length, mode: 0o644, xattrs: new Map() },
     'x',
   );
-  return Buffer.concat([pax, body, Buffer.alloc(padding(body.length)), plain]);
+  return Buffer.concat([pax, body, encodePadding(body.length), plain]);
 }
 
 /** Zeros that pad the content to a full block. */
-export const encodePadding = (size: number): Buffer => Buffer.alloc(padding(size));
+export const encodePadding = (size: number): Buffer => zeros(padding(size));
+
+/** From the pool of small buffers, as an archive of small files has many. */
+const zeros = (length: number): Buffer => Buffer.allocUnsafe(length).fill(0);
 
 /** The end of an archive: two blocks of zeros. */
 export const encodeEnd = (): Buffer => Buffer.alloc(2 * blockSize);
 
 function headerBlock(header: TarHeader, flag: string): Buffer {
-  const block = Buffer.alloc(blockSize);
+  const block = zeros(blockSize);
   bytesOf(header.name).copy(block, 0, 0, maxNameLength);
   bytesOf(header.linkname).copy(block, 157, 0, maxNameLength);
   const seconds = header.mtime / 1_000_000_000n;

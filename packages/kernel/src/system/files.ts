@@ -4,7 +4,7 @@
  */
 import { constants } from 'node:fs';
 import { cPath } from './c-path.ts';
-import { checked, closeFile, O_CLOEXEC, O_PATH, openFile } from './calls.ts';
+import { checked, checkedRetrying, closeFile, O_CLOEXEC, O_PATH, openFile } from './calls.ts';
 import { errnoOf, kernelError } from './ffi/errno.ts';
 import { libc } from './ffi/libc.ts';
 
@@ -22,17 +22,31 @@ const EINTR = errnoOf('EINTR');
  * even when a container replaces directories by links meanwhile. openat2(2), RESOLVE_IN_ROOT. Equivalent to: `chroot
  * ROOT cat PATH`.
  *
+ * @param root a path, or a descriptor of the directory
  * @param flags open(2) flags from fs.constants, or O_PATH; O_CLOEXEC is added
  * @param mode permissions of a file created by O_CREAT
  * @returns a descriptor, usable as `/proc/self/fd/N`
  */
-export function openInRoot(root: string, path: string, flags: number = constants.O_RDONLY, mode = 0): number {
+export function openInRoot(root: string | number, path: string, flags: number = constants.O_RDONLY, mode = 0): number {
+  const how = openHow(flags | O_CLOEXEC, mode);
+  if (typeof root === 'number') return openBelow(root, cPath(path), how, path);
   const folder = openFile(root, O_PATH | constants.O_DIRECTORY);
   try {
-    return openBelow(folder, cPath(path), openHow(flags | O_CLOEXEC, mode), `${path} in ${root}`);
+    return openBelow(folder, cPath(path), how, `${path} in ${root}`);
   } finally {
     closeFile(folder);
   }
+}
+
+/**
+ * Opens a name in the directory `folder` (a descriptor). openat(2): less than half the time of node:fs with a path through
+ * /proc.
+ *
+ * @param flags as for `openInRoot`
+ */
+export function openAt(folder: number, name: string, flags: number, mode = 0): number {
+  const path = cPath(name);
+  return checkedRetrying(() => libc().openat(folder, path, flags | O_CLOEXEC, mode), 'open', name);
 }
 
 /** struct open_how of linux/openat2.h. */
@@ -77,11 +91,19 @@ const AT_SYMLINK_NOFOLLOW = 0x100;
  * @SECONDS.NANOSECONDS NAME`.
  */
 export function setTimes(folder: number, name: string, time: bigint): void {
+  checked(libc().utimensat(folder, cPath(name), timespecs(time), AT_SYMLINK_NOFOLLOW), 'utimensat', name);
+}
+
+/** The same for an open file. futimens(3). */
+export function setFileTimes(fd: number, time: bigint): void {
+  checked(libc().futimens(fd, timespecs(time)), 'futimens', `fd ${fd}`);
+}
+
+/** Two equal struct timespec. */
+function timespecs(time: bigint): Uint8Array {
   const nanoseconds = ((time % 1_000_000_000n) + 1_000_000_000n) % 1_000_000_000n;
   const seconds = (time - nanoseconds) / 1_000_000_000n;
-  const times = new BigInt64Array([seconds, nanoseconds, seconds, nanoseconds]);
-  const result = libc().utimensat(folder, cPath(name), new Uint8Array(times.buffer), AT_SYMLINK_NOFOLLOW);
-  checked(result, 'utimensat', name);
+  return new Uint8Array(new BigInt64Array([seconds, nanoseconds, seconds, nanoseconds]).buffer);
 }
 
 const AT_FDCWD = -100;

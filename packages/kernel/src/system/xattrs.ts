@@ -9,10 +9,21 @@ const maxValueLength = 65_536; // XATTR_SIZE_MAX and XATTR_LIST_MAX of linux/lim
 
 /** listxattr(2); empty on file systems without extended attributes. Equivalent to: `getfattr -m - PATH`. */
 export function listXattrs(path: string): string[] {
+  const name = cPath(path);
+  return listWith((buffer) => libc().listxattr(name, buffer, buffer.length), path);
+}
+
+/** The same for an open file, not one of O_PATH. flistxattr(2). */
+export const listFileXattrs = (fd: number): string[] =>
+  listWith((buffer) => libc().flistxattr(fd, buffer, buffer.length), `fd ${fd}`);
+
+const nothing = new Uint8Array(0);
+
+function listWith(list: (buffer: Uint8Array) => number, path: string): string[] {
   // most files have none: querying the length first avoids a buffer of 64 KiB
-  if (libc().listxattr(cPath(path), new Uint8Array(0), 0) === 0) return [];
+  if (list(nothing) === 0) return [];
   const buffer = new Uint8Array(maxValueLength);
-  const length = libc().listxattr(cPath(path), buffer, buffer.length);
+  const length = list(buffer);
   if (length < 0 && libc().errno() === errnoOf('EOPNOTSUPP')) return [];
   const names = textOf(buffer.subarray(0, checked(length, 'listxattr', path)));
   return names.split('\0').filter((name) => name !== '');

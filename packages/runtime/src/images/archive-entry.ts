@@ -26,7 +26,7 @@ import {
   tarHeader,
   textOf,
 } from '@netyard/core';
-import { getXattr, listXattrs } from '@netyard/kernel';
+import { getXattr, listFileXattrs, listXattrs } from '@netyard/kernel';
 import { atFd, type EntryLocation, inFd } from '../rootfs/root-paths.ts';
 import { checkUpperXattr } from './whiteouts.ts';
 
@@ -80,17 +80,17 @@ export async function* entryOf(
   const stat = fstatSync(held, { bigint: true });
   const type = typeOf(stat);
   if (type === undefined) return undefined; // a socket: tar has none
-  const base = headerOf(as, stat, type, xattrsOf(as, held, type, isLayer));
+  const base = headerOf(as, stat, type);
   if (type === 'directory' || source === undefined) {
-    yield encodeHeader(base);
+    yield encodeHeader({ ...base, xattrs: xattrsOf(as, held, listXattrs(atFd(held)), isLayer) });
     return type;
   }
   const first = links.find(stat);
   if (first !== undefined) {
-    yield encodeHeader({ ...base, type: 'link', linkname: first, xattrs: new Map() });
+    yield encodeHeader({ ...base, type: 'link', linkname: first });
     return type;
   }
-  if (type === 'file') yield* fileEntry(base, held, stat);
+  if (type === 'file') yield* fileEntry(base, held, stat, isLayer);
   else if (type === 'symlink') yield encodeHeader({ ...base, linkname: textAt(source) });
   else yield encodeHeader(base);
   links.add(stat, as);
@@ -99,7 +99,7 @@ export async function* entryOf(
 
 const textAt = ({ folder, name }: EntryLocation): string => textOf(readlinkSync(inFd(folder, name), 'buffer'));
 
-function headerOf(as: string, stat: BigIntStats, type: TarType, xattrs: TarHeader['xattrs']): TarHeader {
+function headerOf(as: string, stat: BigIntStats, type: TarType): TarHeader {
   const isDevice = type.endsWith('-device');
   const device = Number(stat.rdev);
   return tarHeader({
@@ -112,7 +112,6 @@ function headerOf(as: string, stat: BigIntStats, type: TarType, xattrs: TarHeade
     // glibc's major(3) and minor(3), limited to 32 bits
     devmajor: isDevice ? (device >>> 8) & 0xfff : 0,
     devminor: isDevice ? (device & 0xff) | ((device >>> 12) & 0xfff00) : 0,
-    xattrs,
   });
 }
 
@@ -130,10 +129,9 @@ function typeOf(stat: BigIntStats): TarType | undefined {
  * Attributes of `trusted.` belong to the host and overlayfs. A layer has none of `user.overlay.` either, which only mean
  * something to overlayfs and are rejected when a layer is unpacked.
  */
-function xattrsOf(as: string, held: number, type: TarType, isLayer: boolean): Map<string, Uint8Array> {
+function xattrsOf(as: string, held: number, names: readonly string[], isLayer: boolean): Map<string, Uint8Array> {
   const found = new Map<string, Uint8Array>();
-  if (type !== 'file' && type !== 'directory') return found;
-  for (const name of listXattrs(atFd(held))) {
+  for (const name of names) {
     if (isLayer) checkUpperXattr(name, as);
     const isReserved = name.startsWith('trusted.') || (isLayer && name.startsWith('user.overlay.'));
     const value = isReserved ? undefined : getXattr(atFd(held), name);
@@ -143,9 +141,15 @@ function xattrsOf(as: string, held: number, type: TarType, isLayer: boolean): Ma
 }
 
 /** `held` is known to be a regular file, so opening it cannot block or have an effect, as that of a device could. */
-async function* fileEntry(base: TarHeader, held: number, stat: BigIntStats): AsyncGenerator<Uint8Array> {
+async function* fileEntry(
+  plain: TarHeader,
+  held: number,
+  stat: BigIntStats,
+  isLayer: boolean,
+): AsyncGenerator<Uint8Array> {
   const fd = openSync(atFd(held), constants.O_RDONLY | constants.O_NONBLOCK); // /proc/kmsg would block for ever
   try {
+    const base = { ...plain, xattrs: xattrsOf(plain.name, held, listFileXattrs(fd), isLayer) };
     const size = Number(stat.size);
     // Without blocks on disk the size may be artificial: 0 in proc, a page in sysfs.
     const isUnsized = stat.blocks === 0n && size <= 4096;
@@ -179,9 +183,9 @@ async function* smallEntry(base: TarHeader, fd: number, size: number, isUnsized:
     yield* spooledEntry(base, fd, content);
     return;
   }
-  yield encodeHeader({ ...base, size: content.length });
-  yield content;
-  yield encodePadding(content.length);
+  const header = encodeHeader({ ...base, size: content.length });
+  // One piece: each one takes longer on its way through the generators than the copy.
+  yield Buffer.concat([header, content, encodePadding(content.length)]);
 }
 
 /** Files of proc do not support reading at an offset, so they are read sequentially. */

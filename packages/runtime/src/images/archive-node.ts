@@ -1,5 +1,5 @@
 /** Owner, mode and attributes of an unpacked entry, and the creation of nodes. */
-import { chmodSync, chownSync } from 'node:fs';
+import { chmodSync, chownSync, fchmodSync, fchownSync, fstatSync } from 'node:fs';
 import type { TarHeader } from '@netyard/core';
 import { hasErrno, makeDevice, makeFifo, setXattr } from '@netyard/kernel';
 import { atFd, openName, withFd } from '../rootfs/root-paths.ts';
@@ -10,6 +10,18 @@ export function own(path: string, { uid, gid, mode, xattrs }: TarHeader): void {
   chmodSync(path, mode & 0o7777);
   setXattrs(path, xattrs);
 }
+
+/** The same for an open file, without the calls that would change nothing. */
+export function ownFile(fd: number, { uid, gid, mode, xattrs }: TarHeader): void {
+  const stat = fstatSync(fd);
+  const isOwner = stat.uid === uid && stat.gid === gid;
+  if (!isOwner) fchownSync(fd, uid, gid);
+  if (!isOwner || (stat.mode & 0o7777) !== (mode & 0o7777)) fchmodSync(fd, mode & 0o7777);
+  if (xattrs.size > 0) setXattrs(atFd(fd), xattrs);
+}
+
+/** Permissions of a new file until `ownFile`: nobody may open it whom the archive does not admit. */
+export const firstMode = ({ uid, gid, mode }: TarHeader): number => (uid === 0 && gid === 0 ? mode & 0o777 : 0o600);
 
 export function setXattrs(path: string, xattrs: TarHeader['xattrs']): void {
   for (const [name, value] of xattrs) setXattrIfPossible(path, name, value);

@@ -12,7 +12,6 @@ import {
   lchownSync,
   linkSync,
   mkdirSync,
-  openSync,
   symlinkSync,
 } from 'node:fs';
 import type { Readable } from 'node:stream';
@@ -30,11 +29,11 @@ import {
   TimeSlice,
   tarEntries,
 } from '@netyard/core';
-import { hasErrno, setTimes } from '@netyard/kernel';
+import { hasErrno, O_PATH, openAt, openInRoot, setFileTimes, setTimes } from '@netyard/kernel';
 import { atFd, inFd, lstatName, makeFolders, openFolder, removeName, splitPath, withFd } from '../rootfs/root-paths.ts';
 import { resolveUser } from '../spec/user.ts';
 import { readUserFiles } from '../tasks/host-facts.ts';
-import { makeSpecial, own, ownName } from './archive-node.ts';
+import { firstMode, makeSpecial, own, ownFile, ownName } from './archive-node.ts';
 import { WriteBatch } from './write-batch.ts';
 import { WrittenNames } from './written-names.ts';
 
@@ -59,14 +58,17 @@ export async function writeArchive(
   stream: NodeJS.ReadableStream | Readable,
   options: WriteArchiveOptions,
 ): Promise<void> {
-  checkFolder(root, path);
   const owner = options.owner === undefined ? undefined : resolveUser(options.owner, [], readUserFiles(root));
-  const target: Target = { root, path, options, folders: [], written: new WrittenNames(root) };
+  const held = openInRoot(root, '/', O_PATH | constants.O_DIRECTORY);
+  const target: Target = { root: held, path, options, folders: [], written: new WrittenNames(held) };
   try {
+    checkFolder(held, path);
     await writeEntries(target, stream as AsyncIterable<Uint8Array>, owner);
   } catch (error) {
     if (error instanceof ArchiveLimitError) await target.written.remove();
     throw error;
+  } finally {
+    closeSync(held);
   }
 }
 
@@ -91,16 +93,16 @@ async function writeEntries(
   }
 }
 
-/** Node's own errors name the descriptor; the reader knows the path. */
+/** Errors of system calls name a descriptor or a name; the reader knows the path. */
 function explained(error: unknown, path: string): unknown {
-  if (!(error instanceof Error) || error instanceof NetyardError) return error;
-  if (!('errno' in error) || typeof error.errno !== 'number') return error;
-  const text = getSystemErrorMap().get(error.errno)?.[1] ?? error.message;
+  if (!(error instanceof Error) || !('errno' in error) || typeof error.errno !== 'number') return error;
+  const text = getSystemErrorMap().get(-Math.abs(error.errno))?.[1] ?? error.message; // Node's own are negative
   return new NetyardError('failed', `cannot write ${path.replace(/\/+/g, '/')}: ${text}`, { cause: error });
 }
 
 interface Target {
-  root: string;
+  /** A descriptor. */
+  root: number;
   path: string;
   options: WriteArchiveOptions;
   /** Times of directories are set last: creating entries in them would change them. */
@@ -108,7 +110,7 @@ interface Target {
   written: WrittenNames;
 }
 
-function checkFolder(root: string, path: string): void {
+function checkFolder(root: number, path: string): void {
   try {
     withFd(openFolder(root, path), (folder) => checkWritable(root, folder));
   } catch (error) {
@@ -121,7 +123,7 @@ function checkFolder(root: string, path: string): void {
 }
 
 /** Docker's messages; a path outside the root's own file system is a volume or a bind mount. */
-function checkWritable(root: string, folder: number): void {
+function checkWritable(root: number, folder: number): void {
   try {
     accessSync(atFd(folder), constants.W_OK);
   } catch (error) {
@@ -148,9 +150,11 @@ async function writeEntry(target: Target, entry: TarEntry): Promise<void> {
   const { parent, name } = splitPath(`${target.path}/${member}`);
   const folder = makeFolders(target.root, parent);
   try {
-    await prepareName(target, folder, name, header);
-    if (header.type === 'file' || header.type === 'contiguous-file') await writeFile(folder, name, entry);
-    else makeNode(target, folder, name, header);
+    if (header.type === 'file' || header.type === 'contiguous-file') await writeFile(target, folder, name, entry);
+    else {
+      await prepareName(target, folder, name, header);
+      makeNode(target, folder, name, header);
+    }
   } finally {
     closeSync(folder);
   }
@@ -172,19 +176,31 @@ async function prepareName(target: Target, folder: number, name: string, header:
   await removeName(folder, name);
 }
 
-async function writeFile(folder: number, name: string, { header, pieces }: TarEntry): Promise<void> {
-  const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = constants;
-  const fd = openSync(inFd(folder, name), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
+async function writeFile(target: Target, folder: number, name: string, { header, pieces }: TarEntry): Promise<void> {
+  const fd = await createFile(target, folder, name, header);
   try {
     const batch = new WriteBatch(fd);
     for await (const { position, data } of pieces) await batch.add(position, data);
     await batch.flush();
     if (header.sparse !== undefined) ftruncateSync(fd, header.size);
-    own(atFd(fd), header);
-    setTimes(folder, name, header.mtime);
+    ownFile(fd, header);
+    setFileTimes(fd, header.mtime);
   } finally {
     closeSync(fd);
   }
+}
+
+/** Most names are free; to look for one that is not, first, would take as long as to create it. */
+async function createFile(target: Target, folder: number, name: string, header: TarHeader): Promise<number> {
+  const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = constants;
+  const create = (): number => openAt(folder, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, firstMode(header));
+  try {
+    return create();
+  } catch (error) {
+    if (!hasErrno(error, 'EEXIST')) throw error;
+  }
+  await prepareName(target, folder, name, header);
+  return create();
 }
 
 /** Everything except regular files. */

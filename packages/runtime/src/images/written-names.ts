@@ -8,13 +8,14 @@ import { hasErrno } from '@netyard/kernel';
 import { lstatName, openFolder, removeName, splitPath, withFd } from '../rootfs/root-paths.ts';
 
 export class WrittenNames {
-  readonly #root: string;
+  readonly #root: number;
   readonly #names = new Set<string>();
   readonly #folders = new Set<string>();
   /** Directories that existed before: looked up once. */
   readonly #present = new Set<string>();
 
-  constructor(root: string) {
+  /** @param root a descriptor */
+  constructor(root: number) {
     this.#root = root;
   }
 

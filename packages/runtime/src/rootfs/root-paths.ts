@@ -4,19 +4,9 @@
  * `/proc/self/fd/N/NAME` with the calls that do not follow a last symbolic link. Synchronous: few, short calls; the
  * caller owns the descriptors.
  */
-import {
-  closeSync,
-  constants,
-  lstatSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  rmdirSync,
-  type Stats,
-  unlinkSync,
-} from 'node:fs';
+import { closeSync, constants, lstatSync, mkdirSync, readdirSync, rmdirSync, type Stats, unlinkSync } from 'node:fs';
 import { fsPath, NetyardError, TimeSlice, textOf } from '@netyard/core';
-import { hasErrno, O_PATH, openInRoot } from '@netyard/kernel';
+import { hasErrno, O_PATH, openAt, openInRoot } from '@netyard/kernel';
 
 const { O_DIRECTORY, O_NOFOLLOW } = constants;
 
@@ -68,13 +58,14 @@ export function splitPath(path: string): SplitPath {
   return { name: parts.pop() ?? '', parent: `/${parts.join('/')}` };
 }
 
-export function openFolder(root: string, path: string): number {
+/** @param root a path, or a descriptor for many calls with the same one */
+export function openFolder(root: string | number, path: string): number {
   return openInRoot(root, path, O_PATH | O_DIRECTORY);
 }
 
 /** Opens a name in an open directory; a symbolic link itself, not its target. */
 export function openName(folder: number, name: string, flags = 0): number {
-  return openSync(inFd(folder, name), O_PATH | O_NOFOLLOW | flags);
+  return openAt(folder, name === '' ? '.' : name, O_PATH | O_NOFOLLOW | flags);
 }
 
 export function lstatName(folder: number, name: string): Stats | undefined {
@@ -82,7 +73,7 @@ export function lstatName(folder: number, name: string): Stats | undefined {
 }
 
 /** Opens a directory, creating it and missing parents. Symbolic links on the way are followed inside the root. */
-export function makeFolders(root: string, path: string, mode = 0o755): number {
+export function makeFolders(root: string | number, path: string, mode = 0o755): number {
   try {
     return openFolder(root, path);
   } catch (error) {

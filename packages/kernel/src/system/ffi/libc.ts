@@ -50,6 +50,7 @@ export interface Libc {
   errno(): number;
   allocate(size: number): NativeMemory;
   open(path: string, flags: number, mode: number): number;
+  openat(folder: number, path: string | Uint8Array, flags: number, mode: number): number;
   close(fd: number): number;
   setns(fd: number, kind: number): number;
   unshare(flags: number): number;
@@ -63,6 +64,7 @@ export interface Libc {
   mkfifo(path: string | Uint8Array, mode: number): number;
   mknod(path: string | Uint8Array, mode: number, device: number | bigint): number;
   utimensat(folder: number, path: string | Uint8Array, times: Uint8Array, flags: number): number;
+  futimens(fd: number, times: Uint8Array): number;
   fcntl(fd: number, command: number, argument: number): number;
   ioctl(fd: number, request: number, argument: Uint8Array): number;
   syncfsAsync(fd: number, done: (error: unknown, result: number) => void): void;
@@ -77,6 +79,7 @@ export interface Libc {
     flags: number,
   ): number;
   listxattr(path: string | Uint8Array, list: Uint8Array, size: number): number;
+  flistxattr(fd: number, list: Uint8Array, size: number): number;
   getxattr(path: string | Uint8Array, name: string | Uint8Array, value: Uint8Array, size: number): number;
   setxattr(
     path: string | Uint8Array,
@@ -172,6 +175,7 @@ function declareLibc(): Libc {
     errno: c.errno,
     allocate: c.allocate,
     open: c.declare('int open(const char *path, int flags, unsigned int mode)'),
+    openat: c.declare('int openat(int folder, const char *path, int flags, unsigned int mode)'),
     close: c.declare('int close(int fd)'),
     setns: c.declare('int setns(int fd, int kind)'),
     unshare: c.declare('int unshare(int flags)'),
@@ -185,6 +189,7 @@ function declareLibc(): Libc {
     mkfifo: c.declare('int mkfifo(const char *path, unsigned int mode)'),
     mknod: c.declare('int mknod(const char *path, unsigned int mode, unsigned long device)'),
     utimensat: c.declare('int utimensat(int folder, const char *path, const uint8_t *times, int flags)'),
+    futimens: c.declare('int futimens(int fd, const uint8_t *times)'),
     fcntl: c.declare('int fcntl(int fd, int command, long argument)'),
     ioctl: c.declare('int ioctl(int fd, unsigned long request, uint8_t *argument)'),
     syncfsAsync: c.declareAsync('int syncfs(int fd)'),
@@ -193,6 +198,7 @@ function declareLibc(): Libc {
       'long splice(int fdIn, uint8_t *offsetIn, int fdOut, uint8_t *offsetOut, size_t length, unsigned int flags)',
     ),
     listxattr: c.declare('long listxattr(const char *path, uint8_t *list, size_t size)'),
+    flistxattr: c.declare('long flistxattr(int fd, uint8_t *list, size_t size)'),
     getxattr: c.declare('long getxattr(const char *path, const char *name, uint8_t *value, size_t size)'),
     setxattr: c.declare(
       'int setxattr(const char *path, const char *name, const uint8_t *value, size_t size, int flags)',
