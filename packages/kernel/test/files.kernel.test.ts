@@ -22,13 +22,17 @@ import { test } from 'node:test';
 import {
   bindMount,
   hasErrno,
+  listFileXattrs,
   makeFifo,
   mount,
   mountOverlay,
+  openAt,
   openFifo,
   openInRoot,
   punchHole,
   removeTree,
+  setFileTimes,
+  setXattr,
   spliceToFile,
   unmount,
 } from '@netyard/kernel';
@@ -69,6 +73,27 @@ test('neither symbolic links nor .. leave the root', host, () => {
     closeSync(openInRoot(root, '/../new', constants.O_WRONLY | constants.O_CREAT, 0o600));
     assert.equal(statSync(join(root, 'new')).mode & 0o777, 0o600);
   });
+});
+
+test('a file is opened by its name in an open directory, and a link there is not followed', host, () => {
+  const folder = mkdtempSync(join(tmpdir(), 'netyard-'));
+  const held = openInRoot('/', folder, constants.O_DIRECTORY);
+  try {
+    const fd = openAt(held, '文件', constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o640);
+    setFileTimes(fd, -1n);
+    assert.deepEqual(listFileXattrs(fd), []);
+    setXattr(join(folder, '文件'), 'user.note', Buffer.from('x'));
+    assert.deepEqual(listFileXattrs(fd), ['user.note']);
+    closeSync(fd);
+    const { mode, mtimeNs } = statSync(join(folder, '文件'), { bigint: true });
+    assert.deepEqual([mode & 0o777n, mtimeNs], [0o640n, -1n]);
+    symlinkSync('/etc/passwd', join(folder, 'link'));
+    assert.throws(() => openAt(held, 'link', constants.O_NOFOLLOW), /ELOOP/);
+    closeSync(openInRoot(held, '/文件'));
+  } finally {
+    closeSync(held);
+    rmSync(folder, { recursive: true });
+  }
 });
 
 test('a non-blocking FIFO reads end-of-file when its writer ends', host, async () => {

@@ -20,7 +20,7 @@ export function ownFile(fd: number, { uid, gid, mode, xattrs }: TarHeader): void
   if (xattrs.size > 0) setXattrs(atFd(fd), xattrs);
 }
 
-/** Permissions of a new file until `ownFile`: nobody may open it whom the archive does not admit. */
+/** Permissions of a new file until `ownFile`: no more than the archive grants, as its owner is still root. */
 export const firstMode = ({ uid, gid, mode }: TarHeader): number => (uid === 0 && gid === 0 ? mode & 0o777 : 0o600);
 
 export function setXattrs(path: string, xattrs: TarHeader['xattrs']): void {
