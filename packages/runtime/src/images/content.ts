@@ -2,15 +2,24 @@
  * Blobs in containerd's content store and layers in directories of our own (the engine's `ImageContent`).
  *
  * containerd's garbage collector keeps our blobs (label `containerd.io/gc.root`); the engine decides what is no longer
- * needed. A layer is unpacked (layers/) into a temporary directory, which is renamed once its digest is verified. An
- * uncompressed layer is unpacked while it arrives and is no blob: its archive is assembled from the files (decision 0041).
+ * needed. A layer is unpacked (layers/) into a temporary directory, which is renamed once its digest is verified. A
+ * layer is unpacked while it arrives. An uncompressed one is no blob: its archive is assembled from the files (decision 0041).
  */
 import { createHash, randomUUID } from 'node:crypto';
 import { join } from 'node:path';
-import { type ArchiveLimits, isTarHeader, KeyedQueue, NetyardError, peek, tarHeaderLength } from '@netyard/core';
+import {
+  type ArchiveLimits,
+  detectCompression,
+  isTarHeader,
+  KeyedQueue,
+  NetyardError,
+  peek,
+  tarHeaderLength,
+} from '@netyard/core';
 import type { Descriptor, ImageContent } from '@netyard/engine';
 import type { ContainerdClient } from '../containerd/client.ts';
 import type { BlobStore } from './blob-store.ts';
+import { Branch } from './branch.ts';
 import { containerdBlobs } from './containerd-blobs.ts';
 import { checkExpected, type Expected, notLonger } from './expected-blob.ts';
 import { describeFolders } from './layers/describe-folders.ts';
@@ -30,6 +39,8 @@ export interface ImageContentOptions {
 const refPrefix = 'netyard-';
 const mediaTypeLabel = 'netyard.media-type';
 const gcRootLabel = 'containerd.io/gc.root';
+/** Media types of compressed layers, Docker's and OCI's. */
+const compressedLayer = /\.tar(?:\.gzip|\+gzip|\+zstd)$/;
 
 /** Also removes leftovers of an earlier daemon: call it before anything else is created below the data root. */
 export async function openImageContent(options: ImageContentOptions): Promise<ImageContent> {
@@ -63,16 +74,52 @@ class ContainerdImageContent implements ImageContent {
     stream: AsyncIterable<Uint8Array>,
   ): Promise<Descriptor> {
     const { head, stream: all } = await peek(stream, tarHeaderLength);
-    const { mediaType } = expected;
+    const { mediaType, digest } = expected;
     if (isTarHeader(head)) return { ...(await this.#writeArchive(expected, all)), mediaType };
-    const { digest, size } = await this.#blobs.write({
+    const isCompressed = detectCompression(head) !== 'none' && compressedLayer.test(mediaType);
+    const isPulled = digest !== undefined && isCompressed;
+    const written = isPulled ? this.#writeAndUnpack(digest, expected, all) : this.#writeBlob(expected, all);
+    return { ...(await written), mediaType };
+  }
+
+  #writeBlob(
+    { digest, size, mediaType }: Expected & { mediaType: string },
+    stream: AsyncIterable<Uint8Array>,
+  ): Promise<{ digest: string; size: number }> {
+    return this.#blobs.write({
       ref: `${refPrefix}${randomUUID()}`,
-      ...(expected.digest === undefined ? {} : { expectedDigest: expected.digest }),
-      ...(expected.size === undefined ? {} : { expectedSize: expected.size }),
+      ...(digest === undefined ? {} : { expectedDigest: digest }),
+      ...(size === undefined ? {} : { expectedSize: size }),
       labels: { [gcRootLabel]: new Date().toISOString(), [mediaTypeLabel]: mediaType },
-      stream: all,
+      stream,
     });
-    return { digest, size, mediaType };
+  }
+
+  /**
+   * Unpacks a compressed layer while it arrives. An error of that is reported by `unpack`, which tries again: a blob may be
+   * valid and its layer not.
+   */
+  async #writeAndUnpack(
+    digest: string,
+    expected: Expected & { mediaType: string },
+    stream: AsyncIterable<Uint8Array>,
+  ): Promise<{ digest: string; size: number }> {
+    const branch = new Branch();
+    const folder = this.#folders.makeTemporary();
+    const unpacking = this.#unpackInto(folder, branch.second(), false, undefined)
+      .catch(() => undefined)
+      .finally(() => branch.leave());
+    let isKept = false;
+    try {
+      const written = await this.#writeBlob(expected, branch.first(stream));
+      const report = await unpacking;
+      isKept = report !== undefined && this.#archives.keepFromBlob(digest, { folder, report, isArchive: false });
+      return written;
+    } finally {
+      branch.end();
+      await unpacking;
+      if (!isKept) await this.#folders.discard(folder);
+    }
   }
 
   async #writeArchive(

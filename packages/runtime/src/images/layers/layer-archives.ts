@@ -18,6 +18,8 @@ export class LayerArchives {
   readonly #folders: OverlayFolders;
   /** Unpacked, without a chain id yet, by digest. */
   readonly #unpacked = new Map<string, UnpackedLayer>();
+  /** The same of compressed layers, which stay blobs, by the blob's digest. */
+  readonly #fromBlobs = new Map<string, UnpackedLayer>();
   /** Chain ids of layers with an archive, by digest; the same layer may be on top of several others. */
   #layers: Map<string, { chainIds: Set<string>; length: number }> | undefined;
 
@@ -45,15 +47,24 @@ export class LayerArchives {
     return true;
   }
 
+  /** The same of a layer whose archive is this blob. */
+  keepFromBlob(digest: string, layer: UnpackedLayer): boolean {
+    if (this.#fromBlobs.has(digest)) return false;
+    this.#fromBlobs.set(digest, layer);
+    return true;
+  }
+
   take(digest: string): UnpackedLayer | undefined {
-    const layer = this.#unpacked.get(digest);
-    this.#unpacked.delete(digest);
+    const layers = this.#unpacked.has(digest) ? this.#unpacked : this.#fromBlobs;
+    const layer = layers.get(digest);
+    layers.delete(digest);
     return layer;
   }
 
   takeAll(): UnpackedLayer[] {
-    const all = [...this.#unpacked.values()];
+    const all = [...this.#unpacked.values(), ...this.#fromBlobs.values()];
     this.#unpacked.clear();
+    this.#fromBlobs.clear();
     return all;
   }
 
