@@ -4,7 +4,6 @@
 import { NetyardError } from '@netyard/core';
 import type { ImageLayer, ImageRecord } from '../model.ts';
 import type { Descriptor, RegistryReference } from '../ports.ts';
-import type { Adding } from './content-collector.ts';
 import { shortDigest } from './digest.ts';
 import { gzipMembers } from './gzip.ts';
 import { longestJson } from './json.ts';
@@ -29,7 +28,8 @@ export async function pushImage(parts: PullParts, request: TransferRequest, repo
       throw platformMismatch(familiarString(reference), record, request.platform);
     }
     await withRegistryErrors('push', reference, () =>
-      parts.ledger.adding((adding) => pushOne({ parts, request, report, adding, record, reference })),
+      // Nothing of the image is removed meanwhile.
+      parts.ledger.adding(() => pushOne({ parts, request, report, record, reference })),
     );
   }
 }
@@ -62,7 +62,6 @@ interface Pushing extends Pushed {
   parts: PullParts;
   request: TransferRequest;
   report: Report;
-  adding: Adding;
 }
 
 async function pushOne(pushing: Pushing): Promise<void> {
@@ -106,25 +105,40 @@ async function pushLayer(
   layer: ImageLayer,
   signal: AbortSignal,
 ): Promise<Descriptor> {
-  const { parts, request, report } = pushing;
+  const { content } = pushing.parts;
+  if (!plainTypes.includes(layer.mediaType)) {
+    const { digest, size, mediaType } = layer;
+    return await pushBlob(pushing, remote, layer, { digest, size, mediaType }, content.read(digest), signal);
+  }
+  // Layers are sent compressed; the same layer yields the same bytes.
+  const data = await content.spool(gzipMembers(content.read(layer.digest)));
+  try {
+    const { digest, size } = data;
+    const blob = { digest, size, mediaType: mediaTypes.dockerLayerGzip };
+    return await pushBlob(pushing, remote, layer, blob, data.read(), signal);
+  } finally {
+    await data.discard();
+  }
+}
+
+const plainTypes: string[] = [mediaTypes.dockerLayer, mediaTypes.ociLayer];
+
+/** @param bytes not read if the registry has the blob */
+async function pushBlob(
+  { parts, request, report }: Pushing,
+  remote: RegistryReference,
+  layer: ImageLayer,
+  blob: Descriptor,
+  bytes: AsyncIterable<Uint8Array>,
+  signal: AbortSignal,
+): Promise<Descriptor> {
   const id = shortDigest(layer.diffId);
-  const blob = await compressed(pushing, layer);
   if (await parts.registry.hasBlob(remote, blob.digest, request.credentials, signal)) {
     report({ id, status: 'Layer already exists' });
     return blob;
   }
   const reportStep = (current: number) => report({ id, status: 'Pushing', current, total: blob.size });
-  const body = counted(parts.content.read(blob.digest), reportStep);
-  await parts.registry.pushBlob(remote, blob, body, request.credentials, signal);
+  await parts.registry.pushBlob(remote, blob, counted(bytes, reportStep), request.credentials, signal);
   report({ id, status: 'Pushed' });
   return blob;
-}
-
-/** Layers are sent compressed. The same layer yields the same bytes; they are removed when the push has ended. */
-async function compressed({ parts, adding }: Pushing, layer: ImageLayer): Promise<Descriptor> {
-  const plainTypes: string[] = [mediaTypes.dockerLayer, mediaTypes.ociLayer];
-  if (!plainTypes.includes(layer.mediaType)) {
-    return { digest: layer.digest, size: layer.size, mediaType: layer.mediaType };
-  }
-  return await adding.write({ mediaType: mediaTypes.dockerLayerGzip }, gzipMembers(parts.content.read(layer.digest)));
 }

@@ -6,6 +6,15 @@ export interface Descriptor {
   size: number;
 }
 
+/** Data on the disk for as long as one operation uses them. */
+export interface SpooledData {
+  digest: string;
+  size: number;
+  read(): AsyncIterable<Uint8Array>;
+  /** Call this at the end. */
+  discard(): Promise<void>;
+}
+
 /** Blobs by digest and unpacked layers by chain id. A failure leaves nothing half-written. */
 export interface ImageContent {
   has(digest: string): Promise<boolean>;
@@ -14,6 +23,8 @@ export interface ImageContent {
     expected: { digest?: string; size?: number; mediaType: string },
     stream: AsyncIterable<Uint8Array>,
   ): Promise<Descriptor>;
+  /** Data that are no blob: nothing is left of them, also after a crash. */
+  spool(stream: AsyncIterable<Uint8Array>): Promise<SpooledData>;
   read(digest: string): AsyncIterable<Uint8Array>;
   readAll(digest: string, limit: number): Promise<Uint8Array>;
   remove(digest: string): Promise<void>;

@@ -16,7 +16,7 @@ import {
   peek,
   tarHeaderLength,
 } from '@netyard/core';
-import type { Descriptor, ImageContent } from '@netyard/engine';
+import type { Descriptor, ImageContent, SpooledData } from '@netyard/engine';
 import type { ContainerdClient } from '../containerd/client.ts';
 import type { BlobStore } from './blob-store.ts';
 import { Branch } from './branch.ts';
@@ -27,6 +27,7 @@ import { LayerArchives, type UnpackedLayer } from './layers/layer-archives.ts';
 import type { LayerReport } from './layers/layer-writer.ts';
 import { LayerUnpacker } from './layers/unpack.ts';
 import { OverlayFolders } from './overlay-folders.ts';
+import { spool } from './spool.ts';
 
 export interface ImageContentOptions {
   containerd: Pick<ContainerdClient, 'content'>;
@@ -148,6 +149,10 @@ class ContainerdImageContent implements ImageContent {
   ): Promise<LayerReport> {
     const mostBytes = this.#folders.freeBytes();
     return this.#unpacker.unpack(stream, { folder, keepTar, mostBytes, limits: this.#limits }, length);
+  }
+
+  async spool(stream: AsyncIterable<Uint8Array>): Promise<SpooledData> {
+    return await spool(stream, this.#folders.makeTemporary());
   }
 
   read(digest: string): AsyncIterable<Uint8Array> {
