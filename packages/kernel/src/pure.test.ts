@@ -14,7 +14,7 @@ import { diff, diffRemoval } from './state/diff.ts';
 import { errnoName, errnoOf, hasErrno, kernelError } from './system/ffi/errno.ts';
 import { deviceNumber } from './system/files.ts';
 import { describeObject, identityOf, routeFamily } from './system/identity.ts';
-import { overlayOptions, relativeTo } from './system/mounts.ts';
+import { overlayOptions } from './system/mounts.ts';
 import { decodeSocketPort, encodeSocketAddress } from './system/sockets.ts';
 import { sameSysctlValue, sysctlPath } from './system/sysctl.ts';
 
@@ -158,23 +158,16 @@ test('notifications name links and nftables tables and ignore bridge ports', () 
   assert.equal(decodeNftEvent({ type: 0x0a0f, flags: 0, sequence: 0, payload }), undefined);
 });
 
-test('device numbers and overlay options are encoded as by makedev(3) and mount(8)', () => {
+test('device numbers and overlay options are encoded as by makedev(3) and for mount(2)', () => {
   assert.equal(deviceNumber(1, 3), 0x103n);
   assert.equal(deviceNumber(0x12345, 0x6789a), 0x1200067834_59an);
+  assert.equal(overlayOptions({ lower: [30, 31], upper: 32, work: 33 }), 'lowerdir=30:31,upperdir=32,workdir=33');
   assert.equal(
-    overlayOptions({ lower: ['/a:b', '/c,d'], upper: '/u', work: '/w\\' }),
-    'lowerdir=/a\\:b:/c\\,d,upperdir=/u,workdir=/w\\\\',
+    overlayOptions({ lower: [30], upper: 31, work: 32, volatile: true }),
+    'lowerdir=30,upperdir=31,workdir=32,volatile',
   );
-  assert.equal(
-    overlayOptions({ lower: ['/a'], upper: '/u', work: '/w', volatile: true }),
-    'lowerdir=/a,upperdir=/u,workdir=/w,volatile',
-  );
-  const { lower, upper } = relativeTo('/data-root/c/1', {
-    ...{ lower: ['/data-root/layers/2', '/x'], upper: '/data-root/c/1/u', work: '/data-root/c/1/w' },
-  });
-  assert.deepEqual([...lower, upper], ['../../layers/2', '/x', 'u']);
   assert.throws(
-    () => overlayOptions({ lower: new Array<string>(60).fill(`/${'x'.repeat(80)}`) }),
+    () => overlayOptions({ lower: new Array<number>(1000).fill(1000) }),
     (error) => isNetyardError(error, 'invalid'),
   );
 });

@@ -6,10 +6,9 @@
  */
 import { closeSync, constants, existsSync, mkdirSync, openSync, renameSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import { unmount } from '@netyard/kernel';
+import { mountOverlay, unmount } from '@netyard/kernel';
 import { inFd, lstatName, makeFolders, splitPath, withFd } from '../rootfs/root-paths.ts';
 import type { OverlayFolders } from './overlay-folders.ts';
-import { mountLayers } from './overlay-mount.ts';
 
 const entries: { path: string; kind: 'file' | 'folder' | { link: string } }[] = [
   { path: '/dev/pts', kind: 'folder' },
@@ -47,7 +46,7 @@ function fillThroughMount(folders: OverlayFolders, layers: readonly string[], te
   const work = join(temporary, 'work');
   mkdirSync(target);
   mkdirSync(work);
-  mountLayers({ target, upper, work, lower: layers.map((chainId) => folders.diff(chainId)).toReversed() });
+  mountOverlay({ target, upper, work, lower: layers.map((chainId) => folders.diff(chainId)).toReversed() });
   try {
     fill(target);
   } finally {

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { type ArchiveLimits, KeyedQueue, type Logger, NetyardError, silentLogger } from '@netyard/core';
 import type { PathStat, RootFilesystems, RootFolders } from '@netyard/engine';
-import { hasErrno, unmount, unmountAsync } from '@netyard/kernel';
+import { hasErrno, mountOverlay, unmount, unmountAsync } from '@netyard/kernel';
 import { resolvePath } from '../rootfs/resolve-path.ts';
 import { makeFolders } from '../rootfs/root-paths.ts';
 import { readArchive, readTree } from './archive-read.ts';
@@ -18,7 +18,7 @@ import { LayerReader } from './layer-stream.ts';
 import { type ViewOptions, withMountView } from './mount-view.ts';
 import { changesOf, usedBytes } from './overlay-changes.ts';
 import { isMountPoint, OverlayFolders } from './overlay-folders.ts';
-import { mountLayers, mountWritable } from './overlay-mount.ts';
+import { mountWritable } from './overlay-mount.ts';
 import { statInRoot } from './path-stat.ts';
 
 export interface RootFilesystemsOptions {
@@ -118,9 +118,9 @@ class OverlayRootFilesystems implements RootFilesystems {
     layers: readonly string[],
     isDisposable = false,
   ): { merged: string; made: boolean } {
-    const { home, upper, work, merged } = this.#folders.container(containerId);
+    const { upper, work, merged } = this.#folders.container(containerId);
     if (this.#isMounted(containerId)) return { merged, made: false };
-    mountWritable(home, { target: merged, upper, work, lower: this.#lower(layers) }, isDisposable);
+    mountWritable({ target: merged, upper, work, lower: this.#lower(layers) }, isDisposable);
     return { merged, made: true };
   }
 
@@ -165,7 +165,7 @@ class OverlayRootFilesystems implements RootFilesystems {
     const target = join(temporary, 'merged');
     try {
       mkdirSync(target);
-      mountLayers({ target, lower });
+      mountOverlay({ target, lower });
       try {
         return await work(target);
       } finally {
