@@ -23,7 +23,8 @@ end. Runs all parts unless one is named. Needs root, and Debian's docker.io.
   one-host   docker run, rm, network connect and memory, compared with dockerd; attaching one endpoint, compared with
              plain system calls
   stall      GET /version and docker run --rm while 1, 4 and 8 containers write as fast as they can and 20 clients
-             follow their logs, compared with an idle engine and with dockerd; throughput of the output
+             follow their logs, compared with the idle engine before and after, and with dockerd; throughput of the
+             output; measures again what other programs disturbed
   traffic    TCP between containers of two hosts: peers over routes and VXLAN, compared with host to host, with manual
              setups of ip and iptables, and with dockerd's Swarm overlay; VXLAN through a router; TCP on one bridge;
              TCP through a published port
@@ -91,11 +92,15 @@ function choices<T extends string>(text: string, known: readonly T[], name: stri
 const engines = ['netyard', 'dockerd'] as const;
 const noiseNames = ['empty', 'short', 'blocks'] as const;
 
+/** Updates a part of a document, if one was named. */
+function update(document: string, part: string, text: string): void {
+  if (document !== '') writeFileSync(document, replacePart(readFileSync(document, 'utf8'), part, text));
+}
+
 /** Prints a table, and updates its part of a document if one was named. */
 function report(table: Table, document: string): void {
   console.log(formatForTerminal(table));
-  if (document === '') return;
-  writeFileSync(document, replacePart(readFileSync(document, 'utf8'), table.part, formatForDocument(table)));
+  update(document, table.part, formatForDocument(table));
 }
 
 async function main(): Promise<void> {
@@ -133,7 +138,8 @@ async function main(): Promise<void> {
     'one-host': () => oneHost({ rounds: rounds(20), fill: fill(200), archive }),
     networks: () => networks({ rounds: rounds(20), count, archive }),
     compose: () => compareCompose({ rounds: rounds(7), archive }),
-    stall: () => stall({ rounds: rounds(20), archive, counts, kinds: noises, names }),
+    stall: async () =>
+      update(values.table, 'stall', await stall({ rounds: rounds(20), archive, counts, kinds: noises, names })),
     traffic: () => traffic({ rounds: rounds(15), seconds: seconds(2), archive }),
     trace: () => trace({ rounds: rounds(7), archive }),
     cluster: () => cluster({ rounds: rounds(50), hosts }),

@@ -2,11 +2,23 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { docker, type Engine, engineLab, openEngines } from '../engine.ts';
 import { inLab, say } from '../in-lab.ts';
+import { machineFact } from '../machine.ts';
 import { timed } from '../measure.ts';
 import { image } from '../scenarios.ts';
+import { Disturbance } from './disturbance.ts';
 import { type Kind, makeNoise } from './noise.ts';
-import { formatStalls, type Latencies, type Row } from './report.ts';
-import { startRequests } from './request-process.ts';
+import {
+  formatForDocument,
+  formatStalls,
+  type Group,
+  joinGroups,
+  type Loaded,
+  leastDisturbed,
+  type Measured,
+  type Row,
+  undisturbed,
+} from './report.ts';
+import { type RequestProcess, startRequests } from './request-process.ts';
 
 const lab = 'bench';
 const followers = 20;
@@ -31,66 +43,97 @@ export interface StallOptions {
 
 const requestsPerRound = (rounds: number): number => Math.ceil(leastRequests / rounds);
 
-async function sample(engine: Engine, rounds: number): Promise<Latencies> {
-  const version: number[] = [];
-  const run: number[] = [];
+/** Some requests and one `docker run`, and what other programs took of the CPUs meanwhile. */
+async function measureGroup(engine: Engine, requests: RequestProcess, rounds: number): Promise<Group> {
+  const disturbance = new Disturbance([engine]);
+  const version = await requests.measure(requestsPerRound(rounds));
+  await pause(beforeRunMs);
+  const run = [await timed(() => docker(engine, 'run', '--rm', image, 'true'))];
+  return { version, run, foreign: disturbance.take() };
+}
+
+/**
+ * Measures groups until enough of them are undisturbed, or twice as many as needed.
+ * @param share part of a row's groups
+ */
+async function sample(engine: Engine, rounds: number, share = 1): Promise<Group[]> {
+  const required = Math.ceil(rounds * share);
+  const groups: Group[] = [];
   const requests = startRequests(engine);
   try {
     await requests.measure(warmUpRequests);
-    for (let round = 0; round < rounds; round += 1) {
-      version.push(...(await requests.measure(requestsPerRound(rounds))));
-      await pause(beforeRunMs);
-      run.push(await timed(() => docker(engine, 'run', '--rm', image, 'true')));
-    }
+    while (groups.length < 2 * required && undisturbed(groups).length < required)
+      groups.push(await measureGroup(engine, requests, rounds));
   } finally {
     requests.end();
   }
-  return { version, run };
+  return leastDisturbed(groups, required);
 }
 
-async function underNoise(engine: Engine, kind: Kind, count: number, rounds: number): Promise<Latencies> {
+async function underNoise(engine: Engine, kind: Kind, count: number, rounds: number): Promise<Loaded> {
   const noise = await makeNoise(engine, kind, count, followers);
   try {
     await pause(settleMs);
     const alone = await noise.during(() => pause(undisturbedMs));
-    let latencies: Latencies = { version: [], run: [] };
+    let groups: Group[] = [];
     const busy = await noise.during(async () => {
-      latencies = await sample(engine, rounds);
+      groups = await sample(engine, rounds);
     });
-    return { ...latencies, output: { alone, busy } };
+    return { ...joinGroups(groups), output: { alone, busy } };
   } finally {
     await noise.end();
   }
 }
 
-/** One engine after the other: output of one would disturb the measurement of the other. */
-async function rowOf(
-  name: string,
-  engines: readonly Engine[],
-  once: (engine: Engine) => Promise<Latencies>,
-): Promise<Row> {
-  const row: Row = { name };
-  for (const engine of engines) {
-    say(`${name}: ${engine.name} …`);
-    row[engine.name] = await once(engine);
+/**
+ * Half of an idle engine's reference, measured just before and just after its output, so that changes of the machine
+ * affect both. What was measured last for this engine, with nothing in between, counts for two rows.
+ */
+class IdleHalves {
+  readonly #rounds: number;
+  #last: { engine: Engine; groups: Group[] } | undefined;
+
+  constructor(rounds: number) {
+    this.#rounds = rounds;
   }
-  return row;
+
+  async around(engine: Engine, work: () => Promise<Loaded>): Promise<Measured> {
+    const before = this.#last?.engine === engine ? this.#last.groups : await this.#measure(engine);
+    const loaded = await work();
+    const after = await this.#measure(engine);
+    this.#last = { engine, groups: after };
+    return { loaded, idle: joinGroups([...before, ...after]) };
+  }
+
+  async #measure(engine: Engine): Promise<Group[]> {
+    await pause(settleMs);
+    return sample(engine, this.#rounds, 0.5);
+  }
 }
 
-/** Measures and prints the table. */
-export async function stall({ rounds, archive, counts, kinds, names }: StallOptions): Promise<void> {
+/** Measures and prints the table. @returns the table as Markdown */
+export async function stall({ rounds, archive, counts, kinds, names }: StallOptions): Promise<string> {
   const rows = await inLab(engineLab(lab), async () => {
     const engines = await openEngines(lab, archive, names);
     for (const engine of engines) await sample(engine, 3); // warm-up
-    const found = [await rowOf('idle', engines, (engine) => sample(engine, rounds))];
+    const idle = new IdleHalves(rounds);
+    const found: Row[] = [];
     for (const kind of kinds)
-      for (const count of counts)
-        found.push(await rowOf(`${count} x ${kind}`, engines, (engine) => underNoise(engine, kind, count, rounds)));
+      for (const count of counts) {
+        const row: Row = { name: `${count} x ${kind}` };
+        // One engine after the other: output of one would disturb the measurement of the other.
+        for (const engine of engines) {
+          say(`${row.name}: ${engine.name} …`);
+          row[engine.name] = await idle.around(engine, () => underNoise(engine, kind, count, rounds));
+        }
+        engines.reverse(); // the next row begins with the engine that was measured last
+        found.push(row);
+      }
     return found;
   });
-  console.log(
-    `Stalls: p50 / p99 / maximum of ${rounds * requestsPerRound(rounds)} GET /version and ${rounds} docker run while ` +
-      `containers write with ${followers} followers; ratios of p50 / p99.\n`,
-  );
-  console.log(formatStalls(rows));
+  const measured =
+    `p50 / p99 of ${rounds * requestsPerRound(rounds)} \`GET /version\` and ${rounds} \`docker run\` while containers ` +
+    `write with ${followers} followers, and of as many of the idle engine, half of them before and half after`;
+  console.log(`Stalls: ${measured}; maximum; ratios of p50 / p99.\n\n${formatStalls(rows)}`);
+  return formatForDocument(rows, [`In ms, ${measured}. ${machineFact()}`]);
 }
