@@ -2,8 +2,8 @@
 import { parentPort, type Transferable } from 'node:worker_threads';
 import { type ErrorCode, errorCodeOf, messageOf, NetyardError } from './errors.ts';
 
-/** `end`: the thread has no jobs and gets no more. */
-export type ToThread<To> = { job: number; message: To } | { job: number; closed: true } | 'end';
+/** `collect`: the thread has no jobs. `end`: it gets no more either. */
+export type ToThread<To> = { job: number; message: To } | { job: number; closed: true } | 'collect' | 'end';
 export interface FromThread<From> {
   job: number;
   message: From;
@@ -38,6 +38,7 @@ export function serveJobs<To, From>(start: (send: Send<From>) => (message: To) =
   const jobs = new Map<number, (message: To) => void>();
   port.on('message', (received: ToThread<To>) => {
     if (received === 'end') return port.close();
+    if (received === 'collect') return void globalThis.gc?.(); // absent without --expose-gc
     const { job } = received;
     if ('closed' in received) {
       jobs.delete(job);

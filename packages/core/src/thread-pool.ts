@@ -35,6 +35,8 @@ interface PooledThread<From> {
   timer: NodeJS.Timeout | undefined;
 }
 
+/** A thread without jobs collects its garbage: buffers of past jobs may be 50 MB, and only new allocations would free them. */
+const collectAfterMs = 2_000;
 /** A thread without jobs stays for this long, doubled by each start: so a month of occasional jobs starts few threads. */
 const firstRestMs = 5_000;
 /** Of some six hours. */
@@ -92,11 +94,17 @@ export class ThreadPool<To, From> {
 
   #rest(thread: PooledThread<From>): void {
     thread.worker.unref();
-    const restMs = firstRestMs * 2 ** Math.min(this.#starts, mostDoublings);
-    thread.timer = setTimeout(() => {
+    const after = (ms: number, act: () => void): void => {
+      thread.timer = setTimeout(act, ms).unref();
+    };
+    const end = (): void => {
       this.#threads.delete(thread);
       thread.worker.postMessage('end' satisfies ToThread<To>);
-    }, restMs).unref();
+    };
+    after(collectAfterMs, () => {
+      thread.worker.postMessage('collect' satisfies ToThread<To>);
+      after(firstRestMs * 2 ** Math.min(this.#starts, mostDoublings), end);
+    });
   }
 
   #fail(thread: PooledThread<From>, error: Error): void {

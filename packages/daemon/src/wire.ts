@@ -33,6 +33,7 @@ import type { DaemonConfig } from './config.ts';
 import { openContainerd } from './containerd.ts';
 import { openFlows } from './flows.ts';
 import { planConnections, readCgroupVersion, readDaemonId, readHostFacts, readProcessLimits } from './host-facts.ts';
+import { releaseIdleMemory } from './idle-memory.ts';
 import { type OpenedJournal, openJournal } from './journal.ts';
 import { type Listeners, listen } from './listen.ts';
 import { takeLock } from './lock.ts';
@@ -113,6 +114,7 @@ async function openAll(given: Opening): Promise<string[]> {
   if (metrics) opened.push(() => metrics.close());
   const listeners = await openApi(opening, packages, page);
   opened.push(() => listeners.close());
+  opened.push(releaseIdleMemory(logger));
   return [...listeners.addresses, ...(page ? [page.address] : []), ...(metrics ? [metrics.address] : [])];
 }
 

@@ -68,6 +68,7 @@ export interface Libc {
   fcntl(fd: number, command: number, argument: number): number;
   ioctl(fd: number, request: number, argument: Uint8Array): number;
   syncfsAsync(fd: number, done: (error: unknown, result: number) => void): void;
+  mallocTrimAsync(keep: number, done: (error: unknown, result: number) => void): void;
   fallocate(fd: number, mode: number, offset: number | bigint, length: number | bigint): number;
   /** An offset is an int64_t in 8 bytes; null for a pipe, which has none. */
   splice(
@@ -193,6 +194,7 @@ function declareLibc(): Libc {
     fcntl: c.declare('int fcntl(int fd, int command, long argument)'),
     ioctl: c.declare('int ioctl(int fd, unsigned long request, uint8_t *argument)'),
     syncfsAsync: c.declareAsync('int syncfs(int fd)'),
+    mallocTrimAsync: c.declareAsync('int malloc_trim(size_t keep)'),
     fallocate: c.declare('int fallocate(int fd, int mode, int64_t offset, int64_t length)'),
     splice: c.declare(
       'long splice(int fdIn, uint8_t *offsetIn, int fdOut, uint8_t *offsetOut, size_t length, unsigned int flags)',
