@@ -26,6 +26,12 @@ async function openPage(context: BrowserContext, url: string): Promise<{ page: P
   return { page, problems };
 }
 
+/** Ids of the rules of axe-core that the page breaks. The page's content security policy must be switched off. */
+async function faultsOf(page: Page): Promise<string[]> {
+  await page.evaluate(axeCore);
+  return await page.evaluate('axe.run(document).then((found) => found.violations.map(({ id }) => id))');
+}
+
 const focused = (page: Page): Promise<string | undefined> =>
   page.evaluate('document.activeElement?.getAttribute("aria-label") ?? document.activeElement?.textContent');
 
@@ -203,6 +209,37 @@ describe('the topology page', { skip }, () => {
     await context.close();
   });
 
+  for (const colorScheme of ['light', 'dark'] as const)
+    test(`axe-core finds no fault in a trace and in captured packets, ${colorScheme}`, async () => {
+      const context = await opened.browser.newContext({ colorScheme, bypassCSP: true });
+      const { page } = await openPage(context, await host.netyard('web'));
+      await page.getByRole('button', { name: /^container third, running/ }).focus();
+      await page.keyboard.press('t');
+      await page.keyboard.press('Enter');
+      const trace = page.getByRole('complementary', { name: 'Trace' });
+      await trace.waitFor();
+      assert.deepEqual(await faultsOf(page), [], 'before the destination is chosen');
+      await trace.getByLabel('Port').fill('9');
+      await page.getByRole('button', { name: /^container nginx-1/ }).click();
+      await trace
+        .getByText(/nothing listens on 9\/tcp/)
+        .first()
+        .waitFor();
+      assert.deepEqual(await faultsOf(page), [], 'with the hops and the sentence');
+      await page.keyboard.press('Escape');
+      await trace.waitFor({ state: 'detached' });
+
+      await page.getByRole('button', { name: /^container third, running/ }).click();
+      const panel = page.getByRole('complementary', { name: 'container third' });
+      await panel.getByLabel('Seconds').fill('60');
+      await panel.getByRole('button', { name: 'Capture' }).click();
+      await panel.getByRole('button', { name: 'Stop' }).waitFor();
+      await host.docker('exec', 'third', 'ping', '-c', '1', '192.168.11.1');
+      await panel.getByRole('cell', { name: 'ICMP echo request' }).first().waitFor();
+      assert.deepEqual(await faultsOf(page), [], 'with packets');
+      await context.close();
+    });
+
   test('the daemon refuses rebinding names, foreign origins and requests without a session', async () => {
     const status = (...args: string[]): Promise<string> =>
       host.output('curl', '-s', '-o', '/dev/null', '-w', '%{http_code}', ...args);
@@ -252,20 +289,16 @@ describe('the topology page of five hosts with 300 containers', { skip }, () => 
       const context = await opened.browser.newContext({ colorScheme, bypassCSP: true });
       const { page } = await openPage(context, small.url());
       await page.locator('.node-host').first().waitFor();
-      const faults = async (): Promise<string[]> => {
-        await page.evaluate(axeCore);
-        return await page.evaluate('axe.run(document).then((found) => found.violations.map(({ id }) => id))');
-      };
-      assert.deepEqual(await faults(), []);
+      assert.deepEqual(await faultsOf(page), []);
       await page
         .getByRole('button', { name: /^container bridge-1,/ })
         .first()
         .click();
       await page.locator('.panel').waitFor();
-      assert.deepEqual(await faults(), []);
+      assert.deepEqual(await faultsOf(page), []);
       await page.keyboard.press('g');
       await page.getByRole('columnheader', { name: 'Addresses' }).waitFor();
-      assert.deepEqual(await faults(), []);
+      assert.deepEqual(await faultsOf(page), []);
       await context.close();
     });
 });
