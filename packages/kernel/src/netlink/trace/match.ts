@@ -112,11 +112,20 @@ export function printTraceRules(match: TraceMatch, family: 'inet' | 'bridge'): s
   return protocol === 'tcp' ? [...own, otherTcp, otherUdp, ...marks] : [otherTcp, ...own, otherUdp, ...marks];
 }
 
+/**
+ * What most packets of others fail first: a comparison of a port costs less than IP version and protocol before it. Sets are
+ * looked up last. Behind another transport header than the rule's the numbers are others, and the rule goes on to compare.
+ */
 function printMark({ family: version, protocol, conditions }: Alternative, family: 'inet' | 'bridge'): string {
   const name = version === 4 ? 'ip' : 'ip6';
   const network = family === 'bridge' ? `meta protocol ${name}` : `meta nfproto ipv${version}`;
-  const rest = conditions.map(({ offset, length, values }) => `@th,${offset * 8},${length * 8} ${printValues(values)}`);
-  return [network, `meta l4proto ${protocol}`, ...rest, 'meta nftrace set 1'].join(' ');
+  const print = (all: readonly Condition[]): string[] =>
+    all.map(({ offset, length, values }) => `@th,${offset * 8},${length * 8} ${printValues(values)}`);
+  const [single, several] = [
+    conditions.filter(({ values }) => values.length === 1),
+    conditions.filter(({ values }) => values.length > 1),
+  ];
+  return [...print(single), network, `meta l4proto ${protocol}`, ...print(several), 'meta nftrace set 1'].join(' ');
 }
 
 const printValues = (values: readonly number[]): string =>

@@ -95,22 +95,22 @@ test('messages of another probe, and those that follow them, are not admitted', 
 
 test('rules match the port in either place, in an ICMP error and inside VXLAN, and end early for others', () => {
   assert.deepEqual(printTraceRules({ family: 4, protocol: 'tcp', id: 40000 }, 'inet'), [
-    'meta nfproto ipv4 meta l4proto 6 @th,0,16 40000 meta nftrace set 1',
-    'meta nfproto ipv4 meta l4proto 6 @th,16,16 40000 meta nftrace set 1',
+    '@th,0,16 40000 meta nfproto ipv4 meta l4proto 6 meta nftrace set 1',
+    '@th,16,16 40000 meta nfproto ipv4 meta l4proto 6 meta nftrace set 1',
     'meta l4proto 6 accept',
     'meta l4proto 17 @th,16,16 != 4789 accept',
-    'meta nfproto ipv4 meta l4proto 1 @th,0,8 { 3, 5, 11, 12 } @th,136,8 6 @th,224,16 40000 meta nftrace set 1',
-    'meta nfproto ipv4 meta l4proto 1 @th,0,8 { 3, 5, 11, 12 } @th,136,8 6 @th,240,16 40000 meta nftrace set 1',
-    'meta nfproto ipv4 meta l4proto 17 @th,16,16 4789 @th,224,16 2048 @th,312,8 6 @th,400,16 40000 meta nftrace set 1',
-    'meta nfproto ipv4 meta l4proto 17 @th,16,16 4789 @th,224,16 2048 @th,312,8 6 @th,416,16 40000 meta nftrace set 1',
-    'meta nfproto ipv6 meta l4proto 17 @th,16,16 4789 @th,224,16 2048 @th,312,8 6 @th,400,16 40000 meta nftrace set 1',
-    'meta nfproto ipv6 meta l4proto 17 @th,16,16 4789 @th,224,16 2048 @th,312,8 6 @th,416,16 40000 meta nftrace set 1',
+    '@th,136,8 6 @th,224,16 40000 meta nfproto ipv4 meta l4proto 1 @th,0,8 { 3, 5, 11, 12 } meta nftrace set 1',
+    '@th,136,8 6 @th,240,16 40000 meta nfproto ipv4 meta l4proto 1 @th,0,8 { 3, 5, 11, 12 } meta nftrace set 1',
+    '@th,16,16 4789 @th,224,16 2048 @th,312,8 6 @th,400,16 40000 meta nfproto ipv4 meta l4proto 17 meta nftrace set 1',
+    '@th,16,16 4789 @th,224,16 2048 @th,312,8 6 @th,416,16 40000 meta nfproto ipv4 meta l4proto 17 meta nftrace set 1',
+    '@th,16,16 4789 @th,224,16 2048 @th,312,8 6 @th,400,16 40000 meta nfproto ipv6 meta l4proto 17 meta nftrace set 1',
+    '@th,16,16 4789 @th,224,16 2048 @th,312,8 6 @th,416,16 40000 meta nfproto ipv6 meta l4proto 17 meta nftrace set 1',
   ]);
   assert.deepEqual(printTraceRules({ family: 6, protocol: 'icmp', id: 7, vxlanPorts: [] }, 'bridge'), [
     'meta l4proto 6 accept',
-    'meta protocol ip6 meta l4proto 58 @th,0,8 { 128, 129 } @th,32,16 7 meta nftrace set 1',
+    '@th,32,16 7 meta protocol ip6 meta l4proto 58 @th,0,8 { 128, 129 } meta nftrace set 1',
     'meta l4proto 17 accept',
-    'meta protocol ip6 meta l4proto 58 @th,0,8 { 1, 2, 3, 4 } @th,112,8 58 @th,384,8 { 128, 129 } @th,416,16 7 meta nftrace set 1',
+    '@th,112,8 58 @th,416,16 7 meta protocol ip6 meta l4proto 58 @th,0,8 { 1, 2, 3, 4 } @th,384,8 { 128, 129 } meta nftrace set 1',
   ]);
   for (const id of [-1, 65536, 1.5, Number.NaN])
     assert.throws(() => checkMatch({ family: 4, protocol: 'udp', id }), /invalid port/);
