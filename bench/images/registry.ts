@@ -21,14 +21,14 @@ export async function startRegistry(host: string, address: string, folder: strin
   const config = join(folder, 'config.yml');
   const lines = [
     'version: 0.1',
-    'log: { level: fatal, accesslog: { disabled: true } }',
+    'log: { level: error, accesslog: { disabled: true } }',
     `storage: { filesystem: { rootdirectory: ${folder}/storage } }`,
     `http: { addr: "${address}:${port}" }`,
   ];
   writeFileSync(config, `${lines.join('\n')}\n`);
   const handle = findHost(host);
   const child = execInHost(handle, ['docker-registry', 'serve', config], {
-    ...{ environment: process.env, folder: '/', stdio: ['ignore', 'ignore', 'inherit'] },
+    ...{ environment: process.env, folder: '/', stdio: ['ignore', 'ignore', 'ignore'] },
   });
   const probe = ['bash', '-c', `exec 3<>/dev/tcp/${address}/${port}`];
   for (let attempt = 0; ; attempt += 1) {
