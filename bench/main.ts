@@ -5,7 +5,9 @@ import { cluster } from './cluster/index.ts';
 import { commands } from './commands/index.ts';
 import { compareCompose } from './compose/index.ts';
 import { copies } from './copies.ts';
+import { health } from './health.ts';
 import { images } from './images/index.ts';
+import { memory } from './memory.ts';
 import { networks } from './networks/index.ts';
 import { oneHost } from './one-host.ts';
 import { comparePage } from './page/index.ts';
@@ -15,7 +17,7 @@ import { formatForDocument, formatForTerminal, replacePart, type Table } from '.
 import { trace } from './trace/index.ts';
 import { traffic } from './traffic/index.ts';
 
-const usage = `Usage: script/bench [OPTIONS] [one-host|networks|compose|stall|traffic|trace|cluster|images|copies|page|commands]
+const usage = `Usage: script/bench [OPTIONS] [one-host|networks|compose|stall|traffic|trace|cluster|images|copies|page|commands|memory|health]
 
 Compares Netyard on this machine with alternatives, alternating between them in one run, in a lab that is removed at the
 end. Runs all parts unless one is named. Needs root, and Debian's docker.io.
@@ -36,11 +38,15 @@ end. Runs all parts unless one is named. Needs root, and Debian's docker.io.
   copies     docker cp of 300 MB and of 10,000 files, in and out, and export, compared with dockerd
   commands   netyard ps and run --rm, compared with the docker CLI on the same daemon and on dockerd; how soon the daemons
              answer after their start, with no and with 50 running containers
+  memory     memory of the daemons, and of containerd and shims beside them, with 200 containers of which 51 run, compared
+             with dockerd
+  health     processor time of 40 health checks a second, compared with dockerd
   page       the topology page with 300 containers in Chromium: the first picture, and frames while rates change, compared
              with an empty page; the daemon's CPU with three open pages, compared with none
 
 Options:
-  --rounds N     measured rounds (default 20; traffic: 15; cluster: 50; trace, images, copies, commands and compose: 7; page: 3);
+  --rounds N     measured rounds (default 20; traffic: 15; cluster: 50; trace, images, copies, commands, memory, health and
+                 compose: 7; page: 3);
                  stall: docker runs per row, and groups of its 1000 or more GET /version
   --fill N       one-host: number of containers on the full host (default 200); page: on the measured daemon's (default 60)
   --count N      networks: number of networks, of names, and of containers in one network (default 1000)
@@ -73,6 +79,8 @@ const parts = [
   'copies',
   'page',
   'commands',
+  'memory',
+  'health',
 ] as const;
 
 function number(text: string, name: string): number {
@@ -147,6 +155,8 @@ async function main(): Promise<void> {
     copies: async () => report(await copies({ rounds: rounds(7), archive }), values.table),
     page: () => comparePage({ rounds: rounds(3), seconds: seconds(6), containers: fill(60), archive }),
     commands: async () => report(await commands({ rounds: rounds(7), archive }), values.table),
+    memory: async () => report(await memory({ rounds: rounds(7), archive }), values.table),
+    health: async () => report(await health({ rounds: rounds(7), archive }), values.table),
   };
   for (const [index, name] of parts.filter((one) => part === 'all' || part === one).entries()) {
     if (index > 0) console.log('');
