@@ -69,6 +69,8 @@ export interface Libc {
   ioctl(fd: number, request: number, argument: Uint8Array): number;
   syncfsAsync(fd: number, done: (error: unknown, result: number) => void): void;
   mallocTrimAsync(keep: number, done: (error: unknown, result: number) => void): void;
+  /** On a thread of the pool. */
+  madviseAsync(start: bigint, length: bigint, advice: number, done: (error: unknown, result: number) => void): void;
   fallocate(fd: number, mode: number, offset: number | bigint, length: number | bigint): number;
   /** An offset is an int64_t in 8 bytes; null for a pipe, which has none. */
   splice(
@@ -195,6 +197,7 @@ function declareLibc(): Libc {
     ioctl: c.declare('int ioctl(int fd, unsigned long request, uint8_t *argument)'),
     syncfsAsync: c.declareAsync('int syncfs(int fd)'),
     mallocTrimAsync: c.declareAsync('int malloc_trim(size_t keep)'),
+    madviseAsync: c.declareAsync('int madvise(uintptr_t start, size_t length, int advice)'),
     fallocate: c.declare('int fallocate(int fd, int mode, int64_t offset, int64_t length)'),
     splice: c.declare(
       'long splice(int fdIn, uint8_t *offsetIn, int fdOut, uint8_t *offsetOut, size_t length, unsigned int flags)',
