@@ -14,14 +14,14 @@ const containers = 20;
 const names = Array.from({ length: containers }, (_, index) => `checked${index}`);
 /** A check that can be counted afterwards. */
 const options = ['--health-cmd', 'printf . >> /checks', '--health-interval', '500ms'];
-const [warmUpMs, measuredMs] = [1500, 8000];
+const [warmUpMs, measuredMs] = [1500, 6000];
 
 interface Sample {
   checks: number;
   /** Processor time of all processes of the host, ended ones included, in milliseconds. */
   cpu: number;
   /** Of which that of processes which go on: daemon, containerd and shims. */
-  lasting: number;
+  longLived: number;
 }
 
 /** The group of a lab's host contains all its processes: cgroups(7). */
@@ -53,7 +53,7 @@ async function pidsOf(engine: Engine): Promise<string[]> {
 const readSample = (engine: Engine, pids: readonly string[]): Sample => ({
   checks: countChecks(pids),
   cpu: readCpu(engine),
-  lasting: 1000 * engineCpu(engine),
+  longLived: 1000 * engineCpu(engine),
 });
 
 /** The containers run only while they are measured. */
@@ -68,7 +68,7 @@ async function measureOnce({ engine }: Daemon): Promise<Sample> {
     return {
       checks: after.checks - before.checks,
       cpu: after.cpu - before.cpu,
-      lasting: after.lasting - before.lasting,
+      longLived: after.longLived - before.longLived,
     };
   } finally {
     await docker(engine, 'kill', ...names);
@@ -93,7 +93,12 @@ async function measure(daemons: readonly Daemon[], archive: string, rounds: numb
   const target: Target[] = columns.slice(1).map((to) => ({ ratio: 1, to }));
   const rows: Row[] = [
     { name: 'processor time of a check', unit: 'ms', cells: cells(({ cpu, checks }) => cpu / checks), target },
-    { name: 'of which daemon, containerd, shims', unit: 'ms', cells: cells((one) => one.lasting / one.checks), target },
+    {
+      name: 'of which daemon, containerd, shims',
+      unit: 'ms',
+      cells: cells((one) => one.longLived / one.checks),
+      target,
+    },
     { name: 'load of 40 checks a second', unit: '%', cells: cells(({ cpu, checks }) => (4 * cpu) / checks), target },
   ];
   const facts = [

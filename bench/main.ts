@@ -11,13 +11,14 @@ import { memory } from './memory.ts';
 import { networks } from './networks/index.ts';
 import { oneHost } from './one-host.ts';
 import { comparePage } from './page/index.ts';
+import { requests } from './requests.ts';
 import { stall } from './stall/index.ts';
 import { kinds } from './stall/noise.ts';
 import { formatForDocument, formatForTerminal, replacePart, type Table } from './table.ts';
 import { trace } from './trace/index.ts';
 import { traffic } from './traffic/index.ts';
 
-const usage = `Usage: script/bench [OPTIONS] [one-host|networks|compose|stall|traffic|trace|cluster|images|copies|page|commands|memory|health]
+const usage = `Usage: script/bench [OPTIONS] [one-host|networks|compose|stall|traffic|trace|cluster|images|copies|page|commands|memory|health|requests]
 
 Compares Netyard on this machine with alternatives, alternating between them in one run, in a lab that is removed at the
 end. Runs all parts unless one is named. Needs root, and Debian's docker.io.
@@ -41,12 +42,13 @@ end. Runs all parts unless one is named. Needs root, and Debian's docker.io.
   memory     memory of the daemons, and of containerd and shims beside them, with 200 containers of which 51 run, compared
              with dockerd
   health     processor time of 40 health checks a second, compared with dockerd
+  requests   docker inspect of 50 containers and 100 MB of input of docker exec, compared with dockerd
   page       the topology page with 300 containers in Chromium: the first picture, and frames while rates change, compared
              with an empty page; the daemon's CPU with three open pages, compared with none
 
 Options:
-  --rounds N     measured rounds (default 20; traffic: 15; cluster: 50; trace, images, copies, commands, memory, health and
-                 compose: 7; page: 3);
+  --rounds N     measured rounds (default 20; traffic: 15; cluster: 50; trace, images, copies, commands, memory, health,
+                 requests and compose: 7; page: 3);
                  stall: docker runs per row, and groups of its 1000 or more GET /version
   --fill N       one-host: number of containers on the full host (default 200); page: on the measured daemon's (default 60)
   --count N      networks: number of networks, of names, and of containers in one network (default 1000)
@@ -81,6 +83,7 @@ const parts = [
   'commands',
   'memory',
   'health',
+  'requests',
 ] as const;
 
 function number(text: string, name: string): number {
@@ -157,6 +160,7 @@ async function main(): Promise<void> {
     commands: async () => report(await commands({ rounds: rounds(7), archive }), values.table),
     memory: async () => report(await memory({ rounds: rounds(7), archive }), values.table),
     health: async () => report(await health({ rounds: rounds(7), archive }), values.table),
+    requests: async () => report(await requests({ rounds: rounds(7), archive }), values.table),
   };
   for (const [index, name] of parts.filter((one) => part === 'all' || part === one).entries()) {
     if (index > 0) console.log('');
