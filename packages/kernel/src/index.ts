@@ -9,6 +9,7 @@ export { listListeningSockets, observeNamespace, resolveNamespaceIds } from './n
 export { observeNetworkState } from './netlink/observe-state.ts';
 export { moduleOfKind } from './netlink/rtnl/link-message.ts';
 export { compareCounters } from './netlink/trace/counters.ts';
+export { isOfProbe } from './netlink/trace/traced-packets.ts';
 export { packetTracing } from './netlink/trace/tracing.ts';
 export type * from './network-change.ts';
 export * from './observed-namespace.ts';

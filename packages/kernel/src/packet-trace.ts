@@ -8,7 +8,7 @@
  */
 import type { NftFamily } from './desired.ts';
 
-/** Selects the packets of one probe and its answers. Nothing else is traced. */
+/** Selects the packets of one probe and its answers, or those of a service. Nothing else is traced. */
 export interface TraceMatch {
   /** IP version. */
   family: 4 | 6;
@@ -19,6 +19,11 @@ export interface TraceMatch {
    * translation of addresses and of the destination port, but not of this port.
    */
   id: number;
+  /**
+   * Instead of `id`: what other programs send from or to these ports. Of TCP only packets that open or refuse a connection;
+   * for ICMP all echo messages, whatever the ports.
+   */
+  servicePorts?: readonly number[];
   /** UDP ports of VXLAN tunnels: the same packets are found inside them. Default: 4789. */
   vxlanPorts?: readonly number[];
 }

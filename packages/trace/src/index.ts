@@ -7,6 +7,7 @@ export { type FlowTools, openFlow } from './hosts/flow.ts';
 export { selectNamespaces } from './hosts/select.ts';
 export { serveFlow } from './hosts/serve-flow.ts';
 export { openTraceTools } from './kernel-tools.ts';
+export { type LiveOptions, traceLive } from './live.ts';
 export type * from './model.ts';
 export { predictPath } from './predict.ts';
 export type { TraceReport, TraceStep } from './report.ts';

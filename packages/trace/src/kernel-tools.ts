@@ -2,6 +2,7 @@
 import type { Probe as KernelProbe, ProbeResult as KernelResult, PacketTracing, TraceMatch } from '@netyard/kernel';
 import type { HostNamespace } from '@netyard/topology';
 import { readConntrack } from './conntrack.ts';
+import { openLiveObservation } from './live-observation.ts';
 import type { ProbeResult, TracePacket } from './model.ts';
 import { resolveInNamespace } from './name-query.ts';
 import { openObservation } from './observation.ts';
@@ -14,6 +15,7 @@ export function openTraceTools(tracing: PacketTracing): Omit<TraceTools, 'observ
     openProbe: async (sender, packet, size) => openProbe(tracing, sender, packet, size),
     arm: async (namespaces, packet, outgoing) =>
       openObservation(tracing, { namespaces, match: matchOf(packet), outgoing }),
+    armLive: async (namespaces, match) => openLiveObservation(tracing, { namespaces, match }),
     askNeighbour: async (namespace, link, address) => ({
       ...{ namespaceId: namespace.id, link, address },
       macs: await tracing.solicitNeighbours({ ns: namespace.path, link, address }),

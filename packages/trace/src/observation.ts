@@ -20,10 +20,15 @@ import {
 } from './observed-packets.ts';
 import type { Observation } from './tools.ts';
 
-interface Armed {
+export interface Armed {
   namespace: HostNamespace;
   rules: RuleTrace | undefined;
   before: NamespaceCounters;
+}
+
+export function closeAll(packets: ObservedPackets, armed: readonly Armed[]): void {
+  packets.close();
+  for (const { rules } of armed) rules?.close();
 }
 
 /** Throws what `PacketTracing` throws; whatever was opened before is closed. */
@@ -32,12 +37,9 @@ export function openObservation(tracing: PacketTracing, request: ObservationRequ
   const armed: Armed[] = [];
   const incomplete: string[] = [];
   const packets = openPackets(tracing, request, incomplete);
-  const close = (): void => {
-    packets.close();
-    for (const { rules } of armed) rules?.close();
-  };
+  const close = (): void => closeAll(packets, armed);
   try {
-    for (const namespace of namespaces) armed.push(arm(tracing, namespace, match, incomplete));
+    for (const namespace of namespaces) armed.push(armNamespace(tracing, namespace, match, incomplete));
   } catch (error) {
     close();
     throw error;
@@ -47,14 +49,23 @@ export function openObservation(tracing: PacketTracing, request: ObservationRequ
     start: () => {
       startNs = nowNs();
     },
-    collect: async () => collect(tracing, armed, packets, { match, startNs, incomplete: [...incomplete] }),
+    collect: async () =>
+      collectEvidence(tracing, armed, (problems) => packets.read(problems), {
+        ...{ match, startNs, incomplete: [...incomplete] },
+      }),
     close,
   };
 }
 
 const nowNs = (): bigint => BigInt(Math.round((performance.timeOrigin + performance.now()) * 1e6));
 
-function arm(tracing: PacketTracing, namespace: HostNamespace, match: TraceMatch, incomplete: string[]): Armed {
+/** Problems of rule tracing are added to `incomplete`. */
+export function armNamespace(
+  tracing: PacketTracing,
+  namespace: HostNamespace,
+  match: TraceMatch,
+  incomplete: string[],
+): Armed {
   const ns = namespace.path;
   const before = tracing.readCounters(ns);
   try {
@@ -73,14 +84,19 @@ interface CollectContext {
 
 type Collected = Awaited<ReturnType<Observation['collect']>>;
 
-async function collect(
+/** What was read of a namespace. */
+interface ArmedRules extends Omit<Armed, 'rules'> {
+  rules: Pick<RuleTrace, 'read' | 'incomplete'> | undefined;
+}
+
+export async function collectEvidence(
   tracing: PacketTracing,
-  armed: readonly Armed[],
-  packets: ObservedPackets,
+  armed: readonly ArmedRules[],
+  readPackets: ObservedPackets['read'],
   context: CollectContext,
 ): Promise<Collected> {
   const { incomplete } = context;
-  const seen = await packets.read(incomplete);
+  const seen = await readPackets(incomplete);
   const sightings = seen.packets
     .map(({ namespace, packet }) => sightingOf(namespace, packet, context))
     .sort((a, b) => a.atMs - b.atMs);
@@ -101,7 +117,8 @@ const protocols: Readonly<Record<number, TraceProtocol>> = { 1: 'icmp', 6: 'tcp'
 /** Inside a tunnel, the inner packet is the probe. */
 const probeOf = (headers: PacketHeaders): PacketHeaders => headers.inner ?? headers;
 
-function packetOf(headers: PacketHeaders): TracePacket {
+/** Addresses and ports; those of the inner packet of a tunnel. */
+export function packetOf(headers: PacketHeaders): TracePacket {
   const { source, destination, protocol, sourcePort, destinationPort } = probeOf(headers);
   return {
     protocol: protocols[protocol] ?? 'icmp',
@@ -128,7 +145,8 @@ export function isAnswerTo(match: TraceMatch, headers: PacketHeaders): boolean {
 
 const letters: Readonly<Record<string, string>> = { FIN: 'F', SYN: 'S', RST: 'R', PSH: 'P', ACK: 'A', URG: 'U' };
 
-function flagsOf(headers: PacketHeaders): string {
+/** As in `Sighting`. */
+export function flagsOf(headers: PacketHeaders): string {
   const { tcp, icmp } = probeOf(headers);
   if (icmp?.about !== undefined) return `icmp:${icmp.type}/${icmp.code}`;
   return (tcp?.flags ?? []).map((flag) => letters[flag] ?? '').join('');

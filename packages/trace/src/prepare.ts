@@ -106,8 +106,13 @@ function prepareFromOutside(request: TraceRequest, topology: HostTopology, from:
   return { ...base, packet, path: pathFromOutside(topology, host, packet) };
 }
 
-function pathFromOutside(topology: HostTopology, host: HostNamespace, packet: TracePacket): PredictedPath {
-  const link = uplinkOf(topology, packet.destination.includes(':') ? 6 : 4)?.link ?? 'uplink';
+/** `link`: by which it comes in. */
+export function pathFromOutside(
+  topology: HostTopology,
+  host: HostNamespace,
+  packet: TracePacket,
+  link = uplinkOf(topology, packet.destination.includes(':') ? 6 : 4)?.link ?? 'uplink',
+): PredictedPath {
   const direct = topology.namespaces.flatMap((namespace) =>
     namespace.links
       .filter((one) => isOnParent(one) && one.addresses.some((own) => withoutLength(own) === packet.destination))

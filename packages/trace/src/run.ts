@@ -97,10 +97,11 @@ function joinPeer(local: TraceCase, part: Awaited<ReturnType<typeof collectPeer>
   return { ...local, remote: { ...rest, problem: part.problem } };
 }
 
-async function collect(
-  tools: TraceTools,
+/** With what was seen, and who has the addresses on the way if nothing answered. */
+export async function collect(
+  tools: Pick<TraceTools, 'askNeighbour' | 'readConntrack'>,
   predicted: PreparedCase,
-  observation: Observation,
+  observation: Pick<Observation, 'collect'>,
   result: ProbeResult,
 ): Promise<TraceCase> {
   const seen = await observation.collect();
@@ -119,7 +120,7 @@ const waitFor = ({ path: { end }, remote }: TraceCase): number =>
 const needsNeighbour = (kind: PathEnd['kind']): boolean => kind === 'no-neighbour' || kind === 'left';
 
 /** The host's namespace always: translated packets take ways that the prediction does not know. */
-function namespacesOf({ topology, from, to, path: { hops } }: TraceCase): HostNamespace[] {
+export function namespacesOf({ topology, from, to, path: { hops } }: TraceCase): HostNamespace[] {
   const ids = new Set(hops.map(({ namespaceId }) => namespaceId));
   for (const end of [from, to]) if (end.namespace) ids.add(end.namespace.id);
   return topology.namespaces.filter(({ id, isHost }) => isHost || ids.has(id));
@@ -135,7 +136,7 @@ const leavesObserved = (namespaces: readonly HostNamespace[], { hops, end }: Tra
     return !namespaces.some(({ id }) => id === peer?.namespaceId);
   });
 
-function reportOf(traced: TraceCase, problems: readonly string[]): TraceReport {
+export function reportOf(traced: TraceCase, problems: readonly string[]): TraceReport {
   const { topology, from, to, packet, evidence, remote } = traced;
   const own = answerSteps(traced);
   const there = remote?.trace;

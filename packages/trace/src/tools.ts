@@ -1,4 +1,5 @@
 /** What a trace needs of the host. Implemented in `kernel-tools.ts`; tests use values. */
+import type { TraceMatch } from '@netyard/kernel';
 import type { HostNamespace, HostTopology } from '@netyard/topology';
 import type { NameAnswer } from './explain/case.ts';
 import type {
@@ -13,6 +14,7 @@ import type {
   TracePacket,
   TraceRequest,
 } from './model.ts';
+import type { ObservedPacket } from './observed-packets.ts';
 
 /** A socket in the sender's namespace, bound, so that its port is known before anything is armed. */
 export interface Probe {
@@ -33,6 +35,24 @@ export interface Observation {
   close(): void;
 }
 
+/** A packet of any connection to the observed ports. */
+export interface LivePacket {
+  namespace: HostNamespace;
+  packet: ObservedPacket;
+}
+
+/** The same of what other programs send: everything is read until one connection is chosen. */
+export interface LiveObservation {
+  /** Packets since the last call. They are kept until `forget`. */
+  poll(): Promise<LivePacket[]>;
+  /** Drops what was read before the last call: none of it is about the connection. */
+  forget(): void;
+  /** What was seen of the connection that this packet opened, with times since then. */
+  collect(first: LivePacket): ReturnType<Observation['collect']>;
+  /** Leaves nothing behind. */
+  close(): void;
+}
+
 export interface TraceTools {
   observe(): Promise<HostTopology>;
   /**
@@ -43,6 +63,8 @@ export interface TraceTools {
   openProbe(sender: HostNamespace, packet: TracePacket, size?: number): Promise<Probe>;
   /** `outgoing`: also what is sent on links whose other end is in none of the namespaces. */
   arm(namespaces: readonly HostNamespace[], packet: TracePacket, outgoing: boolean): Promise<Observation>;
+  /** Observes all connections to the ports of `match`. */
+  armLive(namespaces: readonly HostNamespace[], match: TraceMatch): Promise<LiveObservation>;
   /** Asks by ARP or neighbour solicitation who has an address on a link. */
   askNeighbour(namespace: HostNamespace, link: string, address: string): Promise<NeighbourCheck>;
   /** Undefined when connection tracking is not loaded. */

@@ -20,6 +20,7 @@ test('a link whose neighbours cannot be asked, as one of WireGuard, does not end
       collect: async () => ({ sightings: [], verdicts: [], counters: [], drops: [], incomplete: [] }),
       close: () => void closed.push('observation'),
     }),
+    armLive: () => Promise.reject(new Error('a probe is sent')),
     askNeighbour: () => Promise.reject(new Error('no such device')),
     readConntrack: async () => undefined,
   };

@@ -12,7 +12,7 @@ import { doubledAddress, linkDown, mtuMismatch, noNeighbour, silentNextHop } fro
 import { outdatedMac, wrongMac } from './neighbour-entries.ts';
 import { closedToOutside, leftForOutside, predictedFromOutside } from './outside.ts';
 import { asymmetric, forwardingOff, noRoute, noRouteBack, reversePathFilter } from './routes.ts';
-import { acceptQueueFull, noAnswer, noListener, notPublished } from './sockets.ts';
+import { acceptQueueFull, noAnswer, noListener, notPublished, refused } from './sockets.ts';
 import { conntrackFull, legacyRules } from './unseen.ts';
 
 /** Known before a probe is sent: none is sent when one of these holds. */
@@ -43,6 +43,7 @@ const causes: readonly CauseFinder[] = [
   outdatedMac,
   legacyRules,
   droppedByKernel,
+  refused,
   noAnswer,
 ];
 
@@ -51,6 +52,9 @@ export function explainEnds(trace: TraceCase): Conclusion | undefined {
   const { remote } = trace;
   return firstOf(ends, [{ trace }, ...(remote?.trace ? [{ trace: remote.trace, host: remote.peer.name }] : [])]);
 }
+
+/** What keeps real traffic from coming. */
+export const explainBefore = (trace: TraceCase): Conclusion | undefined => explainEnds(trace) ?? closedToOutside(trace);
 
 export function explain(trace: TraceCase): Conclusion {
   const known = explainEnds(trace);

@@ -19,7 +19,9 @@ import {
 export const leftForOutside: CauseFinder = (trace) => {
   const { evidence, to, from, path } = trace;
   const { end } = path;
-  if (!to.isOutside || evidence === undefined || end.kind !== 'left') return undefined;
+  // A packet of another program is for a real address, whose answer can come.
+  const isStandIn = to.addresses.includes(trace.packet.destination);
+  if (!to.isOutside || evidence === undefined || end.kind !== 'left' || !isStandIn) return undefined;
   const out = forward(evidence).findLast(
     ({ namespaceId, link, direction }) => namespaceId === end.namespaceId && link === end.link && direction === 'out',
   );

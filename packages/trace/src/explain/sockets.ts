@@ -7,6 +7,7 @@ import {
   type CauseFinder,
   commandOf,
   containerWith,
+  endpointText,
   forward,
   growthOf,
   isBridgePort,
@@ -180,6 +181,21 @@ export const noAnswer: CauseFinder = (trace) => {
     grade: 'inferred',
     fix: `look at firewall rules and sysctls inside ${name}: netyard diagnose ${name}`,
   });
+};
+
+/** The target, or a firewall in its place, said that it takes no connection. */
+export const refused: CauseFinder = (trace) => {
+  const { evidence, packet } = trace;
+  if (evidence?.probe.outcome !== 'refused') return undefined;
+  const { reportedBy } = evidence.probe;
+  const by = reportedBy === undefined ? `${endpointText(packet)} by RST` : `${reportedBy} by ICMP`;
+  return notReached(
+    'refused',
+    `Refused by ${by}: nothing listens on ${portText(packet)} there, or a firewall rejects it.`,
+    {
+      fix: `start the program that should listen on ${endpointText(packet)}, or look at the firewall there`,
+    },
+  );
 };
 
 const processNameAt = ({ socket, packet }: Delivered): string =>

@@ -12,8 +12,12 @@ export const icmpErrors: readonly number[] = [3, 5, 11, 12];
 /** RFC 4443: unreachable, packet too big, time exceeded, parameter problem. */
 export const icmp6Errors: readonly number[] = [1, 2, 3, 4];
 const defaultVxlanPort = 4789;
-/** Keeps all jumps of the packet filter below 256 instructions. */
+/** Keep all jumps of the packet filter below 256 instructions. */
 const maxVxlanPorts = 4;
+const maxServicePorts = 4;
+/** RFC 9293, RFC 3168: SYN and SYN/ACK, with ECN bits or without, RST, RST/ACK. */
+const handshakeFlags = [0x02, 0xc2, 0x12, 0x52, 0x04, 0x14] as const;
+const tcpFlagsOffset = 13;
 const udpHeader = 8;
 const vxlanHeader = 8;
 const ethernetHeader = 14;
@@ -25,10 +29,14 @@ const ipHeader = { 4: 20, 6: 40 } as const;
 const protocolOffset = { 4: 9, 6: 6 } as const;
 
 /** Rejects values that are no 16-bit numbers, because they become part of nft commands. Throws `invalid`. */
-export function checkMatch({ id, vxlanPorts = [] }: TraceMatch): void {
+export function checkMatch({ id, protocol, servicePorts, vxlanPorts = [] }: TraceMatch): void {
   if (vxlanPorts.length > maxVxlanPorts)
     throw new NetyardError('invalid', `more than ${maxVxlanPorts} ports of VXLAN tunnels in one trace`);
-  for (const number of [id, ...vxlanPorts])
+  if (servicePorts !== undefined && protocol !== 'icmp' && servicePorts.length === 0)
+    throw new NetyardError('invalid', 'a trace of traffic needs a port');
+  if (servicePorts !== undefined && servicePorts.length > maxServicePorts)
+    throw new NetyardError('invalid', `more than ${maxServicePorts} ports of a service in one trace`);
+  for (const number of [id, ...vxlanPorts, ...(servicePorts ?? [])])
     if (!Number.isInteger(number) || number < 0 || number > 0xffff)
       throw new NetyardError('invalid', `invalid port or identifier of a probe: ${number}`);
 }
@@ -56,7 +64,10 @@ export interface Alternative {
 export function alternativesOf(match: TraceMatch): Alternative[] {
   const { family } = match;
   const protocol = protocolOf(match);
-  const plain = ownConditions(match, 0).map((conditions) => ({ family, protocol, conditions }));
+  const plain = ownConditions(match, 0).map((conditions) => ({
+    ...{ family, protocol },
+    conditions: [...conditions, ...handshakeOnly(match, 0)],
+  }));
   const errors = insideConditions(match, icmpHeader).map((conditions) => ({
     family,
     protocol: protocolNumber[family === 4 ? 'icmp' : 'icmp6'],
@@ -73,7 +84,7 @@ function tunnelled(match: TraceMatch, outer: 4 | 6): Alternative[] {
   const port = { offset: 2, length: 2, values: vxlanPorts } as const;
   return insideConditions(match, inner).map((conditions) => ({
     ...{ family: outer, protocol: protocolNumber.udp },
-    conditions: [port, type, ...conditions],
+    conditions: [port, type, ...conditions, ...handshakeOnly(match, inner + ipHeader[family])],
   }));
 }
 
@@ -86,16 +97,18 @@ function insideConditions(match: TraceMatch, offset: number): Condition[][] {
 }
 
 /** Conditions on a transport header at `offset`: the port in either place, or the identifier of echo messages. */
-function ownConditions({ family, protocol, id }: TraceMatch, offset: number): Condition[][] {
-  if (protocol !== 'icmp') return [0, 2].map((place) => [{ offset: offset + place, length: 2 as const, values: [id] }]);
-  const types = family === 4 ? [0, 8] : [128, 129];
-  return [
-    [
-      { offset, length: 1, values: types },
-      { offset: offset + 4, length: 2, values: [id] },
-    ],
-  ];
+function ownConditions({ family, protocol, id, servicePorts }: TraceMatch, offset: number): Condition[][] {
+  const values = servicePorts ?? [id];
+  if (protocol !== 'icmp') return [0, 2].map((place) => [{ offset: offset + place, length: 2 as const, values }]);
+  const types: Condition = { offset, length: 1, values: family === 4 ? [0, 8] : [128, 129] };
+  return [servicePorts === undefined ? [types, { offset: offset + 4, length: 2, values }] : [types]];
 }
+
+/** Of a TCP header at `offset`: others' data would be more than is read in time. ICMP errors may quote no flags. */
+const handshakeOnly = ({ protocol, servicePorts }: TraceMatch, offset: number): Condition[] =>
+  protocol === 'tcp' && servicePorts !== undefined
+    ? [{ offset: offset + tcpFlagsOffset, length: 1, values: handshakeFlags }]
+    : [];
 
 /**
  * Rules of an nft chain of family inet or bridge that mark the probe's packets. `match` is checked. The chain ends early for

@@ -112,6 +112,14 @@ test('rules match the port in either place, in an ICMP error and inside VXLAN, a
     'meta l4proto 17 accept',
     '@th,112,8 58 @th,416,16 7 meta protocol ip6 meta l4proto 58 @th,0,8 { 1, 2, 3, 4 } @th,384,8 { 128, 129 } meta nftrace set 1',
   ]);
+  const service = { family: 4, protocol: 'tcp', id: 0, vxlanPorts: [] } as const;
+  assert.deepEqual(printTraceRules({ ...service, servicePorts: [80, 8080] }, 'inet').slice(0, 3), [
+    'meta nfproto ipv4 meta l4proto 6 @th,0,16 { 80, 8080 } @th,104,8 { 2, 194, 18, 82, 4, 20 } meta nftrace set 1',
+    'meta nfproto ipv4 meta l4proto 6 @th,16,16 { 80, 8080 } @th,104,8 { 2, 194, 18, 82, 4, 20 } meta nftrace set 1',
+    'meta l4proto 6 accept',
+  ]);
+  assert.throws(() => checkMatch({ ...service, servicePorts: [] }), /needs a port/);
+  assert.throws(() => checkMatch({ ...service, servicePorts: [1, 2, 3, 4, 5] }), /more than 4 ports of a service/);
   for (const id of [-1, 65536, 1.5, Number.NaN])
     assert.throws(() => checkMatch({ family: 4, protocol: 'udp', id }), /invalid port/);
   assert.throws(() => checkMatch({ family: 4, protocol: 'udp', id: 1, vxlanPorts: [1, 2, 3, 4, 5] }), /more than 4/);
@@ -220,6 +228,15 @@ test('the packet filter accepts the probe on every kind of link and in every pla
   assert.ok(accepts({ ...v6, protocol: 'icmp', id: 7 }, frame(ip6('3a', '8000 0000 0007 0001'), 0x86dd)));
   assert.ok(!accepts({ ...v6, protocol: 'icmp', id: 8 }, frame(ip6('3a', '8000 0000 0007 0001'), 0x86dd)));
   assert.ok(!accepts({}, frame('45')), 'truncated');
+  const service = { id: 0, servicePorts: [1, 2, 3, 8080], vxlanPorts: [1, 2, 3, 4789] };
+  assert.ok(accepts(service, frame(ip4('06', tcp))) && accepts(service, frame(ip4('06', answer))), 'a handshake');
+  assert.ok(!accepts(service, frame(ip4('06', tcp.replace('a002', 'a010')))), 'data of others');
+  assert.ok(accepts(service, frame(ip4('11', vxlan(ip4('06', tcp), '0800')))), 'a handshake inside VXLAN');
+  assert.ok(!accepts({ ...service, servicePorts: [81] }, frame(ip4('06', tcp))));
+  assert.ok(
+    accepts({ protocol: 'icmp', id: 0, servicePorts: [] }, frame(ip4('01', '0800 0000 1234 0001'))),
+    'any echo',
+  );
 });
 
 test('headers are parsed with what ICMP errors quote and tunnels contain; truncated ones as far as they go', () => {

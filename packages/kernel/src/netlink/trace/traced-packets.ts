@@ -64,8 +64,11 @@ export function isOfProbe(headers: PacketHeaders, match: TraceMatch): boolean | 
   if (icmp?.about !== undefined) return isOfProbe(icmp.about, match);
   if (icmp !== undefined && isError(protocol, icmp.type)) return undefined;
   if (headers.version === match.family && protocol === protocolOf(match)) {
-    if (match.protocol === 'icmp') return icmp?.id === match.id;
-    return headers.sourcePort === match.id || headers.destinationPort === match.id;
+    const { id, servicePorts = [id] } = match;
+    if (match.protocol === 'icmp') return match.servicePorts ? icmp?.id !== undefined : icmp?.id === id;
+    return [headers.sourcePort, headers.destinationPort].some(
+      (port) => port !== undefined && servicePorts.includes(port),
+    );
   }
   const { vxlanPorts = [4789] } = match;
   return protocol === protocolNumber.udp && vxlanPorts.includes(headers.destinationPort ?? 0) ? undefined : false;
