@@ -6,8 +6,10 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { hostAddress, neighbourAddress } from '../support/host.ts';
 import type { Fault, FaultContext } from './fault.ts';
+import { peerHostFaults } from './peer-host-faults.ts';
 
-const oddConfig = 'events{} http{ server{ listen [::]:8006; } server{ listen 127.0.0.1:8007; } }';
+const oddConfig =
+  'events{} http{ server{ listen [::]:8006; } server{ listen 127.0.0.1:8007; } server{ listen 8008 backlog=1; } }';
 
 type Hosts = Pick<FaultContext, 'host' | 'neighbour'>;
 
@@ -95,6 +97,7 @@ export const sharedHostFaults = (via: 'route' | 'vxlan'): readonly Fault[] => [
 
 /** Of the target on the peer: the same whatever the path. */
 export const remoteTargetFaults: readonly Fault[] = [
+  ...peerHostFaults,
   {
     name: 'a port without listener',
     make: async () => {},
