@@ -41,8 +41,8 @@ describe('the journal', { skip: cannotRun('netyard') }, () => {
     assert.ok(route.Names.includes('docker0'));
     assert.ok(Date.parse(route.Time) >= began - 1000 && Date.parse(route.Time) <= Date.now() + 1000, route.Time);
     // They are valid commands. The daemon, which repairs what they delete before they add it again, waits meanwhile.
-    const pid = await host.sh('cat /run/netyard/netyard.pid');
-    await host.sh(`kill -STOP ${pid}; ${route.Commands.join(' && ')}; r=$?; kill -CONT ${pid}; exit $r`);
+    const commands = route.Commands.join(' && ');
+    await host.sh(`p=$(cat /run/netyard/netyard.pid); kill -STOP $p; ${commands}; r=$?; kill -CONT $p; exit $r`);
 
     await host.sh('ip address del 172.17.0.1/16 dev docker0; ip address add 10.9.9.9/24 dev docker0');
     await untilEntry(/^address 172\.17\.0\.1\/16 on docker0 was missing; repaired by: ip address /, 'docker0');
