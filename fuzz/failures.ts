@@ -27,6 +27,17 @@ const acceptedFailures: readonly Accepted[] = [
     reason: 'the OCI runtime cannot create the container, such as a mount on a read-only root',
   },
   {
+    message: /^(Cannot restart container \S+: )?failed to set up container networking: sysctl -w .*: EINVAL: /,
+    routes: /^POST \/containers\/:id\/(start|restart)$/,
+    reason: 'the kernel rejects the value of a sysctl: with dockerd the OCI runtime fails to create the container',
+  },
+  {
+    message:
+      /^Cannot update container \w+: .* did not terminate successfully: .*: writing file `[^`]+`: Invalid argument/,
+    routes: /^POST \/containers\/:id\/update$/,
+    reason: 'the kernel rejects the value of a resource: moby makes it a system error (daemon/update.go)',
+  },
+  {
     message: /(connect: connection refused|ECONNREFUSED)/,
     routes: /^POST \/(images\/create|images\/:name\/push|auth)$/,
     reason: 'the registry is a closed port on loopback',
