@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { after, before, describe, test } from 'node:test';
 import { cannotRun } from './support/engines.ts';
-import { collect, hostAddress, neighbourAddress, openHosts, type TestHost, until } from './support/host.ts';
-import { contextOf, netyard, type Report } from './trace/check.ts';
+import { collect, hostAddress, type TestHost, until } from './support/host.ts';
+import { netyard, openRoutedHost, type Report } from './trace/check.ts';
 import type { FaultContext } from './trace/fault.ts';
 
 type LiveReport = Report & { steps: { place: string; name: string; state: string }[]; incomplete: string[] };
@@ -12,17 +12,8 @@ type LiveReport = Report & { steps: { place: string; name: string; state: string
 describe('trace --live', { skip: cannotRun('netyard') }, () => {
   let context: FaultContext;
   before(async () => {
-    const [host, neighbour] = await openHosts('netyard', ['server1', 'server2'], {
-      images: ['nginx-web01'],
-      daemonOptions: ['--foreign-firewall=false'],
-    });
-    assert.ok(host && neighbour);
-    context = contextOf(host, neighbour);
-    await host.sh(`ip route add default via ${neighbourAddress}`);
-    await neighbour.sh('ip address add 203.0.113.80/32 dev lo');
-    await host.docker('network', 'create', 'net1');
-    for (const [name, ...rest] of [['app'], ['web', '-p', '8080:80']] as const)
-      await host.docker('run', '-d', '--name', name, '--network', 'net1', ...rest, 'nginx-web01', 'nginx');
+    context = await openRoutedHost([['app'], ['web', '-p', '8080:80']]);
+    await context.neighbour.sh('ip address add 203.0.113.80/32 dev lo');
   });
   after(() => context.host.close());
 

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { cannotRun } from './support/engines.ts';
-import { hostAddress, neighbourAddress, openHosts } from './support/host.ts';
-import { check, contextOf, traceOf } from './trace/check.ts';
+import { hostAddress, neighbourAddress } from './support/host.ts';
+import { check, openRoutedHost, traceOf } from './trace/check.ts';
 import type { Fault, FaultContext } from './trace/fault.ts';
 
 const faults: readonly Fault[] = [
@@ -44,16 +44,7 @@ const faults: readonly Fault[] = [
 describe('trace to and from outside', { skip: cannotRun('netyard') }, () => {
   let context: FaultContext;
   before(async () => {
-    const [host, neighbour] = await openHosts('netyard', ['server1', 'server2'], {
-      images: ['nginx-web01'],
-      daemonOptions: ['--foreign-firewall=false'],
-    });
-    assert.ok(host && neighbour);
-    context = contextOf(host, neighbour);
-    await host.sh(`ip route add default via ${neighbourAddress}`);
-    await host.docker('network', 'create', 'net1');
-    for (const [name, ...rest] of [['app'], ['web', '-p', '8080:80'], ['near', '-p', '127.0.0.1:8081:80']] as const)
-      await host.docker('run', '-d', '--name', name, '--network', 'net1', ...rest, 'nginx-web01', 'nginx');
+    context = await openRoutedHost([['app'], ['web', '-p', '8080:80'], ['near', '-p', '127.0.0.1:8081:80']]);
   });
   after(() => context.host.close());
 

@@ -1,7 +1,7 @@
 /** Makes faults, and compares what a trace says about them. */
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
-import { type TestHost, until } from '../support/host.ts';
+import { neighbourAddress, openHosts, type TestHost, until } from '../support/host.ts';
 import type { Fault, FaultContext } from './fault.ts';
 
 export const netyard = join(import.meta.dirname, '../../bin/netyard');
@@ -28,6 +28,24 @@ export function contextOf(host: TestHost, neighbour: TestHost): FaultContext {
       return (await host.sh(`ip -o link | sed -n 's/^${index}: \\([^@:]*\\).*/\\1/p'`)).trim();
     },
   };
+}
+
+/**
+ * A host with containers on net1 whose default route leads to its neighbour.
+ *
+ * @param containers names and their further options of `docker run`
+ */
+export async function openRoutedHost(containers: readonly (readonly [string, ...string[]])[]): Promise<FaultContext> {
+  const [host, neighbour] = await openHosts('netyard', ['server1', 'server2'], {
+    images: ['nginx-web01'],
+    daemonOptions: ['--foreign-firewall=false'],
+  });
+  assert.ok(host && neighbour);
+  await host.sh(`ip route add default via ${neighbourAddress}`);
+  await host.docker('network', 'create', 'net1');
+  for (const [name, ...options] of containers)
+    await host.docker('run', '-d', '--name', name, '--network', 'net1', ...options, 'nginx-web01', 'nginx');
+  return contextOf(host, neighbour);
 }
 
 /** `netyard trace` on the host. */

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { FileSystemMounter, mountPoints, parseMountOptions, unmountFileSystem } from '@netyard/kernel';
-import { inFreshHost } from '@netyard/testkit';
+import { countThreads, inFreshHost } from '@netyard/testkit';
 
 const fresh = inFreshHost(import.meta.url);
 
@@ -16,23 +16,19 @@ test(
     const target = mkdtempSync(join(tmpdir(), 'netyard-mount-'));
     const mounter = new FileSystemMounter();
     const call = { source: 'tmpfs', type: 'tmpfs', ...parseMountOptions('nodev,size=4m') };
-    let started = 0;
-    const count = (): void => {
-      started += 1;
-    };
-    process.on('worker', count);
     try {
-      for (let times = 0; times < 10; times += 1) {
-        await mounter.mount(target, call);
-        const { blocks, bsize } = statfsSync(target);
-        assert.equal(blocks * bsize, 4 * 1024 * 1024);
-        await unmountFileSystem(target);
-        await assert.rejects(mounter.mount(target, { ...call, type: 'none-such' }), { errnoName: 'ENODEV' });
-        assert.ok(!mountPoints().includes(target));
-      }
+      const started = await countThreads(async () => {
+        for (let times = 0; times < 10; times += 1) {
+          await mounter.mount(target, call);
+          const { blocks, bsize } = statfsSync(target);
+          assert.equal(blocks * bsize, 4 * 1024 * 1024);
+          await unmountFileSystem(target);
+          await assert.rejects(mounter.mount(target, { ...call, type: 'none-such' }), { errnoName: 'ENODEV' });
+          assert.ok(!mountPoints().includes(target));
+        }
+      });
       assert.equal(started, 1);
     } finally {
-      process.off('worker', count);
       rmdirSync(target);
     }
   },

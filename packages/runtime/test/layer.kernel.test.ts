@@ -6,7 +6,7 @@ import type { Readable } from 'node:stream';
 import { test } from 'node:test';
 import { type TarHeader, tarEntries } from '@netyard/core';
 import { makeDevice, makeFifo, setXattr } from '@netyard/kernel';
-import { inFreshHost } from '@netyard/testkit';
+import { countThreads, inFreshHost } from '@netyard/testkit';
 import { containerId, useRootfsHost } from './rootfs-host.ts';
 
 const fresh = inFreshHost(import.meta.url);
@@ -107,12 +107,7 @@ test('readers after each other share one thread: each that ends would leak memor
   await host.withContainer({ x: '' }, async (root) => {
     writeFileSync(join(root, 'big'), Buffer.alloc(1024 * 1024));
     await headersOf(host.rootfs.readLayer(containerId));
-    let started = 0;
-    const count = (): void => {
-      started += 1;
-    };
-    process.on('worker', count);
-    try {
+    const started = await countThreads(async () => {
       for (let times = 0; times < 10; times += 1) {
         assert.ok((await headersOf(host.rootfs.readLayer(containerId))).has('big'));
         for await (const chunk of host.rootfs.readLayer(containerId)) {
@@ -120,9 +115,7 @@ test('readers after each other share one thread: each that ends would leak memor
           break;
         }
       }
-      assert.equal(started, 0);
-    } finally {
-      process.off('worker', count);
-    }
+    });
+    assert.equal(started, 0);
   });
 });

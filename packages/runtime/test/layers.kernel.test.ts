@@ -11,7 +11,7 @@ import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { encodeEnd, encodeHeader, encodePadding, type TarHeader, tarHeader } from '@netyard/core';
 import { getXattr, mount, unmount } from '@netyard/kernel';
-import { inFreshHost } from '@netyard/testkit';
+import { countThreads, inFreshHost } from '@netyard/testkit';
 import { assembleLayer } from '../src/images/layers/assemble.ts';
 import { describeFolders } from '../src/images/layers/describe-folders.ts';
 import { type LayerReport, writeLayer } from '../src/images/layers/layer-writer.ts';
@@ -284,13 +284,8 @@ test('layers are unpacked while silent clients keep all threads busy', fresh, ()
 
 test('layers after each other share one thread: each that ends would leak memory', fresh, () =>
   withFolder(async (folder) => {
-    let started = 0;
-    const count = (): void => {
-      started += 1;
-    };
-    process.on('worker', count);
-    try {
-      const unpacker = new LayerUnpacker();
+    const unpacker = new LayerUnpacker();
+    const started = await countThreads(async () => {
       for (let index = 0; index < 20; index += 1) {
         const layer = join(folder, String(index));
         mkdirSync(layer);
@@ -299,9 +294,7 @@ test('layers after each other share one thread: each that ends would leak memory
         if (index % 2 === 0) assert.equal((await result).length, archive.length);
         else await assert.rejects(result, /leads out/);
       }
-      assert.equal(started, 1);
-    } finally {
-      process.off('worker', count);
-    }
+    });
+    assert.equal(started, 1);
   }),
 );
