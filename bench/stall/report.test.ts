@@ -5,6 +5,7 @@ import {
   formatStalls,
   joinGroups,
   leastDisturbed,
+  leastRuns,
   type Measured,
   quantile,
   undisturbed,
@@ -67,6 +68,13 @@ test('groups are selected by what other programs took', () => {
   const [slow, disturbed, fast] = [latencies(9, 0.02), latencies(1, 0.5), latencies(2, 0.05)];
   assert.deepEqual(undisturbed([slow, disturbed, fast]), [slow, fast]);
   assert.deepEqual(leastDisturbed([disturbed, fast, slow], 2), [slow, fast]);
+});
+
+test('the smallest number of runs of any engine beside output counts', () => {
+  const many: Measured = measured(1, 1);
+  many.loaded.run = [1, 2, 3];
+  assert.equal(leastRuns([{ name: '1 x noise', netyard: many }]), 3);
+  assert.equal(leastRuns([{ name: '1 x noise', netyard: many, dockerd: measured(6, 1) }]), 1);
 });
 
 test('the document says which targets a row misses', () => {

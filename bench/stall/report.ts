@@ -53,6 +53,12 @@ export const joinGroups = (groups: readonly Group[]): Latencies => ({
   foreign: Math.max(...groups.map(({ foreign }) => foreign)),
 });
 
+/** The smallest number of `docker run` that a figure beside output is made of. */
+export const leastRuns = (rows: readonly Row[]): number =>
+  Math.min(
+    ...rows.flatMap(({ netyard, dockerd }) => [netyard, dockerd].flatMap((one) => (one ? one.loaded.run.length : []))),
+  );
+
 /** The smallest sample that at least this share of all samples does not exceed (nearest rank). NaN without samples. */
 export function quantile(samples: Samples, share: number): number {
   const sorted = [...samples].sort((a, b) => a - b);
