@@ -1,5 +1,6 @@
 /** Mounts, FIFOs, holes, and paths that try to leave their root. */
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import {
   closeSync,
   constants,
@@ -32,6 +33,7 @@ import {
   openInRoot,
   punchHole,
   removeTree,
+  separateSubdirectories,
   setFileTimes,
   setXattr,
   spliceToFile,
@@ -230,4 +232,23 @@ test('a tree with paths longer than PATH_MAX and names that are not UTF-8 is rem
   makeTree(join(folder, 'tree'), { seed: 1, longestPath: 7000 });
   await removeTree(folder);
   assert.ok(!existsSync(folder));
+});
+
+test('a directory is marked whose subdirectories are unrelated, where the file system has the mark', host, () => {
+  withFolder((folder) => {
+    const isExt4 = execFileSync('stat', ['--file-system', '--format=%T', folder], { encoding: 'utf8' }).startsWith(
+      'ext',
+    );
+    const top = openSync(folder, 'r');
+    for (let times = 0; times < 2; times += 1) assert.equal(separateSubdirectories(top), isExt4);
+    closeSync(top);
+    if (isExt4) assert.match(execFileSync('lsattr', ['-d', folder], { encoding: 'utf8' }), /^\S*T\S* /);
+    const inMemory = join(folder, 'tmpfs');
+    mkdirSync(inMemory);
+    mount({ source: 'tmpfs', target: inMemory, type: 'tmpfs' });
+    const fd = openSync(inMemory, 'r');
+    assert.equal(separateSubdirectories(fd), false);
+    closeSync(fd);
+    unmount(inMemory);
+  });
 });
