@@ -91,6 +91,7 @@ export const packageLayers: Readonly<Record<string, Layers>> = {
       'network-change.ts',
       'observed-namespace.ts',
       'packet-capture.ts',
+      'packet-drops.ts',
       'packet-trace.ts',
     ],
   },

@@ -1,6 +1,7 @@
 export * from './contract.ts';
 export * from './desired.ts';
 export { openKernel } from './kernel.ts';
+export { openDropCounter } from './netlink/drops/drop-counter.ts';
 export { EventQueue } from './netlink/event-queue.ts';
 export { moveLink, renameLink } from './netlink/link-changes.ts';
 export { parseChains } from './netlink/nft/chain.ts';
@@ -9,11 +10,13 @@ export { listListeningSockets, observeNamespace, resolveNamespaceIds } from './n
 export { observeNetworkState } from './netlink/observe-state.ts';
 export { moduleOfKind } from './netlink/rtnl/link-message.ts';
 export { compareCounters } from './netlink/trace/counters.ts';
+export { readLinkNames } from './netlink/trace/namespace.ts';
 export { isOfProbe } from './netlink/trace/traced-packets.ts';
 export { packetTracing } from './netlink/trace/tracing.ts';
 export type * from './network-change.ts';
 export * from './observed-namespace.ts';
 export * from './packet-capture.ts';
+export type * from './packet-drops.ts';
 export type * from './packet-trace.ts';
 export { independentObjects } from './state/dependencies.ts';
 export { diff, diffRemoval } from './state/diff.ts';

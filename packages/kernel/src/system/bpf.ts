@@ -1,14 +1,16 @@
 /**
- * Programs and queues of BPF: bpf(2). All of them end with their descriptors, so also with the process: nothing is pinned.
+ * Programs and maps of BPF: bpf(2). All of them end with their descriptors, so also with the process: nothing is pinned.
  */
 import { NetyardError } from '@netyard/core';
 import { checked, closeFile, closeInBackground } from './calls.ts';
 import { errnoOf, kernelError } from './ffi/errno.ts';
 import { libc, type NativeMemory } from './ffi/libc.ts';
+import { readIfExists } from './read-if-exists.ts';
 
 const SYS_bpf = process.arch === 'x64' ? 321 : 280;
 /** linux/bpf.h, enum bpf_cmd. */
-const command = { mapCreate: 0, programLoad: 5, tracepointOpen: 17, mapTake: 21 } as const;
+const command = { mapCreate: 0, programLoad: 5, tracepointOpen: 17, mapTake: 21, mapTakeBatch: 25 } as const;
+const BPF_MAP_TYPE_PERCPU_HASH = 5;
 const BPF_MAP_TYPE_QUEUE = 22;
 const BPF_PROG_TYPE_TRACING = 26;
 const BPF_TRACE_RAW_TP = 23;
@@ -29,10 +31,14 @@ function sharedMemory(): NativeMemory {
   return memory;
 }
 
-function bpf(number: number, fill: (attributes: DataView) => void): number {
+/** `read` reads what the kernel wrote into the attributes. */
+function bpf(number: number, fill: (attributes: DataView) => void, read?: (attributes: DataView) => void): number {
   const attributes = new Uint8Array(attributeBytes);
-  fill(new DataView(attributes.buffer));
-  return libc().syscallBpf(SYS_bpf, number, attributes, attributes.length);
+  const view = new DataView(attributes.buffer);
+  fill(view);
+  const result = libc().syscallBpf(SYS_bpf, number, attributes, attributes.length);
+  read?.(view);
+  return result;
 }
 
 /** Values that programs put in and this process takes out, in order; programs lose what does not fit. */
@@ -67,6 +73,80 @@ export class BpfQueue {
   close(): void {
     closeFile(this.fd);
   }
+}
+
+/** Counts by key, of 64 bits, that programs add to on each processor. */
+export class BpfCounters {
+  readonly fd: number;
+  readonly #keyBytes: number;
+  readonly #processors = countPossibleProcessors();
+
+  /** Keys beyond `capacity` are not counted until the next `take`. Throws KernelError EPERM. */
+  constructor(keyBytes: number, capacity: number) {
+    this.#keyBytes = keyBytes;
+    const created = bpf(command.mapCreate, (view) => {
+      view.setUint32(0, BPF_MAP_TYPE_PERCPU_HASH, littleEndian);
+      view.setUint32(4, keyBytes, littleEndian);
+      view.setUint32(8, 8, littleEndian);
+      view.setUint32(12, capacity, littleEndian);
+    });
+    this.fd = checked(created, 'bpf', 'map of counters');
+  }
+
+  /** All keys and their counts, which are removed. A packet that is counted meanwhile may be missed. */
+  take(): { key: Uint8Array; count: number }[] {
+    const taken: { key: Uint8Array; count: number }[] = [];
+    for (let isFirst = true; this.#takeBatch(isFirst, taken); isFirst = false);
+    return taken;
+  }
+
+  /** Whether there are more. In memory: a position of 8 bytes, then the keys, then a value per key and processor. */
+  #takeBatch(isFirst: boolean, taken: { key: Uint8Array; count: number }[]): boolean {
+    const { address, bytes } = sharedMemory();
+    const valueBytes = 8 * this.#processors;
+    const batch = Math.floor((memoryBytes - 16) / (this.#keyBytes + valueBytes));
+    const keysAt = 8;
+    const valuesAt = memoryBytes - batch * valueBytes;
+    let count = 0;
+    const done = bpf(
+      command.mapTakeBatch,
+      (view) => {
+        view.setBigUint64(0, isFirst ? 0n : address, littleEndian);
+        view.setBigUint64(8, address, littleEndian);
+        view.setBigUint64(16, address + BigInt(keysAt), littleEndian);
+        view.setBigUint64(24, address + BigInt(valuesAt), littleEndian);
+        view.setUint32(32, batch, littleEndian);
+        view.setUint32(36, this.fd, littleEndian);
+      },
+      (view) => {
+        count = view.getUint32(32, littleEndian);
+      },
+    );
+    const isLast = done < 0;
+    if (isLast && libc().errno() !== errnoOf('ENOENT')) throw kernelError(libc().errno(), 'bpf', 'map of counters');
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+    for (let index = 0; index < count; index += 1) {
+      const keyAt = keysAt + index * this.#keyBytes;
+      let sum = 0;
+      for (let processor = 0; processor < this.#processors; processor += 1)
+        sum += Number(view.getBigUint64(valuesAt + index * valueBytes + 8 * processor, littleEndian));
+      taken.push({ key: bytes.slice(keyAt, keyAt + this.#keyBytes), count: sum });
+    }
+    return !isLast;
+  }
+
+  close(): void {
+    closeFile(this.fd);
+  }
+}
+
+/** Processors that values of a map have a place for. */
+function countPossibleProcessors(): number {
+  const list = readIfExists('/sys/devices/system/cpu/possible')?.trim() ?? '0';
+  return list.split(',').reduce((sum, range) => {
+    const [first = 0, last = first] = range.split('-').map(Number);
+    return sum + last - first + 1;
+  }, 0);
 }
 
 /**

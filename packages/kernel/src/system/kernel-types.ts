@@ -70,6 +70,13 @@ export class KernelTypes {
   /** Id of the type that describes a tracepoint's arguments. */
   tracepoint = (name: string): number => this.#find(`btf_trace_${name}`, kind.typedef);
 
+  /** How many arguments a tracepoint has: the first one of its prototype is a program's own. */
+  tracepointArguments(name: string): number {
+    const pointer = this.#word(this.#place(this.tracepoint(name)) + 2);
+    const prototype = this.#word(this.#place(pointer) + 2);
+    return (this.#word(this.#place(prototype) + 1) & 0xffff) - 1;
+  }
+
   #find(name: string, ofKind: number): number {
     const offset = this.#strings.indexOf(`\0${name}\0`) + 1;
     const id = offset === 0 ? -1 : this.#places.findIndex((at) => this.#isType(at, offset, ofKind));

@@ -3,7 +3,8 @@
  * others leave a program after one read and a few comparisons. Pure.
  */
 import type { TraceMatch } from '../../packet-trace.ts';
-import { concatBytes, hostIsLittleEndian, viewOf } from '../attribute.ts';
+import { hostIsLittleEndian } from '../attribute.ts';
+import { assemble, helper, type Instruction, mapDescriptor, nothing, op, read, registers } from '../bpf-program.ts';
 import { type Alternative, alternativesOf, type Condition } from './match.ts';
 
 /** What a program puts into the queue: the places of its fields. */
@@ -43,30 +44,9 @@ const headBytes = 48;
 const headAt = recordAt - headBytes;
 /** A pointer that was read; the header is no longer needed then. */
 const pointerAt = headAt;
+/** r6 the packet, r7 its IP header or another pointer, r8 a protocol, r9 the arguments. */
+const { r0, r1, r2, r3, r6, r7, r8, r9, r10 } = registers;
 const ipHeader = { 4: 20, 6: 40 } as const;
-
-/** linux/bpf.h, enum bpf_func_id. */
-const helper = { ktime: 5, mapPush: 87, probeRead: 113 } as const;
-const op = {
-  ...{ move: 0xbf, set: 0xb7, add: 0x0f, addNumber: 0x07, and: 0x57, shiftRight: 0x77 },
-  ...{ load1: 0x71, load2: 0x69, load8: 0x79, store4: 0x63, store8: 0x7b, storeNumber4: 0x62, number64: 0x18 },
-  ...{ jump: 0x05, jumpIfEqual: 0x15, jumpUnless: 0x55, call: 0x85, exit: 0x95 },
-} as const;
-const BPF_PSEUDO_MAP_FD = 1;
-/** Registers that calls keep: r6 the packet, r7 its IP header or another pointer, r8 a protocol, r9 the arguments. */
-const [r0, r1, r2, r3, r6, r7, r8, r9, r10] = [0, 1, 2, 3, 6, 7, 8, 9, 10];
-
-interface Instruction {
-  code: number;
-  to?: number;
-  from?: number;
-  offset?: number;
-  number?: number;
-  /** Label to jump to. */
-  jump?: string;
-  /** Label of this instruction. */
-  at?: string;
-}
 
 /** struct bpf_insn, 8 bytes each. `queue` is the descriptor of the queue. */
 export function encodeWatch(kind: RecordKind, match: TraceMatch, fields: PacketFields, queue: number): Uint8Array {
@@ -102,16 +82,6 @@ const findHeader = (kind: RecordKind, { data, head, networkHeader }: PacketField
         { code: op.load2, to: r2, from: r6, offset: networkHeader },
         { code: op.add, to: r7, from: r2 },
       ];
-
-/** Copies memory of the kernel to the stack; what cannot be read becomes 0, and r0 an error. */
-const read = (target: number, length: number, source: number, offset = 0): Instruction[] => [
-  { code: op.move, to: r3, from: source },
-  { code: op.addNumber, to: r3, number: offset },
-  { code: op.move, to: r1, from: r10 },
-  { code: op.addNumber, to: r1, number: target },
-  { code: op.set, to: r2, number: length },
-  { code: op.call, number: helper.probeRead },
-];
 
 const networkOrder = (value: number): number =>
   hostIsLittleEndian ? ((value & 0xff) << 8) | ((value >> 8) & 0xff) : value;
@@ -156,9 +126,6 @@ function test({ family, protocol, conditions }: Alternative, label: string): Ins
   ];
 }
 
-/** A place to jump to: `ja +0`. */
-const nothing = (at: string): Instruction => ({ code: op.jump, at });
-
 function report(kind: RecordKind, fields: PacketFields, queue: number): Instruction[] {
   const store = (place: number, number: number): Instruction => ({
     ...{ code: op.storeNumber4, to: r10, offset: recordAt + place, number },
@@ -175,8 +142,7 @@ function report(kind: RecordKind, fields: PacketFields, queue: number): Instruct
     ...read(recordAt + record.length, 4, r6, fields.length),
     ...readDrop(kind, store),
     ...findNamespace(fields),
-    { code: op.number64, to: r1, from: BPF_PSEUDO_MAP_FD, number: queue },
-    { code: 0 }, // the upper half of the number
+    ...mapDescriptor(r1, queue),
     { code: op.move, to: r2, from: r10 },
     { code: op.addNumber, to: r2, number: recordAt },
     { code: op.set, to: r3, number: 0 },
@@ -211,18 +177,3 @@ const findNamespace = (fields: PacketFields): Instruction[] => [
   { code: op.load8, to: r7, from: r10, offset: pointerAt },
   ...read(recordAt + record.namespace, 4, r7, fields.namespaceInode),
 ];
-
-function assemble(program: readonly Instruction[]): Uint8Array {
-  const labels = new Map(program.flatMap(({ at }, index) => (at === undefined ? [] : [[at, index] as const])));
-  return concatBytes(
-    program.map(({ code, to = 0, from = 0, offset = 0, number = 0, jump }, index) => {
-      const bytes = new Uint8Array(8);
-      const view = viewOf(bytes);
-      view.setUint8(0, code);
-      view.setUint8(1, hostIsLittleEndian ? (from << 4) | to : (to << 4) | from);
-      view.setInt16(2, jump === undefined ? offset : (labels.get(jump) ?? 0) - index - 1, hostIsLittleEndian);
-      view.setInt32(4, number, hostIsLittleEndian);
-      return bytes;
-    }),
-  );
-}
