@@ -7,6 +7,9 @@ import { openHost, type TestHost, until } from './support/host.ts';
 
 const bridgeName = 'com.docker.network.bridge.name=contested0';
 
+/** Of a kernel that does not say why it drops packets. */
+const isMissing = ({ Kind, Text }: JournalEntry): boolean => Kind === 'drops' && /not recorded/.test(Text);
+
 describe('the journal', { skip: cannotRun('netyard') }, () => {
   let host: TestHost;
   before(async () => {
@@ -206,6 +209,39 @@ describe('the journal', { skip: cannotRun('netyard') }, () => {
     const missing = await host.tryNetyard('journal', '--diff');
     assert.match(missing.stderr, /--diff requires a time/);
     assert.equal((await host.sh(`stat -c %a ${host.dataFolder}/journal/states/* | sort -u`)).trim(), '600');
+  });
+
+  test('dropped packets are recorded with the container, its interface, and the kernel’s reason', async (t) => {
+    await host.docker('run', '-d', '--name', 'lossy', 'netyard-test', 'sleep', '1000');
+    const address = await host.docker('inspect', '-f', '{{.NetworkSettings.IPAddress}}', 'lossy');
+    await host.sh(`nft 'add table ip blocking; add chain ip blocking o { type filter hook output priority 0; }'
+      nft add rule ip blocking o ip daddr ${address} udp dport 4001 drop`);
+    // Each try sends to a port without a listener, and to one that a rule of the host blocks.
+    const send = `for n in 1 2 3 4 5; do echo > /dev/udp/${address}/4000; echo > /dev/udp/${address}/4001; done; exit 0`;
+    let entries: JournalEntry[] = [];
+    await until(async () => {
+      await host.sh(`bash -c '${send}' 2> /dev/null`);
+      entries = (await journal()).filter(({ Kind }) => Kind === 'drops');
+      return entries.some(({ Object: object }) => object === 'container lossy') || entries.some(isMissing);
+    }, 'an entry of drops');
+    const missing = entries.find(isMissing);
+    if (missing) return t.skip(missing.Text);
+    const inside = entries.find(({ Object: object }) => object === 'container lossy') ?? assert.fail();
+    assert.match(inside.Text, /^eth0: \d+ NO_SOCKET in \d+ s$/);
+    assert.ok(
+      ['lossy', 'eth0', 'bridge'].every((name) => inside.Names.includes(name)),
+      inside.Names.join(' '),
+    );
+    assert.match(await host.netyard('journal', 'lossy'), /drops {10}container lossy {2}eth0: \d+ NO_SOCKET in \d+ s/);
+    const blocked = entries.find(({ Text }) => /NETFILTER_DROP/.test(Text)) ?? assert.fail();
+    assert.equal(blocked.Object, 'host');
+    // Nothing that counts outlives the daemon; the next one counts again.
+    const objects = await host.sh('ls -l /proc/$(cat /run/netyard/netyard.pid)/fd | grep -c bpf');
+    assert.equal(objects.trim(), '2', 'a map and the link to the tracepoint');
+    await host.killDaemon();
+    await host.sh('nft delete table ip blocking');
+    await host.restartDaemon();
+    await host.docker('rm', '-f', 'lossy');
   });
 
   test('entries survive a killed daemon; times and bad values are handled as by docker logs', async () => {

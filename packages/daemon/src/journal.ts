@@ -1,15 +1,26 @@
 /** Opens the journal of network changes and repairs below the data root. */
+import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Logger, messageOf, systemClock } from '@netyard/core';
 import type { JournalReader } from '@netyard/docker-api';
-import { Journal, Recorder, StateFiles, type StatePrinter, StateRecorder } from '@netyard/journal';
+import {
+  DropRecorder,
+  type DropSource,
+  Journal,
+  Recorder,
+  StateFiles,
+  type StatePrinter,
+  StateRecorder,
+} from '@netyard/journal';
 import {
   describeObject,
   identityOf,
   type KernelObject,
   observeNetworkState,
+  openDropCounter,
   parseElements,
   printCommands,
+  readLinkNames,
 } from '@netyard/kernel';
 import type { Networks } from '@netyard/sandbox';
 import type { DaemonConfig } from './config.ts';
@@ -25,12 +36,19 @@ export interface OpenedJournal {
 
 const printer: StatePrinter = { describe: describeObject, printCommands, identify: identityOf, parseElements };
 
+const dropSource: DropSource = {
+  open: openDropCounter,
+  inodeOf: (path) => statSync(path, { throwIfNoEntry: false })?.ino,
+  linkNames: readLinkNames,
+};
+
 /** Undefined if it is switched off or cannot be opened, which is logged: the daemon works without. */
 export function openJournal({ dataRoot, journal: limits }: DaemonConfig, logger: Logger): OpenedJournal | undefined {
   if (!limits) return undefined;
   const folder = join(dataRoot, 'journal');
   const clock = systemClock;
   let networks: Networks | undefined;
+  let drops: DropRecorder | undefined;
   try {
     const journal = new Journal({ folder, ...limits, clock, logger });
     const { maximumBytes, maximumAge } = limits;
@@ -40,14 +58,17 @@ export function openJournal({ dataRoot, journal: limits }: DaemonConfig, logger:
     });
     const explain = (id: string): readonly KernelObject[] | undefined => explainOwn(networks, id);
     const states = new StateRecorder({ files, observe: observeNetworkState, explain, printer, clock, logger });
-    const recorder = new Recorder({ note: (entry) => journal.note(entry), states, printer, clock, logger });
+    const note: Journal['note'] = (entry) => journal.note(entry);
+    const recorder = new Recorder({ note, states, printer, clock, logger });
     return {
       reader: { read: (query) => journal.read(query), diff: (from, to) => states.diff(from, to) },
       recorder,
       follow(followed) {
         networks = followed;
+        drops = new DropRecorder({ source: dropSource, networks, note, clock, logger });
       },
       async close() {
+        drops?.close();
         recorder.close();
         await states.close();
         await journal.close();

@@ -1,4 +1,5 @@
 /** Public API of the journal package. */
+export { DropRecorder, type DropSource } from './drops/drop-recorder.ts';
 export type { JournalEntry, JournalQuery } from './entry.ts';
 export { Journal, type JournalOptions } from './journal.ts';
 export { Recorder, type RecorderOptions } from './recorder.ts';

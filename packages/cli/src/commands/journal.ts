@@ -24,8 +24,9 @@ export const journal: CommandSpec = {
   ],
   description:
     'Prints containers that started and stopped, changes of networks, peers and ports, what other programs changed and the\n' +
-    'commands that repaired it, failed repairs and conflicts of routes; newest last. --diff compares the network at two times. Entries are kept for 7 days and 8 MiB\n' +
-    '(--journal-age and --journal-size of the daemon).',
+    'commands that repaired it, failed repairs, conflicts of routes, and dropped packets with their reasons; newest last.\n' +
+    '--diff compares the network at two times. Entries are kept for 7 days and 8 MiB (--journal-age and --journal-size of\n' +
+    'the daemon).',
   examples: [
     'netyard journal',
     'netyard journal web --since 1h',

@@ -1,0 +1,40 @@
+/** Names the places in which packets were dropped: the host, and the namespaces of Netyard's containers and endpoints. */
+import type { Networks } from '@netyard/sandbox';
+
+/** A network namespace of this host or of an endpoint. */
+export interface DropNamespace {
+  path: string;
+  /** Such as `container web`. */
+  object: string;
+  names: readonly string[];
+}
+
+const bridgeOption = 'com.docker.network.bridge.name';
+const hostPath = '/proc/self/ns/net';
+
+/** Those of containers with endpoints on a network, of attached endpoints, and the host's. */
+export function listDropNamespaces(networks: Networks): DropNamespace[] {
+  const containers = new Map<string, DropNamespace>();
+  for (const { id, name } of networks.list()) {
+    for (const { containerId, containerName } of networks.uses(id)) {
+      const { netnsPath: path, sharedWith } = networks.state(containerId) ?? {};
+      if (path === undefined || sharedWith !== undefined) continue; // the owner's name stands for all
+      const names = [...(containers.get(containerId)?.names ?? [containerName, containerId]), name];
+      containers.set(containerId, { path, object: `container ${containerName}`, names });
+    }
+  }
+  const attached = networks.endpoints.list().map(({ id, name, netnsPath, endpoint }) => ({
+    ...{ path: netnsPath, object: `endpoint ${name}`, names: [name, id, endpoint.networkName] },
+  }));
+  return [{ path: hostPath, object: 'host', names: [] }, ...containers.values(), ...attached];
+}
+
+/** The network of a bridge of the host, or the container of a veth. */
+export function namesOfHostLink(networks: Networks, link: string): string[] {
+  for (const { id, name, options } of networks.list()) {
+    if (link === (options[bridgeOption] ?? `br-${id.slice(0, 12)}`)) return [name, id];
+    const use = networks.uses(id).find(({ endpoint }) => endpoint.hostLink === link);
+    if (use) return [use.containerName, use.containerId, name];
+  }
+  return [];
+}
