@@ -166,7 +166,6 @@ export const someSummary: ContainerSummary = {
 
 export const details: ContainerDetails = {
   ...someSummary,
-  image: undefined,
   linkTexts: ['/nginx-1:/nginx-2/web1'],
   logPath: '/x/log',
   hostnamePath: '/x/hostname',

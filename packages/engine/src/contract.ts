@@ -81,7 +81,6 @@ export interface ContainerSummary {
 }
 
 export interface ContainerDetails extends ContainerSummary {
-  image: ImageRecord | undefined;
   /** `/child:/parent/alias` */
   linkTexts: string[];
   logPath: string;

@@ -5,7 +5,6 @@ import type { EndpointConfig } from '@netyard/network';
 import type { Networks } from '@netyard/sandbox';
 import type { ContainerDetails, ContainerSummary } from '../contract.ts';
 import type { ExecRegistry } from '../exec/exec-registry.ts';
-import type { Images } from '../images/image-service.ts';
 import type { ContainerRecord } from '../model.ts';
 import { containerDirectory, logPath } from '../paths.ts';
 import type { RootFilesystems } from '../ports.ts';
@@ -17,7 +16,6 @@ import { statusText } from './status-text.ts';
 export interface SummaryDependencies {
   readonly rootfs: RootFilesystems;
   readonly networks: Networks;
-  readonly images: Images;
   readonly settings: EngineSettings;
   readonly clock: Clock;
   readonly index: ContainerIndex;
@@ -67,16 +65,14 @@ export async function inspectContainer(
   ref: string,
   options: { size: boolean },
 ): Promise<ContainerDetails> {
-  const { settings, images } = context;
+  const { settings } = context;
   const record = context.index.get(ref);
   const { id } = record;
   const summary = await summarize(context, record, options);
-  const image = await images.get(record.imageId).catch(() => undefined); // it may have been removed meanwhile
   const directory = containerDirectory(settings, id);
   const files = summary.network?.files;
   return {
     ...summary,
-    image,
     linkTexts: linkTexts(context, record),
     logPath: record.config.logDriver === 'none' ? '' : logPath(settings, id),
     hostnamePath: files?.hostname ?? `${directory}/hostname`,
