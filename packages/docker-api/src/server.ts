@@ -15,11 +15,12 @@ import type { Duplex } from 'node:stream';
 import type { TlsOptions } from 'node:tls';
 import { type Logger, messageOf } from '@netyard/core';
 import { errorBody, HttpError, statusOf } from './errors.ts';
+import { ClientGone } from './http/client-gone.ts';
 import { Connections } from './http/connections.ts';
 import { logFailure, stacksOf } from './http/failure-log.ts';
 import { type ApiLimits, defaultLimits } from './http/limits.ts';
 import { Pipeline } from './http/pipeline.ts';
-import { type Answer, answerUpgrade, answerWith, type Headers, type RequestContext } from './http/request-context.ts';
+import { type Answer, answerUpgrade, answerWith, type Headers } from './http/request-context.ts';
 import { withRequestScope } from './http/request-scope.ts';
 import { openRouter, type Route, type Router } from './http/router.ts';
 import { asksForWebSocket } from './http/web-socket.ts';
@@ -67,7 +68,7 @@ export function createApiServer(options: ApiOptions, tls?: TlsOptions): Server {
     shouldUpgradeCallback: isHijack,
   };
   const start = (request: IncomingMessage, answer: Answer, stream: ServerResponse | Duplex): void => {
-    const gone = new AbortController();
+    const gone = new ClientGone();
     const { socket } = request;
     underWay.add(socket);
     connections.begin(socket);
@@ -75,12 +76,14 @@ export function createApiServer(options: ApiOptions, tls?: TlsOptions): Server {
       underWay.delete(socket);
       connections.end(socket);
       pipeline.leave(socket);
-      gone.abort();
+      gone.note();
       // Node does not end the request of an upgraded connection; a reader of its body would wait forever.
       if (!request.complete && !request.destroyed && socket.destroyed) request.destroy();
     });
-    for (const emitter of [request, stream]) emitter.on('error', () => gone.abort());
-    serve(router, { request, answer, signal: gone.signal, logger, limits, noteRequest, noteHandled });
+    const onError = (): void => gone.note();
+    request.on('error', onError);
+    stream.on('error', onError);
+    serve(router, { request, answer, gone, logger, limits, noteRequest, noteHandled });
   };
   const onRequest: RequestListener = (request, response) => {
     const answer = answerWith(request, response, common);
@@ -153,7 +156,7 @@ function isHijack(request: IncomingMessage): boolean {
 interface Call {
   request: IncomingMessage;
   answer: Answer;
-  signal: AbortSignal;
+  gone: ClientGone;
   logger: Logger;
   noteRequest: () => void;
   noteHandled: ((request: HandledRequest) => void) | undefined;
@@ -178,7 +181,7 @@ function serve(router: Router, call: Call): void {
 }
 
 async function run(router: Router, call: Call): Promise<void> {
-  const { request, answer, signal, logger, limits } = call;
+  const { request, answer, gone, logger, limits } = call;
   const began = performance.now();
   const isUrgent = !logsPath.test(request.url ?? '');
   let route: string | undefined;
@@ -186,11 +189,19 @@ async function run(router: Router, call: Call): Promise<void> {
     if (isUrgent) call.noteRequest();
     checkHeaders(request, limits);
     if (request.method === 'OPTIONS') return answer.send(200, {}, '');
-    const { handler, pattern, ...match } = router.match(request);
+    const { handler, pattern, params, version, query } = router.match(request);
     route = pattern;
-    const logError = (error: unknown): void => logFailure(logger, request, error);
-    const exchange: RequestContext = { request, answer, signal, logError, ...match };
-    await handler(exchange);
+    await handler({
+      request,
+      answer,
+      params,
+      version,
+      query,
+      get signal() {
+        return gone.signal;
+      },
+      logError: (error) => logFailure(logger, request, error),
+    });
   } catch (error) {
     refuse(error, call);
   } finally {
@@ -206,9 +217,9 @@ function checkHeaders({ rawHeaders }: IncomingMessage, { headerCount }: ApiLimit
   if (rawHeaders.length > headerCount * 2) throw new HttpError(431, `more than ${headerCount} header fields`);
 }
 
-function refuse(error: unknown, { request, answer, signal, logger }: Call): void {
+function refuse(error: unknown, { request, answer, gone, logger }: Call): void {
   const status = statusOf(error);
-  if (signal.aborted) {
+  if (gone.isGone) {
     const { method, url } = request;
     logger.debug('the client disconnected', { method, url, status, error: messageOf(error) });
     return;

@@ -3,8 +3,8 @@
  * pieces equal the result of JSON.stringify. Pure.
  */
 
-/** Collections with more members than this are split; a smaller value is one piece. */
-const LARGE = 64;
+/** Collections with more members than this are split; a smaller value (the HostConfig of an inspect) is one piece. */
+const LARGE = 128;
 /** Nesting down to which large collections are split: a network's containers, the images of a disk usage. */
 const DEPTH = 3;
 
@@ -68,6 +68,12 @@ function* objectPieces(entries: Iterable<[string, unknown]>): Generator<string> 
 function isLarge(value: unknown, depth: number): boolean {
   if (value instanceof LazyList || value instanceof LazyMap) return true;
   if (typeof value !== 'object' || value === null) return false;
-  const members = Object.values(value);
-  return members.length > LARGE || (depth < DEPTH && members.some((member) => isLarge(member, depth + 1)));
+  if (Array.isArray(value))
+    return value.length > LARGE || (depth < DEPTH && value.some((member) => isLarge(member, depth + 1)));
+  let members = 0;
+  for (const key in value) {
+    members += 1;
+    if (members > LARGE || (depth < DEPTH && isLarge((value as Record<string, unknown>)[key], depth + 1))) return true;
+  }
+  return false;
 }

@@ -61,11 +61,12 @@ export type Rest = 'none' | 'some' | 'too much';
 
 /** How much of the body has not been received. */
 export function restOf(request: IncomingMessage): Rest {
-  const { 'content-length': length, 'transfer-encoding': encoding } = request.headers;
-  const hasBody = encoding !== undefined || (length !== undefined && Number(length) > 0);
-  if (!hasBody || request.complete || request.readableEnded) return 'none';
-  return length !== undefined && Number(length) > KEEP_BYTES ? 'too much' : 'some';
+  if (!hasBody(request) || request.complete || request.readableEnded) return 'none';
+  return Number(request.headers['content-length'] ?? 0) > KEEP_BYTES ? 'too much' : 'some';
 }
+
+const hasBody = ({ headers }: IncomingMessage): boolean =>
+  headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
 
 /** Reads and discards; true when the body ended within the limits. */
 export function discardRest(request: IncomingMessage): Promise<boolean> {
@@ -90,6 +91,7 @@ export function discardRest(request: IncomingMessage): Promise<boolean> {
 
 /** After the response: discards the rest of the body, or ends the connection. */
 export function discardAfter(response: ServerResponse, request: IncomingMessage): void {
+  if (!hasBody(request)) return;
   response.once('finish', async () => {
     if (restOf(request) !== 'none' && !(await discardRest(request))) request.socket.destroy();
   });

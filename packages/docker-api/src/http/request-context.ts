@@ -39,7 +39,7 @@ export interface RequestContext {
   params: Readonly<Record<string, string | undefined>>;
   query: URLSearchParams;
   /** Aborted when the client has disconnected or the response is complete. */
-  signal: AbortSignal;
+  readonly signal: AbortSignal;
   /** For an error that a handler puts into its response instead of throwing it. */
   logError(error: unknown): void;
 }
@@ -49,6 +49,7 @@ export const UNREAD_ANSWER_MS = 300_000;
 
 /** A response that is closed already gets no timer: the timer would keep it and its connection in memory. */
 function endUnread(response: ServerResponse): void {
+  if (response.closed) return;
   const timer = setTimeout(() => response.destroy(), UNREAD_ANSWER_MS).unref();
   response.once('close', () => clearTimeout(timer));
 }
@@ -69,10 +70,11 @@ export function answerWith(request: IncomingMessage, response: ServerResponse, c
     send(status, headers, body) {
       const parting = restOf(request) === 'too much';
       begin(status, { ...headers, ...(parting ? { Connection: 'close' } : {}), ...lengthOf(status, body) });
-      if (!response.closed) endUnread(response);
       const content = request.method === 'HEAD' ? '' : body;
       if (parting) endAfterClient(request, response, content);
       else response.end(content);
+      // Not for what the kernel has already taken, as it does of most responses.
+      if (parting || response.writableLength > 0) endUnread(response);
     },
     open(status, headers) {
       begin(status, headers);

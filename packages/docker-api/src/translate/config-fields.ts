@@ -1,7 +1,7 @@
 /** Translates a container's configuration (Config of inspect) between Docker's fields and the engine's. Pure. */
 import { type ContainerConfig as Answer, containerConfig, type Output } from '@netyard/api-types';
 import type { ContainerConfig, ContainerRecord, Healthcheck } from '@netyard/engine';
-import { type Codec, type Codecs, readFields, showFields } from './field-codec.ts';
+import { type Codec, type Codecs, readFields, showerOf } from './field-codec.ts';
 import { exposedKey, parsePortKey } from './ports.ts';
 
 type ConfigCodec<Value> = Codec<Value, ContainerConfig, ContainerRecord>;
@@ -87,7 +87,7 @@ const configCodecs: Codecs<typeof containerConfig, ContainerConfig, ContainerRec
 
 export const readConfig = (body: ConfigBody): Partial<ContainerConfig> => readFields(configCodecs, body);
 
-export const showConfig = (record: ContainerRecord): Answer => showFields(containerConfig, configCodecs, record);
+export const showConfig: (record: ContainerRecord) => Answer = showerOf(containerConfig, configCodecs);
 
 /** Without a hostname Docker shows the short id; '' for a container that shares another container's network. */
 function hostnameOf({ id, config }: ContainerRecord): string {

@@ -21,36 +21,67 @@ export function readFields<T extends FieldTable, Target>(
   return Object.assign({}, ...namesOf(codecs).map((name) => codecs[name].read(body[name])));
 }
 
-export function showFields<T extends FieldTable, Source>(
+/**
+ * Makes the function that shows these fields. What depends only on the tables is computed here, as an inspect shows more
+ * than a hundred fields.
+ */
+export function showerOf<T extends FieldTable, Source>(
   fields: T,
   codecs: Codecs<T, unknown, Source>,
-  source: Source,
-): Answer<T> {
-  const values = Object.fromEntries(namesOf(codecs).map((name) => [name, codecs[name].show(source)]));
-  return answerOf(fields, values) as Answer<T>;
+): (source: Source) => Answer<T> {
+  const parts = partsOf(fields).map((part) => ({ part, codec: codecs[part.name as keyof T & string] }));
+  return (source) => {
+    const shown: Record<string, unknown> = {};
+    for (const { part, codec } of parts) addField(shown, part, codec.show(source));
+    return shown as Answer<T>;
+  };
 }
 
-/** Converts values from the schemas' form to the form that Docker prints. */
-function answerOf(fields: FieldTable, values: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  const shown = Object.entries(fields).flatMap(([name, field]) => {
-    const value = values[name];
-    return field.omitEmpty && isZero(value) ? [] : [[name, fieldAnswer(field, value)]];
+type Convert = (value: unknown) => unknown;
+
+interface Part {
+  name: string;
+  field: Field;
+  isCollection: boolean;
+  /** Converts a value from the schemas' form to the form that Docker prints; undefined if they are the same. */
+  convert: Convert | undefined;
+}
+
+const partsOf = (fields: FieldTable): Part[] =>
+  Object.entries(fields).map(([name, field]) => {
+    const { shape } = field;
+    return { name, field, isCollection: ['list', 'map', 'keys'].includes(shape.kind), convert: converterOf(shape) };
   });
-  return Object.fromEntries(shown);
+
+function addField(shown: Record<string, unknown>, { name, field, isCollection, convert }: Part, value: unknown): void {
+  const isShort = (isCollection || field.omitEmpty === true) && isZero(value);
+  if (isShort && field.omitEmpty) return;
+  if (isShort && !field.emptyAsValue) shown[name] = Array.isArray(value) && field.missing === 'none' ? [] : null;
+  else if (value === undefined || value === null) shown[name] = null;
+  else shown[name] = convert ? convert(value) : value;
 }
 
-function fieldAnswer(field: Field, value: unknown): unknown {
-  const isCollection = ['list', 'map', 'keys'].includes(field.shape.kind);
-  if (isCollection && isZero(value) && !field.emptyAsValue)
-    return Array.isArray(value) && field.missing === 'none' ? [] : null;
-  return value === undefined || value === null ? null : shapeAnswer(field.shape, value);
+function converterOf({ kind, item, fields }: Shape): Convert | undefined {
+  if (kind === 'keys') return ifArray((keys) => Object.fromEntries(keys.map((key) => [key, {}])));
+  if (kind === 'object' && fields) return objectConverter(fields);
+  const convert = item && converterOf(item);
+  if (convert === undefined) return undefined;
+  if (kind === 'list') return ifArray((elements) => elements.map((element) => convert(element)));
+  return kind === 'map' ? (value) => mapValues(value, convert) : undefined;
 }
 
-function shapeAnswer({ kind, item, fields }: Shape, value: unknown): unknown {
-  if (kind === 'keys' && Array.isArray(value)) return Object.fromEntries(value.map((key) => [key, {}]));
-  if (kind === 'list' && item && Array.isArray(value)) return value.map((element) => shapeAnswer(item, element));
-  if (kind === 'map' && item) return mapValues(value, (element) => shapeAnswer(item, element));
-  return kind === 'object' && fields ? answerOf(fields, value as Record<string, unknown>) : value;
+const ifArray =
+  (convert: (elements: unknown[]) => unknown): Convert =>
+  (value) =>
+    Array.isArray(value) ? convert(value) : value;
+
+function objectConverter(fields: FieldTable): Convert {
+  const parts = partsOf(fields);
+  return (value) => {
+    const shown: Record<string, unknown> = {};
+    for (const part of parts) addField(shown, part, (value as Readonly<Record<string, unknown>>)[part.name]);
+    return shown;
+  };
 }
 
 const mapValues = (value: unknown, change: (element: unknown) => unknown): Record<string, unknown> =>

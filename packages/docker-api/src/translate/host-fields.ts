@@ -4,7 +4,7 @@ import { defaultMaskedPaths, defaultReadonlyPaths } from '@netyard/core';
 import type { ContainerConfig, ContainerDetails } from '@netyard/engine';
 import { parseNetworkMode } from '@netyard/sandbox';
 import type { ApiVersion } from '../versions.ts';
-import { type Codec, type Codecs, readFields, showFields } from './field-codec.ts';
+import { type Codec, type Codecs, readFields, showerOf } from './field-codec.ts';
 import { linkCodecs } from './links.ts';
 import { formatMountRequests, formatTmpfs, translateMounts } from './mounts.ts';
 import { formatPortRequests, translatePortBindings } from './ports.ts';
@@ -146,13 +146,15 @@ export const readHost = (
   init: host.Init ?? defaults.init,
 });
 
+const showOthers = showerOf(fields, hostCodecs);
+
 export function showHost(details: ContainerDetails): HostConfig {
   const { config } = details.record;
   const mounts = formatMountRequests(config);
   const tmpfs = formatTmpfs(config);
   return {
     ...showLimits(config.resources),
-    ...showFields(fields, hostCodecs, details),
+    ...showOthers(details),
     ...(mounts.length > 0 ? { Mounts: mounts } : {}),
     ...(Object.keys(tmpfs).length > 0 ? { Tmpfs: tmpfs } : {}),
     ...(config.init ? { Init: true } : {}),

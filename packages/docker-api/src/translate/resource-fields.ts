@@ -2,7 +2,7 @@
 import { containerUpdate, type Output, resources } from '@netyard/api-types';
 import { type DeviceLimit, type Resources, type RestartRule, unlimited } from '@netyard/engine';
 import { isZero } from '../schemas/is-zero.ts';
-import { type Codec, type Codecs, readFields, showFields } from './field-codec.ts';
+import { type Codec, type Codecs, readFields, showerOf } from './field-codec.ts';
 
 const { RestartPolicy: restartField, ...updatable } = containerUpdate;
 
@@ -71,8 +71,7 @@ const limitCodecs: Codecs<typeof limitFields, Resources, Resources> = {
 type LimitsBody = Output<typeof limitFields>;
 
 export const readLimits = (body: LimitsBody): Resources => ({ ...unlimited, ...readFields(limitCodecs, body) });
-export const showLimits = (limits: Resources): ReturnType<typeof show> => show(limits);
-const show = (limits: Resources) => showFields(limitFields, limitCodecs, limits);
+export const showLimits = showerOf(limitFields, limitCodecs);
 
 interface Restarting {
   restartPolicy: RestartRule;
