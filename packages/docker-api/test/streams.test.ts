@@ -1,7 +1,7 @@
 /** Hijacked connections and streaming responses. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { PassThrough } from 'node:stream';
+import { PassThrough, Writable } from 'node:stream';
 import { test } from 'node:test';
 import { NetyardError } from '@netyard/core';
 import type { Attachment, OutputChunk } from '@netyard/engine';
@@ -87,6 +87,37 @@ test('exec: framing follows the Tty of start, not of create', async (t) => {
     readAll(await server.raw(upgrade(`/v1.50/exec/${id}/start`, JSON.stringify({ Tty: tty }))));
   assert.ok((await start('tty', false)).endsWith(`\r\n\r\n${frame(1, 'hi')}`));
   assert.ok((await start('plain', true)).endsWith('\r\n\r\nhi'));
+});
+
+test('exec: a large input reaches a slow process unchanged, in order and to its end', async (t) => {
+  const received: Buffer[] = [];
+  const { promise: ended, resolve: end } = Promise.withResolvers<void>();
+  // Copies the bytes only when it completes a write: until then they must not change.
+  const stdin = new Writable({
+    highWaterMark: 256 * 1024,
+    write(chunk: Buffer, _encoding, done) {
+      setImmediate(() => {
+        received.push(Buffer.from(chunk));
+        done();
+      });
+    },
+    final(done) {
+      end();
+      done();
+    },
+  });
+  async function* output(): AsyncGenerator<OutputChunk> {
+    await ended;
+    yield* chunks(['stdout', 'bye']);
+  }
+  const attachment: Attachment = { tty: true, output: output(), stdin, detached: never };
+  const server = await serve(t, { exec: { checkStart, start: async () => attachment } });
+  const socket = await server.raw(upgrade('/v1.50/exec/e1/start', '{"Tty":true}'));
+  await readUntil(socket, /\r\n\r\n/);
+  const numbers = Uint32Array.from({ length: 1 << 20 }, (_, index) => index);
+  socket.end(Buffer.from(numbers.buffer));
+  assert.equal(await readAll(socket), 'bye');
+  assert.ok(Buffer.concat(received).equals(Buffer.from(numbers.buffer)));
 });
 
 test('attach and exec: both directions are raw without `Connection: Upgrade` too', async (t) => {

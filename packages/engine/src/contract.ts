@@ -60,7 +60,10 @@ export interface AttachOptions {
 export interface Attachment {
   tty: boolean;
   output: AsyncIterable<OutputChunk>;
-  /** Ending it half-closes the process's stdin. Detach keys are detected here. */
+  /**
+   * Ending it half-closes the process's stdin. Detach keys are detected here. A write is complete when its bytes are no
+   * longer needed: the caller may free them then.
+   */
   stdin: Writable | undefined;
   /** Resolves when the detach keys were typed. */
   detached: Promise<void>;

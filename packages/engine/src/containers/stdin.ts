@@ -62,7 +62,7 @@ export class StdinPipes {
   writer(record: ContainerRecord): Writable {
     const { id, config } = record;
     return new Writable({
-      highWaterMark: 64 * 1024,
+      highWaterMark: 256 * 1024, // a connection reads 64 KiB at once
       write: (chunk: Buffer, _encoding, done) => {
         this.#whenConnected(id, (pipe) => {
           if (!pipe || pipe.destroyed || pipe.writableEnded) return done();

@@ -182,9 +182,13 @@ async function* execOutput(
   }
 }
 
+/** Input that waits for the process; a connection reads 64 KiB at once. */
+const inputBytes = 256 * 1024;
+
 /** The end of the client's input ends the process's stdin, unless it is a terminal. */
 function execStdin(context: ExecStartDependencies, exec: ExecRecord, pipe: Writable): Writable {
   return new Writable({
+    highWaterMark: inputBytes,
     write(chunk: Buffer, _encoding, done) {
       if (pipe.destroyed) return done();
       pipe.write(chunk, () => done());
