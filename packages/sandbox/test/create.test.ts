@@ -124,6 +124,35 @@ test('a static address that a crash left free is reserved when the daemon starts
   assert.equal((await testbed.run('dynamic', onFront())).endpoints[0]?.addresses.v4?.address, '10.5.0.3');
 });
 
+test('a removed container keeps no lease when another one took its address and failed to start', async () => {
+  await openFront(testbed);
+  const old = await testbed.create('old', onFront('10.5.0.2'));
+  const networkId = testbed.networks.get('front').id;
+  await testbed.run('web', { ports: [{ protocol: 'tcp', containerPort: 80, hostPort: 8080 }] });
+  const second = await testbed.create('second', {
+    ...onFront('10.5.0.2'),
+    ports: [{ protocol: 'tcp', containerPort: 80, hostPort: 8080 }],
+  });
+  await assert.rejects(testbed.start(second), /port is already allocated/);
+  await testbed.remove(old);
+  const leases = () => testbed.store.leases(networkId).map(({ address, containerId }) => [address, containerId]);
+  assert.deepEqual(leases(), [['10.5.0.2', second]]);
+  await testbed.remove(second);
+  assert.deepEqual(leases(), []);
+});
+
+test('leases of containers that do not exist are dropped when the daemon starts', async () => {
+  await openFront(testbed);
+  const id = await testbed.create('static', onFront('10.5.0.3'));
+  const networkId = testbed.networks.get('front').id;
+  testbed.store.putLease(networkId, '10.5.0.2', 'gone');
+  await testbed.networks.close();
+  await testbed.open().start([]);
+  const leases = testbed.store.leases(networkId).map(({ address, containerId }) => [address, containerId]);
+  assert.deepEqual(leases, [['10.5.0.3', id]]);
+  assert.equal((await testbed.run('dynamic', onFront())).endpoints[0]?.addresses.v4?.address, '10.5.0.2');
+});
+
 test('several containers may request the same static address, and one of them runs', async () => {
   await openFront(testbed);
   const addressOf = async (id: string) => (await testbed.start(id)).endpoints[0]?.addresses.v4?.address;

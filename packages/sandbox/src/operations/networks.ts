@@ -30,6 +30,10 @@ export interface ReserveDependencies extends StaticAddressDependencies {
   readonly store: NetworkStore;
 }
 
+export interface DropOwnerlessDependencies extends ReserveDependencies {
+  readonly attached: ReadonlyMap<string, unknown>;
+}
+
 export interface CreateNetworkDependencies extends ChangeNetworksDependencies {
   readonly store: NetworkStore;
   readonly sandboxes: Map<string, Sandbox>;
@@ -80,6 +84,19 @@ export async function setClusterNetworks(
   const { problems, created } = await setHostNetworks(context, networks);
   for (const record of created) reserveForStopped(context, record);
   return problems;
+}
+
+/**
+ * At the daemon's start: leases of containers that do not exist, which nothing else would free. What is attached besides
+ * containers has leases as well.
+ */
+export function dropOwnerless(context: DropOwnerlessDependencies): void {
+  for (const { id } of context.networks.values())
+    for (const { address, containerId } of context.store.leases(id)) {
+      if (context.sandboxes.has(containerId) || context.attached.has(containerId)) continue;
+      context.store.deleteLease(id, address);
+      context.pools.get(id)?.free(address, containerId);
+    }
 }
 
 /**

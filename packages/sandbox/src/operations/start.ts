@@ -9,7 +9,7 @@ import type { NamespaceRepairs } from '../services.ts';
 import { planResolvConf } from './container-resolv-conf.ts';
 import { type LinkHostsFilesDependencies, refreshParents } from './link-hosts-files.ts';
 import { dropLostAddresses, type LostAddressesDependencies } from './lost-addresses.ts';
-import { type ReserveDependencies, reserveUnheld } from './networks.ts';
+import { dropOwnerless, type ReserveDependencies, reserveUnheld } from './networks.ts';
 import { relayPublished } from './ports.ts';
 import { type RegisterDependencies, unregister } from './register.ts';
 import { type ReleaseDependencies, releaseSandbox } from './release.ts';
@@ -45,6 +45,7 @@ export async function start(
   await startHost(context, new Set([...alive, ...context.attached.keys()]));
   await dropStopped(context, alive);
   for (const sandbox of context.sandboxes.values()) await adopt(context, sandbox);
+  if (!options.keepUnknown) dropOwnerless(context);
   reserveUnheld(context);
   await adoptEndpoints(context);
   // A target may have got its address just before a crash, so parents may have stale lines.

@@ -56,13 +56,21 @@ export interface StaticRelease extends StaticAddress {
   heir: string | undefined;
 }
 
-/** What a container's addresses become when it is removed or disconnected. Changes nothing. */
+/**
+ * What a container's addresses become when it is removed or disconnected. Changes nothing. Memory decides: a start or connect
+ * that took the address from this container and failed has not stored that, so this container's lease is still stored.
+ */
 export function planStaticRelease(context: StaticAddressDependencies, config: Request): StaticRelease[] {
   const { containerId } = config;
   const known = config.endpoints.filter(({ network }) => findNetwork(context, network));
-  return requestedAddresses(context, known)
-    .filter(({ networkId, address }) => context.pools.get(networkId)?.holder(address) === containerId)
-    .map((released) => ({ ...released, heir: findHeir(context, containerId, released) }));
+  return requestedAddresses(context, known).flatMap((released) => {
+    const pools = context.pools.get(released.networkId);
+    if (pools?.poolOf(released.address) === undefined) return [];
+    const holder = pools.holder(released.address);
+    if (holder === undefined || holder === containerId)
+      return [{ ...released, heir: findHeir(context, containerId, released) }];
+    return context.sandboxes.has(holder) ? [{ ...released, heir: holder }] : [];
+  });
 }
 
 /** Call inside a store transaction. */
