@@ -1,10 +1,21 @@
-/** Pulls from registries that ask for tokens, serve indexes, break off, or misbehave, all on loopback. */
+/** Pulls from and pushes to registries that ask for tokens, serve indexes, break off, or misbehave, all on loopback. */
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
 import { after, before, test } from 'node:test';
 import { inFreshHost } from '@netyard/testkit';
 import { type FakeImage, fakeImage, serve, startFakeRegistry } from './fake-registry.ts';
-import { collect, type ImageHost, nothing, removeAllImages, sha256, startImageHost } from './image-host.ts';
+import {
+  collect,
+  dockerArchive,
+  type ImageHost,
+  load,
+  nothing,
+  removeAllImages,
+  sha256,
+  startImageHost,
+  tarOf,
+} from './image-host.ts';
 
 const fresh = inFreshHost(import.meta.url);
 const never = new AbortController().signal;
@@ -193,3 +204,28 @@ test('a manifest that announces a huge configuration is rejected before the down
   await assert.rejects(collect(host.images.pull(fake.name, '', {}, never)), /configuration has 1000000000000 bytes/);
   assert.ok(!fake.requests.some(({ url }) => url?.includes('/blobs/')));
 });
+
+test(
+  'a push fails when the registry accepts a layer before it has all of it, and the next one sends it again',
+  fresh,
+  async () => {
+    const finished: string[] = [];
+    await using fake = await startFakeRegistry((request, response) => {
+      if (request.method === 'PUT') finished.push(request.url ?? '');
+      if (request.method === 'HEAD') response.statusCode = 404;
+      if (request.method === 'POST') response.setHeader('location', '/v2/app/blobs/uploads/1');
+      if (request.method !== 'GET' && request.method !== 'HEAD') response.statusCode = 202;
+      response.end();
+    });
+    // Incompressible, and more than the buffers of a connection have room for.
+    const layers = [await tarOf([{ name: 'random', body: randomBytes(40_000_000) }])];
+    await load(host, await tarOf(dockerArchive({ tags: [`${fake.name}:1`], layers })));
+    for (let times = 0; times < 2; times += 1) {
+      await assert.rejects(collect(host.images.push(fake.name, '1', {}, never)), {
+        message: 'the registry responded before it received the whole layer',
+      });
+    }
+    assert.deepEqual(finished, []);
+    await removeAllImages(host);
+  },
+);

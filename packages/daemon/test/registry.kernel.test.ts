@@ -84,6 +84,21 @@ test('a pushed image is pulled again, with the lines that Docker prints', option
   await removeAllImages(host);
 });
 
+test('a layer of many pieces arrives whole, also in a repository that another push did not fill', options, async () => {
+  for (const name of [`${registry.host}/large`, `${registry.host}/large-too`]) {
+    const id = await loadApp(`${name}:1`, 30_000_000);
+    const push = async (to: string) => statuses(await collect(host.images.push(to, '1', {}, never)));
+    assert.ok((await push(name)).includes('Pushed'));
+    assert.ok(!(await push(name)).includes('Pushed'));
+    await host.images.tag(id, `${name}-copy`, '1');
+    assert.ok((await push(`${name}-copy`)).includes('Pushed'));
+    await removeAllImages(host);
+    await collect(host.images.pull(`${name}-copy`, '1', {}, never));
+    assert.equal((await host.images.get(`${name}-copy:1`)).id, id);
+    await removeAllImages(host);
+  }
+});
+
 test('without a tag all tags are pushed, and a missing one is an error', options, async () => {
   const name = `${registry.host}/all`;
   const id = await loadApp(`${name}:a`);

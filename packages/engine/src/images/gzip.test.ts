@@ -4,14 +4,14 @@ import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { test } from 'node:test';
 import { gunzipSync } from 'node:zlib';
-import { gzipMembers } from './gzip.ts';
+import { Compressor } from './gzip.ts';
 
 async function compressed(bytes: Uint8Array, size: number): Promise<Buffer> {
   const stream = async function* () {
     for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);
   };
   const chunks: Uint8Array[] = [];
-  for await (const chunk of gzipMembers(stream())) chunks.push(chunk);
+  for await (const chunk of new Compressor().members(stream())) chunks.push(chunk);
   return Buffer.concat(chunks);
 }
 
@@ -32,6 +32,6 @@ test('a failure of the source is the failure of the stream', async () => {
     throw new Error('disk');
   };
   await assert.rejects(async () => {
-    for await (const _ of gzipMembers(failing()));
+    for await (const _ of new Compressor().members(failing()));
   }, /disk/);
 });

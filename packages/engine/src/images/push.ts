@@ -5,7 +5,7 @@ import { NetyardError } from '@netyard/core';
 import type { ImageLayer, ImageRecord } from '../model.ts';
 import type { Descriptor, RegistryReference } from '../ports.ts';
 import { shortDigest } from './digest.ts';
-import { gzipMembers } from './gzip.ts';
+import { Compressor } from './gzip.ts';
 import { longestJson } from './json.ts';
 import { encodeManifest, mediaTypes } from './manifest.ts';
 import { isPlatformOf, platformMismatch } from './platform.ts';
@@ -29,7 +29,7 @@ export async function pushImage(parts: PullParts, request: TransferRequest, repo
     }
     await withRegistryErrors('push', reference, () =>
       // Nothing of the image is removed meanwhile.
-      parts.ledger.adding(() => pushOne({ parts, request, report, record, reference })),
+      parts.ledger.adding(() => pushOne({ compressor: new Compressor(), parts, request, report, record, reference })),
     );
   }
 }
@@ -59,6 +59,7 @@ function chooseTags(parts: PullParts, repository: ImageReference, tag: string): 
 }
 
 interface Pushing extends Pushed {
+  compressor: Compressor;
   parts: PullParts;
   request: TransferRequest;
   report: Report;
@@ -110,15 +111,29 @@ async function pushLayer(
     const { digest, size, mediaType } = layer;
     return await pushBlob(pushing, remote, layer, { digest, size, mediaType }, content.read(digest), signal);
   }
-  // Layers are sent compressed; the same layer yields the same bytes.
-  const data = await content.spool(gzipMembers(content.read(layer.digest)));
-  try {
-    const { digest, size } = data;
-    const blob = { digest, size, mediaType: mediaTypes.dockerLayerGzip };
-    return await pushBlob(pushing, remote, layer, blob, data.read(), signal);
-  } finally {
-    await data.discard();
+  return await pushCompressed(pushing, remote, layer, signal);
+}
+
+/** The same layer yields the same bytes, whose digest is known at their end only, or from an earlier push. */
+async function pushCompressed(
+  { compressor, parts: { content, registry }, request: { credentials }, report }: Pushing,
+  remote: RegistryReference,
+  { digest, diffId, size }: ImageLayer,
+  signal: AbortSignal,
+): Promise<Descriptor> {
+  const mediaType = mediaTypes.dockerLayerGzip;
+  const id = shortDigest(diffId);
+  const known = await content.compressed(digest);
+  if (known && (await registry.hasBlob(remote, known.digest, credentials, signal))) {
+    report({ id, status: 'Layer already exists' });
+    return { ...known, mediaType };
   }
+  const reportStep = (current: number) => report({ id, status: 'Pushing', current, total: size });
+  const archive = counted(content.read(digest, true), reportStep);
+  const pushed = await registry.pushStream(remote, compressor.members(archive), credentials, signal);
+  await content.recordCompressed(digest, pushed);
+  report({ id, status: 'Pushed' });
+  return { ...pushed, mediaType };
 }
 
 const plainTypes: string[] = [mediaTypes.dockerLayer, mediaTypes.ociLayer];

@@ -6,15 +6,6 @@ export interface Descriptor {
   size: number;
 }
 
-/** Data on the disk for as long as one operation uses them. */
-export interface SpooledData {
-  digest: string;
-  size: number;
-  read(): AsyncIterable<Uint8Array>;
-  /** Call this at the end. */
-  discard(): Promise<void>;
-}
-
 /** Blobs by digest and unpacked layers by chain id. A failure leaves nothing half-written. */
 export interface ImageContent {
   has(digest: string): Promise<boolean>;
@@ -23,9 +14,8 @@ export interface ImageContent {
     expected: { digest?: string; size?: number; mediaType: string },
     stream: AsyncIterable<Uint8Array>,
   ): Promise<Descriptor>;
-  /** Data that are no blob: nothing is left of them, also after a crash. */
-  spool(stream: AsyncIterable<Uint8Array>): Promise<SpooledData>;
-  read(digest: string): AsyncIterable<Uint8Array>;
+  /** @param isShortLived each chunk is valid until the next one is requested: less memory to allocate and to collect */
+  read(digest: string, isShortLived?: boolean): AsyncIterable<Uint8Array>;
   readAll(digest: string, limit: number): Promise<Uint8Array>;
   remove(digest: string): Promise<void>;
   listBlobs(): Promise<Descriptor[]>;
@@ -39,6 +29,10 @@ export interface ImageContent {
   removeLayer(chainId: string): Promise<void>;
   listLayers(): Promise<string[]>;
   layerSize(chainId: string): Promise<number>;
+  /** What the archive of an uncompressed layer was compressed to last time, by the archive's digest. */
+  compressed(digest: string): Promise<Omit<Descriptor, 'mediaType'> | undefined>;
+  /** Remembers it for as long as the layer exists. */
+  recordCompressed(digest: string, blob: Omit<Descriptor, 'mediaType'>): Promise<void>;
 }
 
 export interface RegistryCredentials {
@@ -94,6 +88,13 @@ export interface Registry {
     credentials: RegistryCredentials,
     signal?: AbortSignal,
   ): Promise<void>;
+  /** The same for a blob whose digest is known only at its end. */
+  pushStream(
+    ref: RegistryReference,
+    body: AsyncIterable<Uint8Array>,
+    credentials: RegistryCredentials,
+    signal: AbortSignal,
+  ): Promise<Omit<Descriptor, 'mediaType'>>;
   pushManifest(
     ref: RegistryReference,
     mediaType: string,

@@ -16,7 +16,7 @@ import {
   peek,
   tarHeaderLength,
 } from '@netyard/core';
-import type { Descriptor, ImageContent, SpooledData } from '@netyard/engine';
+import type { Descriptor, ImageContent } from '@netyard/engine';
 import type { ContainerdClient } from '../containerd/client.ts';
 import type { BlobStore } from './blob-store.ts';
 import { Branch } from './branch.ts';
@@ -27,7 +27,6 @@ import { LayerArchives, type UnpackedLayer } from './layers/layer-archives.ts';
 import type { LayerReport } from './layers/layer-writer.ts';
 import { LayerUnpacker } from './layers/unpack.ts';
 import { OverlayFolders } from './overlay-folders.ts';
-import { spool } from './spool.ts';
 
 export interface ImageContentOptions {
   containerd: Pick<ContainerdClient, 'content'>;
@@ -151,12 +150,8 @@ class ContainerdImageContent implements ImageContent {
     return this.#unpacker.unpack(stream, { folder, keepTar, mostBytes, limits: this.#limits }, length);
   }
 
-  async spool(stream: AsyncIterable<Uint8Array>): Promise<SpooledData> {
-    return await spool(stream, this.#folders.makeTemporary());
-  }
-
-  read(digest: string): AsyncIterable<Uint8Array> {
-    return this.#archives.read(digest) ?? this.#blobs.read(digest);
+  read(digest: string, isShortLived = false): AsyncIterable<Uint8Array> {
+    return this.#archives.read(digest, isShortLived) ?? this.#blobs.read(digest);
   }
 
   async readAll(digest: string, limit: number): Promise<Uint8Array> {
@@ -263,6 +258,14 @@ class ContainerdImageContent implements ImageContent {
 
   async layerSize(chainId: string): Promise<number> {
     return this.#folders.layerSize(chainId);
+  }
+
+  async compressed(digest: string): Promise<{ digest: string; size: number } | undefined> {
+    return this.#archives.compressed(digest);
+  }
+
+  async recordCompressed(digest: string, blob: { digest: string; size: number }): Promise<void> {
+    this.#archives.recordCompressed(digest, blob);
   }
 }
 

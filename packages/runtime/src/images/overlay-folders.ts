@@ -3,6 +3,7 @@
  *
  *     overlay/layers/HEX/diff      an unpacked layer, by chain id; `size` beside it
  *     overlay/layers/HEX/tar       what its archive is assembled from, with `digest` (see layers/)
+ *     overlay/layers/HEX/gzip      digest and size of that archive as it was compressed for a registry
  *     overlay/init/HEX             mount points prepared on top of the chain HEX (see init-layer.ts)
  *     overlay/containers/ID/…      upper, work, merged
  *     overlay/temporary/…          half-created or half-removed directories: leftovers after a crash
@@ -110,6 +111,18 @@ export class OverlayFolders {
     if (!existsSync(path)) return undefined;
     const [digest = '', length] = readFileSync(path, 'utf8').split(' ');
     return { digest, length: Number(length) };
+  }
+
+  /** What a layer's archive was compressed to; undefined when that is not recorded, or damaged. */
+  compressedArchive(chainId: string): { digest: string; size: number } | undefined {
+    const path = join(this.layer(chainId), 'gzip');
+    const text = existsSync(path) ? readFileSync(path, 'utf8') : '';
+    const [, digest, size] = /^(sha256:[0-9a-f]{64}) (\d+)\n$/.exec(text) ?? [];
+    return digest === undefined ? undefined : { digest, size: Number(size) };
+  }
+
+  recordCompressed(chainId: string, { digest, size }: { digest: string; size: number }): void {
+    writeFileSync(join(this.layer(chainId), 'gzip'), `${digest} ${size}\n`, { mode: 0o600 });
   }
 
   /** Moves an unpacked layer to its final path; an existing one is kept. Returns whether it was moved. */

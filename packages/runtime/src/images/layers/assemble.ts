@@ -17,18 +17,24 @@ const chunkSize = 1024 * 1024;
 /** Up to this much is read in place: the thread pool costs more. */
 const readInPlace = 64 * 1024;
 
-/** @param folder of a layer; throws `failed` when its files are no longer those of the digest */
-export async function* assembleLayer(folder: string, digest: string): AsyncGenerator<Uint8Array> {
+/**
+ * Throws `failed` when the files are no longer those of the digest.
+ *
+ * @param folder of a layer
+ * @param isShortLived each chunk is valid until the next one is requested
+ */
+export async function* assembleLayer(folder: string, digest: string, isShortLived = false): AsyncGenerator<Uint8Array> {
   const hash = createHash('sha256');
-  for await (const chunk of chunksOf(folder)) {
+  for await (const chunk of chunksOf(folder, isShortLived)) {
     hash.update(chunk);
     yield chunk;
   }
   if (`sha256:${hash.digest('hex')}` !== digest) throw changed(folder, digest);
 }
 
-async function* chunksOf(folder: string): AsyncGenerator<Uint8Array> {
+async function* chunksOf(folder: string, isShortLived: boolean): AsyncGenerator<Uint8Array> {
   const files = new LayerFiles(folder);
+  const buffer = isShortLived ? Buffer.allocUnsafe(chunkSize) : undefined;
   const slice = new TimeSlice();
   let small: Uint8Array[] = [];
   let length = 0;
@@ -41,7 +47,7 @@ async function* chunksOf(folder: string): AsyncGenerator<Uint8Array> {
         length += small.at(-1)?.length ?? 0;
       } else {
         yield Buffer.concat(small);
-        yield* files.chunks(entry.position, entry.length);
+        yield* files.chunks(entry.position, entry.length, buffer);
         [small, length] = [[], 0];
       }
       if (length < chunkSize) continue;
@@ -91,10 +97,12 @@ class LayerFiles {
     return data;
   }
 
-  async *chunks(position: number, length: number): AsyncGenerator<Uint8Array> {
+  /** @param reused for every chunk, instead of a buffer for each */
+  async *chunks(position: number, length: number, reused: Buffer | undefined): AsyncGenerator<Uint8Array> {
     for (let at = 0; at < length; ) {
-      const buffer = Buffer.allocUnsafe(Math.min(chunkSize, length - at));
-      const { bytesRead } = await readLater(this.#opened, buffer, 0, buffer.length, position + at);
+      const count = Math.min(chunkSize, length - at);
+      const buffer = reused ?? Buffer.allocUnsafe(count);
+      const { bytesRead } = await readLater(this.#opened, buffer, 0, count, position + at);
       if (bytesRead === 0) throw missing(this.#path);
       yield buffer.subarray(0, bytesRead);
       at += bytesRead;

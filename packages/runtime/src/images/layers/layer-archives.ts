@@ -32,11 +32,12 @@ export class LayerArchives {
     return this.#unpacked.get(digest)?.report.length ?? this.#index().get(digest)?.length;
   }
 
-  read(digest: string): AsyncIterable<Uint8Array> | undefined {
+  /** @param isShortLived as of `assembleLayer` */
+  read(digest: string, isShortLived: boolean): AsyncIterable<Uint8Array> | undefined {
     const unpacked = this.#unpacked.get(digest);
     const [chainId] = this.#index().get(digest)?.chainIds ?? [];
-    if (unpacked) return assembleLayer(unpacked.folder, digest);
-    return chainId === undefined ? undefined : assembleLayer(this.#folders.layer(chainId), digest);
+    if (unpacked) return assembleLayer(unpacked.folder, digest, isShortLived);
+    return chainId === undefined ? undefined : assembleLayer(this.#folders.layer(chainId), digest, isShortLived);
   }
 
   /** Returns false when there is one with this digest. */
@@ -84,6 +85,19 @@ export class LayerArchives {
     for (const [digest, { chainIds }] of this.#index()) {
       if (chainIds.delete(chainId) && chainIds.size === 0) this.#index().delete(digest);
     }
+  }
+
+  /** What the archive was compressed to, when that was recorded; undefined for archives that are blobs, too. */
+  compressed(digest: string): { digest: string; size: number } | undefined {
+    for (const chainId of this.#index().get(digest)?.chainIds ?? []) {
+      const blob = this.#folders.compressedArchive(chainId);
+      if (blob) return blob;
+    }
+    return undefined;
+  }
+
+  recordCompressed(digest: string, blob: { digest: string; size: number }): void {
+    for (const chainId of this.#index().get(digest)?.chainIds ?? []) this.#folders.recordCompressed(chainId, blob);
   }
 
   #index(): Map<string, { chainIds: Set<string>; length: number }> {

@@ -12,6 +12,7 @@ import { parseInsecureRegistries } from './endpoint.ts';
 import { refusalOf } from './errors.ts';
 import { discard, readBody } from './http.ts';
 import { type RegistryCall, RegistrySession } from './session.ts';
+import { StreamSum } from './stream-sum.ts';
 
 export interface RegistryOptions {
   /** --insecure-registry: host, host:port or CIDR. Loopback is always insecure. */
@@ -148,11 +149,7 @@ class HttpRegistry implements Registry, RegistryLogin {
     signal?: AbortSignal,
   ): Promise<void> {
     const common = { action: 'pull,push' as const, credentials, signal };
-    const begun = await this.#session.call(ref, { ...common, method: 'POST', path: 'blobs/uploads/' });
-    await expectStatus(begun, [202], 'POST blobs/uploads/');
-    const location = begun.headers.location;
-    if (location === undefined)
-      throw new NetyardError('unavailable', 'the registry does not return an upload location');
+    const location = await this.#beginUpload(ref, common);
     const headers = { 'content-type': 'application/octet-stream', 'content-length': String(blob.size) };
     const ended = await this.#session.call(ref, {
       ...common,
@@ -162,6 +159,47 @@ class HttpRegistry implements Registry, RegistryLogin {
       body,
     });
     await expectStatus(ended, [201, 204], 'PUT blobs/uploads/');
+  }
+
+  /** As Docker does: the data in one PATCH of unknown length, then the digest. */
+  async pushStream(
+    ref: RegistryReference,
+    body: AsyncIterable<Uint8Array>,
+    credentials: RegistryCredentials,
+    signal: AbortSignal,
+  ): Promise<{ digest: string; size: number }> {
+    const common = { action: 'pull,push' as const, credentials, signal };
+    const url = await this.#beginUpload(ref, common);
+    const sum = new StreamSum(body);
+    const sent = await this.#session.call(ref, {
+      ...common,
+      method: 'PATCH',
+      location: { url, parameters: {} },
+      headers: { 'content-type': 'application/octet-stream' },
+      body: sum.read(),
+    });
+    await expectStatus(sent, [202, 201, 204], 'PATCH blobs/uploads/');
+    const { digest, size } = sum.result();
+    const ended = await this.#session.call(ref, {
+      ...common,
+      method: 'PUT',
+      location: { url: sent.headers.location ?? url, parameters: { digest } },
+      headers: { 'content-length': '0' },
+      body: new Uint8Array(0),
+    });
+    await expectStatus(ended, [201, 204], 'PUT blobs/uploads/');
+    return { digest, size };
+  }
+
+  async #beginUpload(
+    ref: RegistryReference,
+    call: Pick<RegistryCall, 'action' | 'credentials' | 'signal'>,
+  ): Promise<string> {
+    const begun = await this.#session.call(ref, { ...call, method: 'POST', path: 'blobs/uploads/' });
+    await expectStatus(begun, [202], 'POST blobs/uploads/');
+    const { location } = begun.headers;
+    if (location !== undefined) return location;
+    throw new NetyardError('unavailable', 'the registry does not return an upload location');
   }
 
   async pushManifest(
