@@ -51,6 +51,10 @@ class Handles {
     return this.#nft;
   }
 
+  releaseCaches(): void {
+    this.#nft?.releaseCache();
+  }
+
   close(): void {
     this.#route?.close();
     this.#netfilter?.close();
@@ -123,6 +127,7 @@ export class Session {
   }
 
   close(): void {
+    this.#own.releaseCaches();
     for (const handles of this.#foreign.values()) handles.close();
     for (const fd of this.#netnsFds.values()) closeFile(fd);
     this.#foreign.clear();

@@ -50,6 +50,7 @@ export class CanonicalTables {
     }
     const listing = listBare(this.#scratch, table);
     this.#scratch.run(`delete table ${spec}`, purpose);
+    this.#scratch.releaseCache();
     return listing;
   }
 }

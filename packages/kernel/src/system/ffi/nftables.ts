@@ -8,6 +8,7 @@ export interface Libnftables {
   nft_ctx_new(flags: number): NftContextPointer;
   nft_ctx_free(context: NftContextPointer): void;
   nft_ctx_output_set_flags(context: NftContextPointer, flags: number): void;
+  nft_ctx_set_dry_run(context: NftContextPointer, dry: boolean): void;
   nft_ctx_buffer_output(context: NftContextPointer): number;
   nft_ctx_buffer_error(context: NftContextPointer): number;
   /** `commands` ends with NUL. */
@@ -28,6 +29,7 @@ function declareLibnftables(): Libnftables {
     nft_ctx_new: nft.declare('void *nft_ctx_new(uint32_t flags)'),
     nft_ctx_free: nft.declare('void nft_ctx_free(void *context)'),
     nft_ctx_output_set_flags: nft.declare('void nft_ctx_output_set_flags(void *context, unsigned int flags)'),
+    nft_ctx_set_dry_run: nft.declare('void nft_ctx_set_dry_run(void *context, bool dry)'),
     nft_ctx_buffer_output: nft.declare('int nft_ctx_buffer_output(void *context)'),
     nft_ctx_buffer_error: nft.declare('int nft_ctx_buffer_error(void *context)'),
     nft_run_cmd_from_buffer: nft.declare('int nft_run_cmd_from_buffer(void *context, const uint8_t *commands)'),
