@@ -161,6 +161,8 @@ export interface WatchRequest {
   namespaces: readonly string[];
   /** Also packets as they are transmitted, which costs others the same again. Received ones are always reported. */
   outgoing?: boolean;
+  /** Also packets that the kernel drops. Default: true. */
+  drops?: boolean;
 }
 
 /** All packets of one probe in several namespaces, and why the kernel dropped some of them. */

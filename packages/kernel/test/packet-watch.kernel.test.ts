@@ -106,6 +106,26 @@ test('IPv6, echo requests, quoted packets and those in tunnels are seen', option
   sh('ip -n a link del vx; ip -n far link del vx');
 });
 
+test(
+  'other ports of the same protocols are not seen, and drops are not unless they are asked for',
+  options,
+  async () => {
+    sh('ip route add blackhole 10.79.0.0/16');
+    const opened = tracing.openPacketWatch({ match: { family: 4, protocol: 'udp', id: 1 }, namespaces, drops: false });
+    const probe = tracing.openProbe({ ns: a, protocol: 'udp', destination: '10.79.0.1', port: 99 });
+    const mine = tracing.openPacketWatch({ match: probe.match, namespaces, drops: false });
+    try {
+      await probe.send(50);
+      const { packets, drops } = await mine.read();
+      assert.deepEqual([packets.map(hop), drops], [['host va other 17', 'host br0 in 17'], []]);
+      assert.deepEqual(await opened.read(), { packets: [], drops: [] });
+    } finally {
+      for (const one of [opened, mine, probe]) one.close();
+      sh('ip route del blackhole 10.79.0.0/16');
+    }
+  },
+);
+
 test('drops are reported with the kernel’s reason, its function, and the link before', options, async () => {
   sh('ip route add blackhole 10.78.0.0/16');
   assert.deepEqual(await dropsOf('10.78.0.1'), ['host br0 NOT_SPECIFIED ip_error']);

@@ -9,7 +9,7 @@ const path = '/sys/kernel/btf/vmlinux';
 const magic = 0xeb9f;
 /** Words of struct btf_type. */
 const typeWords = 3;
-const kind = { struct: 4, union: 5, enum: 6, typedef: 8, volatile: 9, const: 10 } as const;
+const kind = { struct: 4, union: 5, enum: 6, typedef: 8, volatile: 9, const: 10, function: 12 } as const;
 /** Words behind struct btf_type, of each kind: once, or per member (its `vlen`). */
 const wordsOnce: readonly number[] = [0, 1, 0, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 1, 0, 0];
 const wordsEach: readonly number[] = [0, 0, 0, 0, 3, 3, 2, 0, 0, 0, 0, 0, 0, 2, 0, 3, 0, 0, 0, 3];
@@ -77,11 +77,22 @@ export class KernelTypes {
     return (this.#word(this.#place(prototype) + 1) & 0xffff) - 1;
   }
 
+  /** Throws `unavailable`. */
+  structId = (name: string): number => this.#find(name, kind.struct);
+
+  /** Undefined for a function that this kernel does not have, or does not describe. */
+  functionId = (name: string): number | undefined => this.#search(name, kind.function);
+
   #find(name: string, ofKind: number): number {
+    const id = this.#search(name, ofKind);
+    if (id === undefined) throw new NetyardError('unavailable', `this kernel has no ${name}`);
+    return id;
+  }
+
+  #search(name: string, ofKind: number): number | undefined {
     const offset = this.#strings.indexOf(`\0${name}\0`) + 1;
     const id = offset === 0 ? -1 : this.#places.findIndex((at) => this.#isType(at, offset, ofKind));
-    if (id < 1) throw new NetyardError('unavailable', `this kernel has no ${name}`);
-    return id;
+    return id < 1 ? undefined : id;
   }
 
   #isType = (at: number, name: number, ofKind: number): boolean =>

@@ -11,7 +11,7 @@ export const etherType = { ip: 0x0800, arp: 0x0806, vlan: 0x8100, ip6: 0x86dd } 
 export const icmpErrors: readonly number[] = [3, 5, 11, 12];
 /** RFC 4443: unreachable, packet too big, time exceeded, parameter problem. */
 export const icmp6Errors: readonly number[] = [1, 2, 3, 4];
-const defaultVxlanPort = 4789;
+export const defaultVxlanPort = 4789;
 /** Keep all jumps of the packet filter below 256 instructions. */
 const maxVxlanPorts = 4;
 const maxServicePorts = 4;

@@ -30,7 +30,11 @@ export function openPacketWatch(request: WatchRequest): PacketWatch {
     const queue = new BpfQueue(recordBytes, capacity);
     opened.push(() => queue.close());
     const fields = findFields(types);
-    const kinds: RecordKind[] = ['in', 'drop', ...(request.outgoing ? (['out'] as const) : [])];
+    const kinds: RecordKind[] = [
+      'in',
+      ...(request.drops === false ? [] : (['drop'] as const)),
+      ...(request.outgoing ? (['out'] as const) : []),
+    ];
     for (const kind of kinds) {
       const program = encodeWatch(kind, request.match, fields, queue.fd);
       opened.push(attachToTracepoint(types.tracepoint(tracepoints[kind]), program));
@@ -48,6 +52,7 @@ export function openPacketWatch(request: WatchRequest): PacketWatch {
 function findFields(types: KernelTypes): PacketFields {
   const at = (struct: string, name: string): number => types.field(struct, name).offset;
   const { offset, shift } = types.field('sk_buff', 'pkt_type');
+  const read = types.functionId('bpf_rdonly_cast');
   if (shift !== 0) throw new NetyardError('unavailable', 'this kernel has pkt_type at another place of its byte');
   return {
     ...{ data: at('sk_buff', 'data'), head: at('sk_buff', 'head'), networkHeader: at('sk_buff', 'network_header') },
@@ -55,6 +60,7 @@ function findFields(types: KernelTypes): PacketFields {
     ...{ linkIndex: at('net_device', 'ifindex'), deviceNamespace: at('net_device', 'nd_net') },
     socketNamespace: at('sock', '__sk_common') + at('sock_common', 'skc_net'),
     namespaceInode: at('net', 'ns') + at('ns_common', 'inum'),
+    ...(read === undefined ? {} : { cast: { function: read, header: types.structId('tcphdr') } }),
   };
 }
 

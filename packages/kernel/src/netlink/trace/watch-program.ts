@@ -1,11 +1,11 @@
 /**
  * BPF programs that find a probe's packets at the kernel's tracepoints: see Documentation/bpf/standardization. Packets of
- * others leave a program after one read and a few comparisons. Pure.
+ * others leave a program after a few loads and comparisons. Pure.
  */
 import type { TraceMatch } from '../../packet-trace.ts';
 import { hostIsLittleEndian } from '../attribute.ts';
 import { assemble, helper, type Instruction, mapDescriptor, nothing, op, read, registers } from '../bpf-program.ts';
-import { type Alternative, alternativesOf, type Condition } from './match.ts';
+import { type Alternative, alternativesOf, type Condition, defaultVxlanPort, protocolNumber } from './match.ts';
 
 /** What a program puts into the queue: the places of its fields. */
 export const record = {
@@ -36,6 +36,16 @@ export interface PacketFields {
   socketNamespace: number;
   /** struct net */
   namespaceInode: number;
+  /** Undefined before Linux 6.2. */
+  cast?: PointerCast;
+}
+
+/** What lets a program read memory without a call, by its ids in the kernel's BTF. */
+export interface PointerCast {
+  /** The function bpf_rdonly_cast(). The verifier replaces its call by a move. */
+  function: number;
+  /** struct tcphdr: 20 bytes of plain numbers, which stand for any 20 bytes of a packet. */
+  header: number;
 }
 
 /** Offsets from the frame pointer (r10) downwards. */
@@ -47,6 +57,7 @@ const pointerAt = headAt;
 /** r6 the packet, r7 its IP header or another pointer, r8 a protocol, r9 the arguments. */
 const { r0, r1, r2, r3, r6, r7, r8, r9, r10 } = registers;
 const ipHeader = { 4: 20, 6: 40 } as const;
+const BPF_PSEUDO_KFUNC_CALL = 2;
 
 /** struct bpf_insn, 8 bytes each. `queue` is the descriptor of the queue. */
 export function encodeWatch(kind: RecordKind, match: TraceMatch, fields: PacketFields, queue: number): Uint8Array {
@@ -55,6 +66,7 @@ export function encodeWatch(kind: RecordKind, match: TraceMatch, fields: PacketF
     { code: op.move, to: r9, from: r1 },
     { code: op.load8, to: r6, from: r9 },
     ...findHeader(kind, fields),
+    ...(fields.cast === undefined ? [] : leaveEarly(match, fields.cast)),
     ...read(headAt, headBytes, r7),
     { code: op.jumpUnless, to: r0, number: 0, jump: 'out' },
     { code: op.load1, to: r8, from: r10, offset: headAt },
@@ -82,6 +94,55 @@ const findHeader = (kind: RecordKind, { data, head, networkHeader }: PacketField
         { code: op.load2, to: r2, from: r6, offset: networkHeader },
         { code: op.add, to: r7, from: r2 },
       ];
+
+/**
+ * Packets of others over TCP and UDP jump to `out` after some loads, because the call that copies a header costs more than the
+ * rest of the program. What remains is tested completely.
+ */
+function leaveEarly(match: TraceMatch, cast: PointerCast): Instruction[] {
+  const { protocol: own, id, servicePorts = [id], vxlanPorts = [defaultVxlanPort] } = match;
+  const compare = (offset: number, ports: readonly number[]): Instruction[] => [
+    { code: op.load2, to: r2, from: r0, offset },
+    ...ports.map((port) => ({ code: op.jumpIfEqual, to: r2, number: networkOrder(port), jump: 'complete' })),
+  ];
+  const testPorts = (protocol: 'tcp' | 'udp'): Instruction[] => {
+    const ports = protocol === own ? servicePorts : [];
+    const tunnels = protocol === 'udp' ? vxlanPorts : [];
+    return [
+      nothing(protocol),
+      ...(ports.length === 0 ? [] : compare(0, ports)),
+      ...(ports.length + tunnels.length === 0 ? [] : compare(2, [...ports, ...tunnels])),
+      { code: op.jump, jump: 'out' },
+    ];
+  };
+  return [
+    ...castHeader(cast, 0),
+    { code: op.load1, to: r2, from: r0 },
+    { code: op.jumpIfEqual, to: r2, number: 0x45, jump: 'early-4' },
+    { code: op.shiftRight, to: r2, number: 4 },
+    { code: op.jumpUnless, to: r2, number: 6, jump: 'out' },
+    { code: op.load1, to: r8, from: r0, offset: 6 },
+    ...castHeader(cast, ipHeader[6]),
+    { code: op.jump, jump: 'ports' },
+    { code: op.load1, to: r8, from: r0, offset: 9, at: 'early-4' },
+    ...castHeader(cast, ipHeader[4]),
+    nothing('ports'),
+    { code: op.jumpIfEqual, to: r8, number: protocolNumber.tcp, jump: 'tcp' },
+    { code: op.jumpIfEqual, to: r8, number: protocolNumber.udp, jump: 'udp' },
+    { code: op.jump, jump: 'complete' },
+    ...testPorts('tcp'),
+    ...testPorts('udp'),
+    nothing('complete'),
+  ];
+}
+
+/** r0: what is `offset` bytes behind the IP header, as 20 bytes that can be loaded. */
+const castHeader = (cast: PointerCast, offset: number): Instruction[] => [
+  { code: op.move, to: r1, from: r7 },
+  { code: op.addNumber, to: r1, number: offset },
+  { code: op.set, to: r2, number: cast.header },
+  { code: op.call, from: BPF_PSEUDO_KFUNC_CALL, number: cast.function },
+];
 
 const networkOrder = (value: number): number =>
   hostIsLittleEndian ? ((value & 0xff) << 8) | ((value >> 8) & 0xff) : value;

@@ -25,7 +25,7 @@ function encodeTypes(strings: readonly string[], types: (nameOf: (text: string) 
 }
 
 test('fields are found in nested structs, bit fields with their bit, and values of enums with their names', () => {
-  const strings = ['int', 'buff', 'len', 'kind', 'inner', 'reasons', 'NONE', 'LOST', 'btf_trace_lost'];
+  const strings = ['int', 'buff', 'len', 'kind', 'inner', 'reasons', 'NONE', 'LOST', 'btf_trace_lost', 'read'];
   const types = new KernelTypes(
     encodeTypes(strings, (name) => [
       [name('int'), 1 << 24, 4, 32], // 1
@@ -35,6 +35,7 @@ test('fields are found in nested structs, bit fields with their bit, and values 
       [...[name('buff'), (4 << 24) | 3 | (1 << 31), 16, name('len'), 1, 32], name('kind'), 1, (3 << 24) | 65, 0, 3, 96],
       [name('reasons'), (6 << 24) | 2, 4, name('NONE'), 0, name('LOST'), 7], // 5
       [name('btf_trace_lost'), 8 << 24, 1], // 6
+      [name('read'), 12 << 24, 1], // 7
     ]),
   );
   assert.deepEqual(types.field('buff', 'len'), { offset: 4, shift: 0 });
@@ -47,7 +48,8 @@ test('fields are found in nested structs, bit fields with their bit, and values 
       [7, 'LOST'],
     ],
   );
-  assert.equal(types.tracepoint('lost'), 6);
+  assert.deepEqual([types.tracepoint('lost'), types.structId('buff')], [6, 4]);
+  assert.deepEqual([types.functionId('read'), types.functionId('lost')], [7, undefined]);
   const isUnavailable = (error: unknown): boolean => isNetyardError(error, 'unavailable');
   assert.throws(() => types.field('buff', 'none'), isUnavailable);
   assert.throws(() => types.field('int', 'len'), isUnavailable);
@@ -65,7 +67,8 @@ test('programs jump forwards only, inside themselves, for every kind of probe', 
     for (const protocol of ['tcp', 'udp', 'icmp'] as const) {
       for (const family of [4, 6] as const) {
         for (const vxlanPorts of [[], [4789, 8472]]) {
-          const program = encodeWatch(kind, { family, protocol, id: 40_000, vxlanPorts }, fields, 9);
+          const places = vxlanPorts.length === 0 ? fields : { ...fields, cast: { function: 7, header: 8 } };
+          const program = encodeWatch(kind, { family, protocol, id: 40_000, vxlanPorts }, places, 9);
           const view = viewOf(program);
           assert.equal(program.at(-8), 0x95, 'ends with exit');
           for (let at = 0; at < program.length; at += 8) {
