@@ -5,7 +5,13 @@ import { once } from 'node:events';
 import { readdirSync, readlinkSync } from 'node:fs';
 import { before, test } from 'node:test';
 import { isNetyardError, type NetyardError } from '@netyard/core';
-import { type DroppedPacket, hasErrno, type ProbeRequest, type WatchedPacket } from '@netyard/kernel';
+import {
+  type DroppedPacket,
+  hasErrno,
+  type ProbeRequest,
+  type WatchedPacket,
+  type WatchRequest,
+} from '@netyard/kernel';
 import { eventually, inFreshHost, pings, sh } from '@netyard/testkit';
 import { a, addNamespaces, b, far, patience, table, tracing } from './trace-host.ts';
 
@@ -165,8 +171,13 @@ test('closing a watch leaves nothing, and so does a killed process', options, as
     (error) => hasErrno(error, 'ENOENT'),
   );
   await eventually('all objects are closed', () => objects().length === 0);
+  for (const drops of [false, true]) await killHolder({ match, namespaces: [], drops });
+});
+
+/** Kills a process while it holds a watch. */
+async function killHolder(request: WatchRequest): Promise<void> {
   const script = `import { packetTracing } from '@netyard/kernel';
-    packetTracing().openPacketWatch({ match: ${JSON.stringify(match)}, namespaces: [] });
+    packetTracing().openPacketWatch(${JSON.stringify(request)});
     console.log('armed'); setInterval(() => undefined, 1000);`;
   const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
     ...{ stdio: ['ignore', 'pipe', 'inherit'], cwd: import.meta.dirname },
@@ -176,4 +187,4 @@ test('closing a watch leaves nothing, and so does a killed process', options, as
   assert.match(sh(`ls -l /proc/${child.pid}/fd`), /bpf/);
   child.kill('SIGKILL');
   await once(child, 'close');
-});
+}
