@@ -6,11 +6,11 @@ import { after, before, describe, test } from 'node:test';
 import { cannotRun, type EngineName } from './support/engines.ts';
 import { openHosts } from './support/host.ts';
 import { archivePath } from './support/images.ts';
-import { check, contextOf, podmanEnvironment, podmanFolder, traceOf } from './trace/check.ts';
+import { check, contextOf, podmanEnvironment, podmanFolder, reportOf } from './trace/check.ts';
 import { dropFaults } from './trace/drop-faults.ts';
 import type { Fault, FaultContext } from './trace/fault.ts';
 import { commonFaults, images, linkFaults, peerFaults, setScene } from './trace/faults.ts';
-import { addHealthyScene, healthyTraces } from './trace/healthy.ts';
+import { addHealthyScene, healthyTraces, proxiedTraces } from './trace/healthy.ts';
 import { podmanFaults, setPodmanScene } from './trace/podman-faults.ts';
 
 const withoutPodman =
@@ -34,10 +34,18 @@ function describeFaults(engine: EngineName, faults: readonly Fault[]): void {
 
     test('set-ups that work are not accused of anything', async () => {
       await addHealthyScene(context);
+      const withRules: string[] = [];
       for (const args of await healthyTraces(context)) {
-        const { outcome, sentence } = await traceOf(context, args);
-        assert.equal(outcome, 'reached', `${args.join(' ')}: ${sentence}`);
+        const { conclusion, observed, steps } = await reportOf(context, args);
+        const shown = `${args.join(' ')}: ${conclusion.sentence}`;
+        assert.equal(conclusion.outcome, 'reached', shown);
+        if (observed === 'rules') withRules.push(args.join(' '));
+        else assert.ok(!steps.some(({ kind, state }) => kind === 'rule' || state === 'missing'), shown);
       }
+      // Other traffic is slowed down for none but those that docker-proxy takes, unlike predicted.
+      assert.deepEqual(withRules, engine === 'netyard' ? [] : proxiedTraces);
+      const full = await reportOf(context, ['--full', 'app', 'web:80']);
+      assert.deepEqual([full.conclusion.outcome, full.observed], ['reached', 'rules']);
       const { stdout } = await context.host.tryNetyard('diagnose', '--json');
       const findings = JSON.parse(stdout) as { grade: string; text: string }[];
       assert.deepEqual(

@@ -92,7 +92,7 @@ describe('trace across hosts', { skip: cannotRun('netyard') }, () => {
     const descriptors = await bpfDescriptors(context.neighbour);
     for (let count = 0; count < 5; count += 1) await traceOf(context, ['app', 'server2/web:80']);
     await cleanHosts(context);
-    // The target does not answer: each is killed while both hosts observe.
+    // The target does not answer: each is killed while both hosts observe the first probe, or the second one.
     await context.neighbour.sh('iptables -I FORWARD -o docker0 -s 192.168.11.0/24 -j DROP');
     for (let count = 0; count < 8; count += 1) {
       const child = context.host.start([netyard, 'trace', 'app', 'server2/web:80']);

@@ -10,6 +10,8 @@ export const podmanEnvironment = { PATH: `${join(podmanFolder, 'bin')}:${process
 
 export interface Report {
   conclusion: { outcome: string; cause: string; sentence: string; fix?: string; host?: string };
+  observed?: string;
+  steps: { place: string; kind: string; name: string; state: string; host?: string }[];
 }
 
 export function contextOf(host: TestHost, neighbour: TestHost): FaultContext {
@@ -49,14 +51,16 @@ export async function openRoutedHost(containers: readonly (readonly [string, ...
 }
 
 /** `netyard trace` on the host. */
-export async function traceOf(
-  { host }: Pick<FaultContext, 'host'>,
+export const traceOf = async (
+  context: Pick<FaultContext, 'host'>,
   args: readonly string[],
-): Promise<Report['conclusion']> {
+): Promise<Report['conclusion']> => (await reportOf(context, args)).conclusion;
+
+export async function reportOf({ host }: Pick<FaultContext, 'host'>, args: readonly string[]): Promise<Report> {
   const command = [netyard, 'trace', '--json', ...args];
   const { stdout, stderr } = await host.run(command, { environment: podmanEnvironment });
   assert.notEqual(stdout, '', stderr);
-  return (JSON.parse(stdout) as Report).conclusion;
+  return JSON.parse(stdout) as Report;
 }
 
 /** Makes the fault, traces it, applies the printed fix on the host that it names, and traces again. */

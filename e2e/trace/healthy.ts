@@ -53,3 +53,6 @@ export async function healthyTraces({ addressOf }: FaultContext): Promise<string
     ['--size', '1400', 'app', 'web'],
   ];
 }
+
+/** Of those: dockerd's rules do not translate what comes from its bridges, or from the host to 127.0.0.1. */
+export const proxiedTraces = [`app ${hostAddress}:8080`, `far ${hostAddress}:8080`, 'host 127.0.0.1:8080'] as const;

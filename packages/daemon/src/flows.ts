@@ -3,7 +3,7 @@ import { NetyardError } from '@netyard/core';
 import type { ApiOptions, ServedFlow } from '@netyard/docker-api';
 import type { Networks } from '@netyard/sandbox';
 
-/** Each has a packet socket and an nftables table per namespace. */
+/** Each has BPF programs, or a packet socket per namespace, and an nftables table per namespace. */
 const maxFlows = 8;
 
 /** `socket`: on which this daemon answers, if it is on a unix socket; other engines are found by their usual paths. */

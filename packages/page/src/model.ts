@@ -162,7 +162,7 @@ export interface TraceStepItem {
   name: string;
   direction?: 'in' | 'out';
   /** `missing`: the packet should have been seen here. */
-  state: 'seen' | 'expected' | 'missing' | 'dropped';
+  state: 'seen' | 'predicted' | 'missing' | 'dropped';
   /** Milliseconds since the probe was sent. */
   atMs?: number;
 }

@@ -5,7 +5,7 @@ import { readConntrack } from './conntrack.ts';
 import { openLiveObservation } from './live-observation.ts';
 import type { ProbeResult, TracePacket } from './model.ts';
 import { resolveInNamespace } from './name-query.ts';
-import { openObservation } from './observation.ts';
+import { openObservation, openPacketObservation } from './observation.ts';
 import type { Probe, TraceTools } from './tools.ts';
 
 export function openTraceTools(tracing: PacketTracing): Omit<TraceTools, 'observe' | 'peers'> {
@@ -13,6 +13,7 @@ export function openTraceTools(tracing: PacketTracing): Omit<TraceTools, 'observ
     resolve: resolveInNamespace,
     readConntrack,
     openProbe: async (sender, packet, size) => openProbe(tracing, sender, packet, size),
+    watch: async (namespaces, packet) => openPacketObservation(tracing, { namespaces, match: matchOf(packet) }),
     arm: async (namespaces, packet, outgoing) =>
       openObservation(tracing, { namespaces, match: matchOf(packet), outgoing }),
     armLive: async (namespaces, match) => openLiveObservation(tracing, { namespaces, match }),

@@ -7,9 +7,10 @@ import { explainBefore } from './explain/explain.ts';
 import { isStart, liveMatch, packetOfFlow, resultOf } from './live-flow.ts';
 import { flowOf } from './live-observation.ts';
 import type { ProbeResult, TraceRequest } from './model.ts';
+import { namespacesOf } from './observed-namespaces.ts';
 import { type PreparedCase, pathFromOutside, predictCase, prepare } from './prepare.ts';
 import type { TraceReport } from './report.ts';
-import { collect, namespacesOf, reportOf } from './run.ts';
+import { collect, reportOf } from './run.ts';
 import type { LiveObservation, LivePacket, TraceTools } from './tools.ts';
 
 export interface LiveOptions {

@@ -161,6 +161,12 @@ export interface ConntrackFill {
   limit: number;
 }
 
+/**
+ * What was observed of a probe: its answer alone, the packets as interfaces received them, or everything: packets, drops,
+ * rules and counters.
+ */
+export type Observed = 'answer' | 'packets' | 'rules';
+
 /** All that was observed of one probe. */
 export interface TraceEvidence {
   sightings: Sighting[];

@@ -17,6 +17,7 @@ import {
   type ObservedPacket,
   type ObservedPackets,
   openPackets,
+  openReceivedPackets,
 } from './observed-packets.ts';
 import type { Observation } from './tools.ts';
 
@@ -54,6 +55,26 @@ export function openObservation(tracing: PacketTracing, request: ObservationRequ
         ...{ match, startNs, incomplete: [...incomplete] },
       }),
     close,
+  };
+}
+
+/** Received packets only; undefined where the kernel does not report them at little cost. Throws as `openObservation`. */
+export function openPacketObservation(
+  tracing: PacketTracing,
+  request: Omit<ObservationRequest, 'outgoing'>,
+): Observation | undefined {
+  const packets = openReceivedPackets(tracing, request);
+  if (packets === undefined) return undefined;
+  let startNs = nowNs();
+  return {
+    start: () => {
+      startNs = nowNs();
+    },
+    collect: async () =>
+      collectEvidence(tracing, [], (problems) => packets.read(problems), {
+        ...{ match: request.match, startNs, incomplete: [] },
+      }),
+    close: () => packets.close(),
   };
 }
 

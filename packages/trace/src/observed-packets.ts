@@ -48,13 +48,34 @@ export function openPackets(
     const paths = namespaces.map(({ path }) => path);
     return watchPackets(tracing.openPacketWatch({ match, namespaces: paths, outgoing }), request);
   } catch (error) {
-    if (!isNetyardError(error, 'unavailable') && !hasErrno(error, 'EPERM', 'EACCES', 'ENOSYS')) throw error;
+    if (!isWithoutBpf(error)) throw error;
     incomplete.push(`the kernel's reasons for drops are not known: ${messageOf(error)}`);
     return tapPackets(tracing, request);
   }
 }
 
-function watchPackets(watch: PacketWatch, { namespaces, outgoing }: ObservationRequest): ObservedPackets {
+/** Without sent packets and drops; undefined where the kernel has no BPF, or forbids it. */
+export function openReceivedPackets(
+  tracing: PacketTracing,
+  { namespaces, match }: Omit<ObservationRequest, 'outgoing'>,
+): ObservedPackets | undefined {
+  try {
+    const paths = namespaces.map(({ path }) => path);
+    const watch = tracing.openPacketWatch({ match, namespaces: paths, drops: false });
+    return watchPackets(watch, { namespaces, outgoing: false });
+  } catch (error) {
+    if (isWithoutBpf(error)) return undefined;
+    throw error;
+  }
+}
+
+const isWithoutBpf = (error: unknown): boolean =>
+  isNetyardError(error, 'unavailable') || hasErrno(error, 'EPERM', 'EACCES', 'ENOSYS');
+
+function watchPackets(
+  watch: PacketWatch,
+  { namespaces, outgoing }: Omit<ObservationRequest, 'match'>,
+): ObservedPackets {
   const find = (path: string): HostNamespace | undefined => namespaces.find((one) => one.path === path);
   return {
     read: async (incomplete) => {

@@ -1,7 +1,7 @@
 /** Joins the predicted path with what was seen into the steps that a user reads. Pure. */
 import type { HostTopology } from '@netyard/topology';
 import type { TraceCase } from './explain/case.ts';
-import type { Conclusion, Hop, PredictedPath, RuleVerdict, Sighting, TraceEvidence, TracePacket } from './model.ts';
+import type { Conclusion, Hop, Observed, RuleVerdict, Sighting, TraceEvidence, TracePacket } from './model.ts';
 
 export interface TraceStep {
   /** Of the peer on which it is; undefined on this host. */
@@ -13,10 +13,10 @@ export interface TraceStep {
   name: string;
   direction?: 'in' | 'out';
   /**
-   * `seen` with its time; `expected` of a prediction, and of hops that no packet can show; `missing` where the packet
-   * should have been seen.
+   * `seen` with its time; `predicted` of a prediction, of hops that no packet can show, and of those that were not observed;
+   * `missing` where the packet should have been seen.
    */
-  state: 'seen' | 'expected' | 'missing' | 'dropped';
+  state: 'seen' | 'predicted' | 'missing' | 'dropped';
   /** Milliseconds since the probe was sent. */
   atMs?: number;
   /** Addresses from here on, where they change. */
@@ -32,6 +32,11 @@ export interface TraceReport {
   /** The way of the answer, as seen. */
   answer: TraceStep[];
   conclusion: Conclusion;
+  /**
+   * `answer`: the first probe was answered, and no packet could be observed; `packets`: it was answered, and interfaces that
+   * received it were observed; `rules`: everything was. Absent when nothing was sent.
+   */
+  observed?: Observed;
   /** All packets and verdicts; the steps show the first packet of each direction, and what decided. */
   evidence?: TraceEvidence;
   /** The peer that the path leads to. */
@@ -53,9 +58,6 @@ const placeOf = (topology: HostTopology, namespaceId: string): string => {
   return namespace.isHost ? topology.hostName : namespace.name;
 };
 
-/** The first packet of the probe, along the predicted path. */
-export const stepsOf = ({ topology, path, evidence }: ReportedCase): TraceStep[] => stepsHere(topology, path, evidence);
-
 export const stepsOnPeer = (there: ReportedCase): TraceStep[] => onPeer(there, stepsOf(there));
 export const answerStepsOnPeer = (there: ReportedCase): TraceStep[] => onPeer(there, answerSteps(there));
 
@@ -64,13 +66,14 @@ function onPeer({ topology: { hostName: host } }: ReportedCase, steps: TraceStep
   return steps.map((step) => ({ ...step, host, place: step.place === host ? host : `${host}/${step.place}` }));
 }
 
-type ReportedCase = Pick<TraceCase, 'topology' | 'path' | 'evidence'>;
+type ReportedCase = Pick<TraceCase, 'topology' | 'path' | 'evidence' | 'observed'>;
 
-function stepsHere(topology: HostTopology, path: PredictedPath, evidence?: TraceEvidence): TraceStep[] {
+/** The first packet of the probe, along the predicted path. */
+export function stepsOf({ topology, path, evidence, observed }: ReportedCase): TraceStep[] {
   if (evidence === undefined) return path.hops.map((hop) => hopStep(topology, hop, undefined));
   const sightings = firstOfEach(evidence.sightings.filter(({ isAnswer }) => !isAnswer));
   const used = new Set<Sighting>();
-  const hops = path.hops.map((hop) => hopStep(topology, hop, { sightings, used }));
+  const hops = path.hops.map((hop) => hopStep(topology, hop, { sightings, used, isComplete: observed === 'rules' }));
   const unexpected = sightings.filter((seen) => !used.has(seen)).map((seen) => seenStep(topology, seen));
   const rules = decisions(evidence.verdicts.filter((verdict) => !verdict.isAnswer && isFirst(verdict)));
   return inOrder(
@@ -118,13 +121,13 @@ function isNew(keys: Set<string>, key: string): boolean {
 function hopStep(
   topology: HostTopology,
   hop: Hop,
-  observed: { sightings: readonly Sighting[]; used: Set<Sighting> } | undefined,
+  observed: { sightings: readonly Sighting[]; used: Set<Sighting>; isComplete: boolean } | undefined,
 ): TraceStep {
   const { kind, name, direction, packet } = hop;
   const step = { place: placeOf(topology, hop.namespaceId), kind, name, ...(direction ? { direction } : {}) };
   const translated = kind === 'translation' ? { packet } : {};
   if (observed === undefined || (kind !== 'link' && kind !== 'bridge')) {
-    return { ...step, ...translated, state: 'expected' };
+    return { ...step, ...translated, state: 'predicted' };
   }
   const seen = observed.sightings.find(
     (sighting) =>
@@ -134,7 +137,7 @@ function hopStep(
       (direction === undefined || sighting.direction === direction),
   );
   // Frames that only pass a bridge are not seen on the bridge itself.
-  if (seen === undefined) return { ...step, state: kind === 'bridge' ? 'expected' : 'missing' };
+  if (seen === undefined) return { ...step, state: kind === 'link' && observed.isComplete ? 'missing' : 'predicted' };
   observed.used.add(seen);
   return { ...step, state: 'seen', atMs: seen.atMs };
 }

@@ -1,21 +1,25 @@
 /**
- * Traces one packet: finds the ends, predicts the path, observes it with a real probe, and explains what happened. Changes
+ * Traces one packet: finds the ends, predicts the path, observes it with a real probe, and explains what happened. Rules are
+ * traced, which makes other traffic slower, for a second probe only: when the first one is not answered as predicted. Changes
  * nothing but for the time of the probe: rule tracing of the probe's own packets, here and on the peer that it is for.
  */
-import { messageOf } from '@netyard/core';
 import type { HostNamespace } from '@netyard/topology';
 import type { RemoteSide, TraceCase } from './explain/case.ts';
 import { explain, explainEnds } from './explain/explain.ts';
-import { withEvidence } from './hosts/remote-case.ts';
-import type { FlowEvidence, PathEnd, ProbeResult, TraceRequest } from './model.ts';
+import { type FirstProbe, sendFirst } from './first-probe.ts';
+import type { PathEnd, ProbeResult, TraceRequest } from './model.ts';
 import { askNeighbours } from './neighbours.ts';
+import { leavesObserved, namespacesOf } from './observed-namespaces.ts';
+import { armPeer, collectPeer, joinPeer } from './peer-part.ts';
 import { type PreparedCase, predictCase, prepare } from './prepare.ts';
 import { answerSteps, answerStepsOnPeer, stepsOf, stepsOnPeer, type TraceReport } from './report.ts';
-import type { FlowSession, Observation, TraceTools } from './tools.ts';
+import type { Observation, TraceTools } from './tools.ts';
 
 export interface TraceOptions {
   /** Predict only: send nothing and observe nothing on the way. */
   dryRun?: boolean;
+  /** Observe everything at once, so that rules are known when the target is reached, too. */
+  full?: boolean;
 }
 
 /** How long an answer is waited for; a sender without neighbour gives up after 3 s. */
@@ -34,14 +38,35 @@ export async function trace(
   try {
     const isKnown = prepared.sender === undefined || explainEnds(prepared) !== undefined || options.dryRun;
     if (isKnown || prepared.sender === undefined) return reportOf(prepared, prepared.problems);
-    return reportOf(await observe(tools, prepared, prepared.sender), prepared.problems);
+    return reportOf(await observe(tools, prepared, prepared.sender, options), prepared.problems);
   } finally {
     prepared.asked?.session.close();
   }
 }
 
-/** Sends the probe and collects what was seen of it. */
-async function observe(tools: TraceTools, prepared: PreparedCase, sender: HostNamespace): Promise<TraceCase> {
+/** What is for outside cannot be answered: only a full observation shows whether it left. */
+async function observe(
+  tools: TraceTools,
+  prepared: PreparedCase,
+  sender: HostNamespace,
+  { full = false }: TraceOptions,
+): Promise<TraceCase> {
+  if (full || prepared.to.isOutside) return await observeAll(tools, prepared, sender);
+  const first = await sendFirst(tools, prepared, sender);
+  try {
+    return (await first.waitForAnswer()) ?? (await observeAll(tools, prepared, sender, first));
+  } finally {
+    first.close();
+  }
+}
+
+/** Sends a probe, and collects all that was seen of it. A late answer to the first probe counts. */
+async function observeAll(
+  tools: TraceTools,
+  prepared: PreparedCase,
+  sender: HostNamespace,
+  first?: FirstProbe,
+): Promise<TraceCase> {
   const probe = await tools.openProbe(sender, prepared.packet, prepared.request.size);
   try {
     const predicted = predictCase(prepared, sender, { ...prepared.packet, sourcePort: probe.sourcePort });
@@ -50,8 +75,12 @@ async function observe(tools: TraceTools, prepared: PreparedCase, sender: HostNa
     const observation = await tools.arm(namespaces, predicted.packet, leavesObserved(namespaces, predicted.path));
     try {
       const peer = await arming;
+      const before = await first?.lateAnswer();
+      if (before !== undefined) return before;
       observation.start();
       const result = await probe.send(waitFor(predicted));
+      const meanwhile = result.outcome === 'answered' ? undefined : await first?.lateAnswer(result);
+      if (meanwhile !== undefined) return meanwhile;
       await new Promise((resolve) => setTimeout(resolve, settleMs));
       const collecting = collectPeer(peer, result);
       const seen = await collect(tools, predicted, observation, result);
@@ -62,39 +91,6 @@ async function observe(tools: TraceTools, prepared: PreparedCase, sender: HostNa
   } finally {
     probe.close();
   }
-}
-
-/** What the peer's part came to: a session that observes, or why there is none. */
-type PeerPart = { session: FlowSession } | { problem: string } | undefined;
-
-async function armPeer({ asked, remote }: PreparedCase): Promise<PeerPart> {
-  if (asked === undefined || remote?.trace === undefined) return undefined;
-  try {
-    await asked.session.arm(remote.trace.packet);
-    return { session: asked.session };
-  } catch (error) {
-    return { problem: messageOf(error) };
-  }
-}
-
-async function collectPeer(
-  part: PeerPart,
-  result: ProbeResult,
-): Promise<{ seen: FlowEvidence } | { problem: string } | undefined> {
-  if (part === undefined || 'problem' in part) return part;
-  try {
-    return { seen: await part.session.collect(result) };
-  } catch (error) {
-    return { problem: messageOf(error) };
-  }
-}
-
-function joinPeer(local: TraceCase, part: Awaited<ReturnType<typeof collectPeer>>): TraceCase {
-  const { remote } = local;
-  if (part === undefined || remote === undefined) return local;
-  if ('seen' in part) return { ...local, remote: withEvidence(remote, local, part.seen) };
-  const { trace: _, ...rest } = remote;
-  return { ...local, remote: { ...rest, problem: part.problem } };
 }
 
 /** With what was seen, and who has the addresses on the way if nothing answered. */
@@ -110,7 +106,8 @@ export async function collect(
   const isAnswered = result.outcome === 'answered';
   const neighbours = isAnswered ? [] : await askNeighbours(tools, observed, seen);
   const conntrack = isAnswered ? undefined : await tools.readConntrack();
-  return { ...observed, evidence: { ...seen, probe: result, neighbours, ...(conntrack ? { conntrack } : {}) } };
+  const evidence = { ...seen, probe: result, neighbours, ...(conntrack ? { conntrack } : {}) };
+  return { ...observed, evidence, observed: 'rules' };
 }
 
 /** A peer that was asked is there. */
@@ -119,25 +116,8 @@ const waitFor = ({ path: { end }, remote }: TraceCase): number =>
 
 const needsNeighbour = (kind: PathEnd['kind']): boolean => kind === 'no-neighbour' || kind === 'left';
 
-/** The host's namespace always: translated packets take ways that the prediction does not know. */
-export function namespacesOf({ topology, from, to, path: { hops } }: TraceCase): HostNamespace[] {
-  const ids = new Set(hops.map(({ namespaceId }) => namespaceId));
-  for (const end of [from, to]) if (end.namespace) ids.add(end.namespace.id);
-  return topology.namespaces.filter(({ id, isHost }) => isHost || ids.has(id));
-}
-
-/** Whether a link on the way sends to where nothing is observed, so that only the link itself shows what it sends. */
-const leavesObserved = (namespaces: readonly HostNamespace[], { hops, end }: TraceCase['path']): boolean =>
-  end.kind === 'left' ||
-  hops.some(({ kind, direction, namespaceId, name }) => {
-    if (kind !== 'link' || direction !== 'out' || name === 'lo') return false;
-    const links = namespaces.find(({ id }) => id === namespaceId)?.links ?? [];
-    const peer = links.find((link) => link.name === name)?.peer;
-    return !namespaces.some(({ id }) => id === peer?.namespaceId);
-  });
-
 export function reportOf(traced: TraceCase, problems: readonly string[]): TraceReport {
-  const { topology, from, to, packet, evidence, remote } = traced;
+  const { topology, from, to, packet, evidence, observed, remote } = traced;
   const own = answerSteps(traced);
   const there = remote?.trace;
   return {
@@ -148,7 +128,7 @@ export function reportOf(traced: TraceCase, problems: readonly string[]): TraceR
     steps: [...stepsOf(traced), ...(there ? stepsOnPeer(there) : [])],
     answer: [...(there ? answerStepsOnPeer(there) : []), ...own],
     conclusion: explain(traced),
-    ...(evidence === undefined ? {} : { evidence }),
+    ...(evidence === undefined || observed === undefined ? {} : { observed, evidence }),
     ...(remote === undefined ? {} : { peer: peerReport(remote) }),
     incomplete: [
       ...[...topology.problems, ...problems, ...(evidence?.incomplete ?? [])],

@@ -61,7 +61,12 @@ export interface TraceTools {
    */
   resolve(sender: TraceEnd, name: string, isContainer: boolean): Promise<NameAnswer | undefined>;
   openProbe(sender: HostNamespace, packet: TracePacket, size?: number): Promise<Probe>;
-  /** `outgoing`: also what is sent on links whose other end is in none of the namespaces. */
+  /**
+   * Observes only which links receive the probe's packets, which costs other traffic little. Undefined where that needs BPF
+   * and the kernel has none.
+   */
+  watch(namespaces: readonly HostNamespace[], packet: TracePacket): Promise<Observation | undefined>;
+  /** Observes everything. `outgoing`: also what is sent on links whose other end is in none of the namespaces. */
   arm(namespaces: readonly HostNamespace[], packet: TracePacket, outgoing: boolean): Promise<Observation>;
   /** Observes all connections to the ports of `match`. */
   armLive(namespaces: readonly HostNamespace[], match: TraceMatch): Promise<LiveObservation>;
@@ -86,12 +91,17 @@ export interface FlowRequest extends Pick<TraceRequest, 'protocol' | 'port'> {
   target: string;
 }
 
-/** A peer's part of a trace. Must be closed; the peer also ends it when the connection ends, or after some seconds. */
+/**
+ * A peer's part of a trace. Must be closed; the peer also ends it when the connection ends, or after some seconds. `sourcePort`
+ * of a packet selects its probe; for icmp it is the identifier.
+ */
 export interface FlowSession {
   readonly view: PeerView;
-  /** Observes the packets of this probe. `sourcePort` selects them; for icmp it is the identifier. */
+  /** Once. As `TraceTools.watch`: false where the peer cannot do that. */
+  watch(packet: TracePacket): Promise<boolean>;
+  /** Once. Observes everything of this probe, and no other one any more. */
   arm(packet: TracePacket): Promise<void>;
-  /** Once. What was seen since `arm`. */
+  /** What was seen since `watch` or `arm`, which ends with it. */
   collect(probe: Pick<ProbeResult, 'outcome'>): Promise<FlowEvidence>;
   close(): void;
 }

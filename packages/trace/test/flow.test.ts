@@ -20,6 +20,14 @@ function fakeTools(): FlowTools & { log: string[] } {
     log,
     observe: async () => topology,
     knownHosts: async () => [{ name: 'host0', address: '192.0.2.9', subnets: ['10.9.0.0/24'] }],
+    watch: async () => {
+      log.push('watch');
+      return {
+        start: () => undefined,
+        collect: async () => ({ sightings: [], verdicts: [], counters: [], drops: [], incomplete: [] }),
+        close: () => void log.push('end watch'),
+      };
+    },
     arm: async (namespaces) => {
       log.push(`arm ${namespaces.map(({ name }) => name).join(' ')}`);
       return {
@@ -48,8 +56,10 @@ test('the peer observes one flow on its way, and says what it saw', async () => 
   assert.equal(session.view.topology.hostName, 'host1');
   assert.deepEqual(session.view.peers, [{ name: 'host0', address: '192.0.2.9', subnets: ['10.9.0.0/24'] }]);
   assert.deepEqual(tools.log, []);
-  await session.arm(packet);
-  assert.deepEqual(tools.log, ['arm host web', 'start']);
+  assert.equal(await session.watch(packet), true);
+  assert.deepEqual((await session.collect({ outcome: 'answered' })).sightings, []);
+  await session.arm({ ...packet, sourcePort: 40_001 });
+  assert.deepEqual(tools.log, ['watch', 'end watch', 'arm host web', 'start']);
   const { sightings, neighbours } = await session.collect({ outcome: 'timeout' });
   assert.deepEqual([sightings[0]?.link, neighbours[0]?.address], ['eth0', '172.17.0.3']);
   await served;
@@ -69,6 +79,18 @@ test('the peer stops observing when the host that asked is gone', async () => {
   there.destroy(); // duplexPair does not pass it on, sockets do
   await served;
   assert.deepEqual(tools.log.at(-1), 'close');
+});
+
+test('the second probe ends the observation of the first, and there is no third', async () => {
+  const tools = fakeTools();
+  const session = await openFlow(tools, { target: 'web', protocol: 'tcp', port: 80 });
+  await session.watch(packet);
+  await session.arm(packet);
+  assert.deepEqual(tools.log, ['watch', 'end watch', 'arm host web', 'start']);
+  await assert.rejects(session.arm(packet), /a flow is observed once/);
+  await assert.rejects(session.watch(packet), /a flow is observed once/);
+  session.close();
+  assert.equal(tools.log.at(-1), 'close');
 });
 
 test('questions about more than one probe, or about none, are refused', async () => {

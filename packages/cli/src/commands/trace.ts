@@ -27,6 +27,11 @@ export const trace: CommandSpec = {
       type: 'bool',
       help: 'Predict the path without sending anything; firewall rules are not evaluated',
     },
+    {
+      name: 'full',
+      type: 'bool',
+      help: 'Trace rules of reached targets, too: other traffic is slower until the trace ends',
+    },
     { name: 'json', type: 'bool', help: 'Print the report as JSON' },
     {
       name: 'live',
@@ -48,7 +53,8 @@ export const trace: CommandSpec = {
     'connection is opened (/udp: a datagram is sent), otherwise an ICMP echo request. The application sees a connection\n' +
     'without data. Either end can be outside: beyond the uplink of this host. Packets from there are predicted only,\n' +
     'or waited for with --live, which sends nothing and ends with the first packet, at --timeout or with Ctrl-C.\n' +
-    'Prints each hop, each rule that decided, and one sentence. Needs root, and no daemon.\n' +
+    'Prints each hop, each rule that decided, and one sentence. Needs root, and no daemon. Rules are traced when the target\n' +
+    'does not answer at once, by a second probe; with --full and --live always. Other traffic is slower meanwhile.\n' +
     'Exit code: 0 reached, 1 not reached, 2 unknown, 125 no trace could be made.',
   examples: [
     'netyard trace web db:5432',
@@ -58,6 +64,7 @@ export const trace: CommandSpec = {
     'netyard trace web outside',
     'netyard trace outside web:80',
     'netyard trace --watch web db:5432',
+    'netyard trace --full web db:5432',
     'netyard trace --live web db:5432',
     'netyard trace --live --timeout 30s outside web:80',
   ],
@@ -65,7 +72,7 @@ export const trace: CommandSpec = {
   run: async (context, input) => {
     const request = requestOf(input);
     const { flags } = input;
-    const run = flags.bool('live') ? await openLive(context, input) : await openTrace(context, flags.bool('dry-run'));
+    const run = flags.bool('live') ? await openLive(context, input) : await openTrace(context, flags);
     for (;;) {
       const report = await run(request).catch(refuse);
       print(context, report, flags.bool('json'));
@@ -96,8 +103,9 @@ function requestOf({ args: [from = '', to = ''], flags }: CommandInput): TraceRe
 }
 
 function checkLive(flags: CommandInput['flags']): void {
+  if (flags.bool('full') && flags.bool('dry-run')) refuse('--full and --dry-run exclude each other');
   if (flags.has('timeout') && !flags.bool('live')) refuse('--timeout is for --live');
-  const other = ['dry-run', 'size', 'watch'].find((name) => flags.has(name));
+  const other = ['dry-run', 'full', 'size', 'watch'].find((name) => flags.has(name));
   if (flags.bool('live') && other !== undefined) refuse(`--live and --${other} exclude each other`);
 }
 
@@ -122,10 +130,11 @@ function readTarget(text: string): ReturnType<typeof parseTraceTarget> {
 
 type RunTrace = (request: TraceRequest) => Promise<TraceReport>;
 
-async function openTrace(context: Context, dryRun: boolean): Promise<RunTrace> {
+async function openTrace(context: Context, flags: CommandInput['flags']): Promise<RunTrace> {
   const { askFlow, trace: run } = await import('@netyard/trace');
   const tools = { ...(await openTools(context)), peers: peerTools(context, askFlow) };
-  return async (request) => await run(tools, request, { dryRun });
+  const options = { dryRun: flags.bool('dry-run'), full: flags.bool('full') };
+  return async (request) => await run(tools, request, options);
 }
 
 async function openLive(context: Context, { args, flags }: CommandInput): Promise<RunTrace> {

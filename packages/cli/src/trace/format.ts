@@ -6,16 +6,24 @@ import { oneLine } from '../format/escape.ts';
 const times = (step: TraceStep): string => (step.atMs === undefined ? '' : step.atMs.toFixed(2));
 
 const marks: Readonly<Record<TraceStep['state'], string>> = {
-  ...{ seen: '', expected: '', missing: 'not seen', dropped: '<-- dropped here' },
+  ...{ seen: '', predicted: 'predicted', missing: 'not seen', dropped: '<-- dropped here' },
 };
 
+/** Of a target that answered the first probe. */
+const unobserved = {
+  packets: 'Rules were not traced, because the target answered; --full traces them.',
+  answer:
+    'Nothing but the answer was observed: this kernel does not show packets at little cost; --full shows them, and rules.',
+} as const;
+
 export function formatTrace(report: TraceReport): string[] {
-  const { packet, from, to, conclusion, steps, answer, incomplete } = report;
+  const { packet, from, to, conclusion, steps, answer, incomplete, observed } = report;
   const lines = [
     `${from} -> ${to}: ${packetText(packet)}`,
     '',
     ...table(steps),
     ...(answer.length === 0 ? [] : ['', 'Answer:', ...table(answer)]),
+    ...(observed === undefined || observed === 'rules' ? [] : ['', unobserved[observed]]),
     '',
     conclusion.sentence,
   ];

@@ -34,7 +34,7 @@ const report: TraceReport = {
   },
   steps: [
     { place: 'a', kind: 'link', name: 'eth0', direction: 'out', state: 'seen', atMs: 0.016 },
-    { place: 'host1', kind: 'bridge', name: 'docker0', state: 'expected' },
+    { place: 'host1', kind: 'bridge', name: 'docker0', state: 'predicted' },
     { place: 'host1', kind: 'rule', name: 'ip netyard to_bridge: drop (icc=false)', state: 'dropped', atMs: 0.05 },
     { place: 'web', kind: 'link', name: 'eth0', direction: 'in', state: 'missing' },
   ],
@@ -49,13 +49,28 @@ test('the text of a trace', () => {
     'a -> web: tcp 172.17.0.2:40000 -> 172.17.0.3:80',
     '',
     '  0.02  a      out eth0',
-    '        host1  bridge docker0',
+    '        host1  bridge docker0                               predicted',
     '  0.05  host1  rule ip netyard to_bridge: drop (icc=false)  <-- dropped here',
     '        web    in  eth0                                     not seen',
     '',
     'Dropped on docker0 by netyard\'s "icc=false".',
     'Fix: link a to web (--link web)',
   ]);
+});
+
+test('the text says what was not observed of a target that answered at once', () => {
+  const [first] = report.steps;
+  assert.ok(first);
+  const reached = { ...report, steps: [first, { ...first, state: 'predicted' as const }] };
+  assert.deepEqual(formatTrace({ ...reached, observed: 'packets' }).slice(3, 8), [
+    '  0.02  a  out eth0  predicted',
+    '',
+    'Rules were not traced, because the target answered; --full traces them.',
+    '',
+    report.conclusion.sentence,
+  ]);
+  assert.match(formatTrace({ ...reached, observed: 'answer' })[5] ?? '', /^Nothing but the answer was observed/);
+  assert.equal(formatTrace({ ...reached, observed: 'rules' })[5], report.conclusion.sentence);
 });
 
 test('names with line feeds begin no lines of their own', () => {

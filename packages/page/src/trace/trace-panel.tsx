@@ -103,7 +103,7 @@ function Steps({ answer }: { answer: TraceAnswer }) {
 }
 
 const stateTexts: Readonly<Record<TraceStepItem['state'], string>> = {
-  ...{ seen: '', expected: '', missing: 'not seen', dropped: '✕ dropped here' },
+  ...{ seen: '', predicted: 'predicted', missing: 'not seen', dropped: '✕ dropped here' },
 };
 
 function StepList({ steps }: { steps: readonly TraceStepItem[] }) {

@@ -37,11 +37,11 @@ test('the steps of a trace lead from node to node', () => {
   const reached = answer('reached', [
     step('a', 'eth0', 'seen'),
     step('h', 'ny-a', 'seen'),
-    step('h', 'docker0', 'expected', 'bridge'),
+    step('h', 'docker0', 'predicted', 'bridge'),
     step('h', 'ip netyard forward: accept (icc)', 'seen', 'rule'),
     step('h', 'ny-b', 'seen'),
     step('b', 'eth0', 'seen'),
-    step('b', 'socket', 'expected', 'socket'),
+    step('b', 'socket', 'predicted', 'socket'),
   ]);
   assert.deepEqual(stopsOf(reached), ['id-a passed', 'n passed', 'id-b passed']);
 });
@@ -49,7 +49,7 @@ test('the steps of a trace lead from node to node', () => {
 test('a packet stops where a rule drops it, or behind the last node that saw it', () => {
   const dropped = answer('not-reached', [
     step('a', 'eth0', 'seen'),
-    step('h', 'docker0', 'expected', 'bridge'),
+    step('h', 'docker0', 'predicted', 'bridge'),
     step('h', 'ip filter FORWARD: drop', 'dropped', 'rule'),
     step('b', 'eth0', 'missing'),
   ]);

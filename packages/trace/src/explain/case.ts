@@ -4,6 +4,7 @@ import { commandLine } from '../command-line.ts';
 import type {
   Conclusion,
   KnownHost,
+  Observed,
   PeerHost,
   PredictedPath,
   Sighting,
@@ -31,6 +32,8 @@ export interface TraceCase {
   name?: NameAnswer;
   /** Undefined when only a prediction is asked for. */
   evidence?: TraceEvidence;
+  /** What the evidence has. */
+  observed?: Observed;
   /** The peer that the path leads to. */
   remote?: RemoteSide;
 }

@@ -37,6 +37,13 @@ class AskedFlow implements FlowSession {
     this.view = view;
   }
 
+  async watch(packet: TracePacket): Promise<boolean> {
+    writeJsonLine(this.#stream, { watch: packet });
+    const { armed } = await nextAnswer(this.#stream, this.#lines);
+    if (armed === undefined) throw unexpected();
+    return armed;
+  }
+
   async arm(packet: TracePacket): Promise<void> {
     writeJsonLine(this.#stream, { arm: packet });
     const { armed } = await nextAnswer(this.#stream, this.#lines);

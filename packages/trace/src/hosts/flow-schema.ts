@@ -187,8 +187,9 @@ const answer = z.object({
 
 const outcome = z.enum(['answered', 'refused', 'error', 'timeout']);
 const question = z.union([
+  z.strictObject({ watch: packet }),
   z.strictObject({ arm: packet }),
-  z.strictObject({ collect: z.object({ outcome }) }).transform(({ collect }) => ({ collect, arm: undefined })),
+  z.strictObject({ collect: z.object({ outcome }) }),
 ]);
 
 export interface FlowAnswer {
@@ -205,9 +206,7 @@ export function parseAnswer(value: unknown): FlowAnswer {
   throw new NetyardError('failed', `its answer is invalid: ${describe(error)}`);
 }
 
-export type FlowQuestion =
-  | { arm: TracePacket; collect?: undefined }
-  | { arm: undefined; collect: Pick<ProbeResult, 'outcome'> };
+export type FlowQuestion = { watch: TracePacket } | { arm: TracePacket } | { collect: Pick<ProbeResult, 'outcome'> };
 
 /** Throws `invalid`. */
 export function parseQuestion(value: unknown): FlowQuestion {

@@ -9,7 +9,7 @@ import { lookUpRoute } from '../route-lookup.ts';
 import type { FlowRequest, FlowSession, Observation, PeerView, TraceTools } from '../tools.ts';
 import { pruneTopology } from './select.ts';
 
-export interface FlowTools extends Pick<TraceTools, 'arm' | 'askNeighbour' | 'readConntrack'> {
+export interface FlowTools extends Pick<TraceTools, 'watch' | 'arm' | 'askNeighbour' | 'readConntrack'> {
   /** The namespaces that a flow may concern. */
   observe(request: FlowRequest): Promise<HostTopology>;
   /** The peers of this host. */
@@ -30,12 +30,19 @@ export async function openFlow(tools: FlowTools, request: FlowRequest): Promise<
   return new LocalFlow(tools, topology, peers);
 }
 
+interface ObservedFlow {
+  observation: Observation;
+  packet: TracePacket;
+  path: PredictedPath;
+}
+
 class LocalFlow implements FlowSession {
   readonly view: PeerView;
   readonly #tools: FlowTools;
   readonly #topology: HostTopology;
-  #armed: { observation: Observation; packet: TracePacket; path: PredictedPath } | undefined;
+  #observed: ObservedFlow | undefined;
   #isClosed = false;
+  readonly #asked = new Set<'watch' | 'arm'>();
 
   constructor(tools: FlowTools, topology: HostTopology, peers: KnownHost[]) {
     this.#tools = tools;
@@ -43,21 +50,47 @@ class LocalFlow implements FlowSession {
     this.view = { topology: pruneTopology(topology), peers };
   }
 
+  async watch(packet: TracePacket): Promise<boolean> {
+    const { path, namespaces } = this.#begin('watch', packet);
+    const observation = await this.#tools.watch(namespaces, packet);
+    if (observation === undefined) return false;
+    this.#observe({ observation, packet, path });
+    return true;
+  }
+
   async arm(packet: TracePacket): Promise<void> {
-    if (this.#armed !== undefined || this.#isClosed) throw new NetyardError('invalid', 'a flow is observed once');
+    const { path, namespaces } = this.#begin('arm', packet);
+    this.#observe({ observation: await this.#tools.arm(namespaces, packet, true), packet, path });
+  }
+
+  /** Two probes at most, the second with all that can be observed. */
+  #begin(kind: 'watch' | 'arm', packet: TracePacket): { path: PredictedPath; namespaces: HostNamespace[] } {
+    if (this.#asked.has(kind) || this.#asked.has('arm') || this.#isClosed)
+      throw new NetyardError('invalid', 'a flow is observed once');
+    this.#asked.add(kind);
+    this.#endObservation();
     const host = this.#topology.namespaces.find(({ isHost }) => isHost);
     if (host === undefined) throw new NetyardError('unavailable', 'the namespace of this host cannot be observed');
     const path = predictPath(this.#topology, host, packet, arrivalLink(host, packet));
-    const observation = await this.#tools.arm(this.#namespacesOf(host, path), packet, true);
-    this.#armed = { observation, packet, path };
-    if (this.#isClosed) observation.close();
-    observation.start();
+    return { path, namespaces: this.#namespacesOf(host, path) };
+  }
+
+  #observe(flow: ObservedFlow): void {
+    this.#observed = flow;
+    if (this.#isClosed) this.#endObservation();
+    else flow.observation.start();
+  }
+
+  #endObservation(): void {
+    this.#observed?.observation.close();
+    this.#observed = undefined;
   }
 
   async collect({ outcome }: Pick<ProbeResult, 'outcome'>): Promise<FlowEvidence> {
-    if (this.#armed === undefined || this.#isClosed) throw new NetyardError('invalid', 'this flow is not observed');
-    const { observation, packet, path } = this.#armed;
+    if (this.#observed === undefined) throw new NetyardError('invalid', 'this flow is not observed');
+    const { observation, packet, path } = this.#observed;
     const seen = await observation.collect();
+    this.#endObservation();
     const isOver = outcome === 'answered' || seen.sightings.length === 0;
     const asked = { topology: this.#topology, path, from: { text: '', addresses: [] }, packet };
     const neighbours = isOver ? [] : await askNeighbours(this.#tools, asked, seen);
@@ -75,7 +108,7 @@ class LocalFlow implements FlowSession {
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    this.#armed?.observation.close();
+    this.#endObservation();
   }
 
   #namespacesOf(host: HostNamespace, { hops }: PredictedPath): HostNamespace[] {

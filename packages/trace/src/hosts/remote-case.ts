@@ -105,7 +105,8 @@ export function withEvidence(side: RemoteSide, local: TraceCase, seen: FlowEvide
     probe: own.probe satisfies ProbeResult,
   };
   const { source } = local.packet;
-  return { ...side, trace: { ...trace, packet: { ...trace.packet, ...(source ? { source } : {}) }, evidence } };
+  const packet = { ...trace.packet, ...(source ? { source } : {}) };
+  return { ...side, trace: { ...trace, packet, evidence, observed: local.observed ?? 'rules' } };
 }
 
 /**
@@ -113,19 +114,19 @@ export function withEvidence(side: RemoteSide, local: TraceCase, seen: FlowEvide
  * same time between the hosts; without an answer, none.
  */
 function clockDifference(own: readonly Sighting[], theirs: readonly Sighting[]): number {
-  const [left, returned] = [lastOut(own, false)?.atMs, own.find(({ isAnswer }) => isAnswer)?.atMs];
-  const [came, answered] = [theirs.find(({ isAnswer }) => !isAnswer)?.atMs, lastOut(theirs, true)?.atMs];
+  const [left, returned] = [lastSeen(own, false)?.atMs, own.find(({ isAnswer }) => isAnswer)?.atMs];
+  const [came, answered] = [theirs.find(({ isAnswer }) => !isAnswer)?.atMs, lastSeen(theirs, true)?.atMs];
   if (left === undefined || came === undefined) return 0;
   const away = returned === undefined || answered === undefined ? 0 : returned - left - (answered - came);
   return left - came + Math.max(0, away) / 2;
 }
 
 /** Where the first packet of a direction was seen last: later ones are repetitions and further packets. */
-function lastOut(sightings: readonly Sighting[], isAnswer: boolean): Sighting | undefined {
+function lastSeen(sightings: readonly Sighting[], isAnswer: boolean): Sighting | undefined {
   const places = new Map<string, Sighting>();
   for (const seen of sightings) {
     const place = `${seen.namespaceId} ${seen.link}`;
-    if (seen.isAnswer === isAnswer && seen.direction === 'out' && !places.has(place)) places.set(place, seen);
+    if (seen.isAnswer === isAnswer && !places.has(place)) places.set(place, seen);
   }
   return [...places.values()].at(-1);
 }

@@ -1,12 +1,12 @@
 /**
  * The conversation about one flow, on the peer, over a connection to the host that asks: `{view}` at once, `{armed}` for
- * `{arm: PACKET}`, `{evidence}` for `{collect: {outcome}}`, or `{error}`. The flow ends with the connection, and at the latest
- * after some seconds.
+ * `{watch: PACKET}` and for `{arm: PACKET}`, `{evidence}` for `{collect: {outcome}}`, or `{error}`. The flow ends with the
+ * evidence of what was armed, with the connection, and at the latest after some seconds.
  */
 import type { Readable, Writable } from 'node:stream';
 import { isNetyardError, messageOf } from '@netyard/core';
 import type { FlowSession } from '../tools.ts';
-import { parseQuestion } from './flow-schema.ts';
+import { type FlowAnswer, parseQuestion } from './flow-schema.ts';
 import { readJsonLines, writeJsonLine } from './lines.ts';
 
 /** Longer than any probe is waited for. */
@@ -21,10 +21,12 @@ export async function serveFlow(
   const timer = setTimeout(() => input.destroy(), longestMs);
   try {
     writeJsonLine(output, { view: session.view });
-    for await (const question of readJsonLines(input, maxQuestion)) {
-      const answer = await answerTo(session, question);
+    let isLast = false;
+    for await (const line of readJsonLines(input, maxQuestion)) {
+      const { question, answer } = await answerTo(session, line);
       writeJsonLine(output, answer);
-      if (!('armed' in answer)) return;
+      if ('error' in answer || ('evidence' in answer && isLast)) return;
+      isLast = question === 'arm';
     }
   } catch (error) {
     // The host that asked is gone, or was too slow: it reads no answer.
@@ -35,19 +37,21 @@ export async function serveFlow(
   }
 }
 
-async function answerTo(session: FlowSession, question: unknown): Promise<object> {
+async function answerTo(
+  session: FlowSession,
+  line: unknown,
+): Promise<{ question?: 'watch' | 'arm' | 'collect'; answer: FlowAnswer }> {
   try {
-    const { arm, collect } = parseQuestion(question);
-    if (arm !== undefined) {
-      await session.arm(arm);
-      return { armed: true };
-    }
-    return { evidence: await session.collect(collect) };
+    const asked = parseQuestion(line);
+    if ('watch' in asked) return { question: 'watch', answer: { armed: await session.watch(asked.watch) } };
+    if ('collect' in asked) return { question: 'collect', answer: { evidence: await session.collect(asked.collect) } };
+    await session.arm(asked.arm);
+    return { question: 'arm', answer: { armed: true } };
   } catch (error) {
-    return failure(error);
+    return { answer: failure(error) };
   }
 }
 
-const failure = (error: unknown): object => ({
+const failure = (error: unknown): FlowAnswer => ({
   error: { message: messageOf(error), ...(isNetyardError(error) && error.hint ? { hint: error.hint } : {}) },
 });
