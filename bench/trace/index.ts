@@ -1,7 +1,9 @@
 /**
- * What `netyard trace` costs: round trips between two containers while a trace between them is armed, compared with the
- * same without one, in turns; and the time of a whole trace of a reachable target, on one host and across two.
+ * What `netyard trace` costs: round trips between two containers while the way between them is observed, as for the first
+ * probe and with everything, compared with the same without, in turns; and the time of a whole trace of a reachable target,
+ * on one host and across two.
  */
+import { once } from 'node:events';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { execInHost, type HostHandle } from '@netyard/lab';
@@ -25,6 +27,8 @@ const netyard = join(import.meta.dirname, '../../bin/netyard');
 /** The table that a trace makes for rule tracing, in a host that has rules. */
 const traceTable = /netyard_trace_/;
 
+const hold = join(import.meta.dirname, 'hold.ts');
+
 /** Until the trace has armed everything else and sent its probe: then it uses no processor itself. */
 const settleMs = 500;
 
@@ -34,11 +38,28 @@ const isArmed = async (host: HostHandle): Promise<boolean> =>
 /** An address of the containers' network that no container has: a trace waits for its neighbour for 3 s. */
 const silentAddress = (path: Path): string => path.address.replace(/\.\d+$/, '.250');
 
-/** Measures while a trace is armed from before to after. */
+/** Measures while received packets are observed, as for the first probe of each trace, the only one of a reachable target. */
+async function whileWatched(path: Path): Promise<Delays> {
+  const child = execInHost(path.client.host, [process.execPath, hold], {
+    ...{ environment: process.env, folder: import.meta.dirname, stdio: ['pipe', 'pipe', 'inherit'] },
+  });
+  const ended = once(child, 'close');
+  const [line] = await Promise.race([once(child.stdout ?? child, 'data'), ended]);
+  if (!/^observed/.test(`${line}`)) throw new Error(`the first probe's observation cannot be measured: ${line}`);
+  await pause(settleMs);
+  const delays = await probeDelays(path);
+  const isObserved = child.exitCode === null;
+  child.stdin?.end();
+  await ended;
+  if (!isObserved) throw new Error('the observation ended while round trips were measured');
+  return delays;
+}
+
+/** Measures while a full trace, of a target that does not answer, is armed from before to after. */
 async function whileArmed(path: Path): Promise<Delays> {
   const { host } = path.client;
   for (let attempt = 0; attempt < 5; attempt += 1) {
-    const child = execInHost(host, [netyard, 'trace', 'one', silentAddress(path)], {
+    const child = execInHost(host, [netyard, 'trace', '--full', 'one', silentAddress(path)], {
       ...{ environment: process.env, folder: '/', stdio: 'ignore' },
     });
     const ended = new Promise<void>((resolve, reject) => child.once('error', reject).once('close', () => resolve()));
@@ -54,26 +75,29 @@ async function whileArmed(path: Path): Promise<Delays> {
 
 interface Measured {
   idle: Delays[];
-  armed: Delays[];
+  first: Delays[];
+  full: Delays[];
   /** Milliseconds. */
   traces: number[];
 }
 
 async function measure(path: Path, rounds: number): Promise<Measured> {
-  const result: Measured = { idle: [], armed: [], traces: [] };
+  const result: Measured = { idle: [], first: [], full: [], traces: [] };
   const { host } = path.client;
   const reachable = [netyard, 'trace', 'one', `${path.address}:${ports.echo}`];
   const work = {
     idle: async () => result.idle.push(await probeDelays(path)),
-    armed: async () => result.armed.push(await whileArmed(path)),
+    first: async () => result.first.push(await whileWatched(path)),
+    full: async () => result.full.push(await whileArmed(path)),
     traces: async () => result.traces.push(await timed(() => output(host, reachable))),
   };
   await probeDelays(path);
   await output(host, reachable);
   for (let round = 0; round < rounds; round += 1) {
     say(`round ${round + 1} of ${rounds} …`);
-    const order = round % 2 === 0 ? (['idle', 'armed', 'traces'] as const) : (['armed', 'idle', 'traces'] as const);
-    for (const name of order) await work[name]();
+    const order = ['first', 'idle', 'full'] as const;
+    for (const name of round % 2 === 0 ? order : order.toReversed()) await work[name]();
+    await work.traces();
   }
   return result;
 }
@@ -83,13 +107,29 @@ const figure = (samples: Samples): string => {
   return `${median.toFixed(1)} (${p10.toFixed(1)} – ${p90.toFixed(1)})`;
 };
 
-function formatRow(title: string, metric: keyof Delays, { idle, armed }: Measured, target?: number): string[] {
+const observed = { first: 'first probe', full: 'everything' } as const;
+
+function formatRow(
+  title: string,
+  state: keyof typeof observed,
+  metric: keyof Delays,
+  { idle, ...measured }: Measured,
+  target?: number,
+): string[] {
+  const armed = measured[state];
   const of = (all: readonly Delays[]): number[] => all.map((one) => one[metric]);
   const ratios = of(armed).map((value, round) => value / (of(idle)[round] ?? Number.NaN));
   const { median } = summarize(ratios);
   const { low, high } = medianInterval(ratios);
   return [
-    ...[title, figure(of(armed)), figure(of(idle)), median.toFixed(3), `${low.toFixed(3)} – ${high.toFixed(3)}`],
+    ...[
+      title,
+      observed[state],
+      figure(of(armed)),
+      figure(of(idle)),
+      median.toFixed(3),
+      `${low.toFixed(3)} – ${high.toFixed(3)}`,
+    ],
     ...(target === undefined ? ['-', ''] : [`≤ ${target.toFixed(2)}`, median <= target ? 'yes' : 'NO']),
   ];
 }
@@ -117,10 +157,13 @@ export async function trace({ rounds, archive }: { rounds: number; archive: stri
   );
   console.log(
     formatColumns([
-      ['between the traced containers, µs', 'armed', 'not armed', 'ratio', 'interval', 'target', 'reached'],
-      formatRow('round trip', 'roundTrip', measured, 1.02),
-      formatRow('round trip, 99 % within', 'roundTrip99', measured),
-      formatRow('new connection', 'connection', measured),
+      ['between the traced containers, µs', 'observed', 'armed', 'not armed', 'ratio', 'interval', 'target', 'reached'],
+      formatRow('round trip', 'first', 'roundTrip', measured, 1.02),
+      formatRow('round trip, 99 % within', 'first', 'roundTrip99', measured),
+      formatRow('new connection', 'first', 'connection', measured),
+      formatRow('round trip', 'full', 'roundTrip', measured),
+      formatRow('round trip, 99 % within', 'full', 'roundTrip99', measured),
+      formatRow('new connection', 'full', 'connection', measured),
     ]),
   );
   console.log(`\n${formatTime('', measured.traces, targets.oneHost)}`);
