@@ -1,8 +1,10 @@
 /** nftables tables and their elements: edited by other programs, replaced, and rolled back after a failure. */
 import assert from 'node:assert/strict';
+import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { beforeEach, test } from 'node:test';
 import { hasErrno, type KernelObject, type KernelPlan, openKernel } from '@netyard/kernel';
 import { inFreshHost, sh } from '@netyard/testkit';
+import { NftContext } from '../src/netlink/nft/context.ts';
 import { cleanHost, dump, element, host2, planOf, tableBody } from './plan-host.ts';
 
 const host = inFreshHost(import.meta.url);
@@ -123,3 +125,18 @@ test('a later failure rolls nftables changes back: new tables, replaced tables, 
   await kernel.remove(plan(another, inOwn, element(1, '2.2.2.2 . 2')));
   assert.deepEqual(dump(), before);
 });
+
+test('no child process inherits the socket of a context that stays open', host, () => {
+  const before = new Set(socketFds().map(({ socket }) => socket));
+  const contexts = [NftContext.openHeld(), NftContext.openScratch()];
+  const added = socketFds().filter(({ socket }) => !before.has(socket));
+  assert.equal(added.length, 2);
+  for (const { fd } of added) assert.match(readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8'), /^flags:\t0?2\d{6}$/m);
+  for (const context of contexts) context.close();
+});
+
+function socketFds(): { fd: string; socket: string }[] {
+  const fds = readdirSync('/proc/self/fd').filter((fd) => existsSync(`/proc/self/fdinfo/${fd}`));
+  const links = fds.map((fd) => ({ fd, socket: readlinkSync(`/proc/self/fd/${fd}`) }));
+  return links.filter(({ socket }) => socket.startsWith('socket:'));
+}

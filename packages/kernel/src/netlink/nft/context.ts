@@ -4,13 +4,14 @@
  * The context's netlink socket belongs to the namespace in which it was opened. But libnftables opens another socket in
  * the thread's current namespace when it looks up interface names, so commands run inside the namespace too.
  */
-import { readdirSync, readlinkSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import type { KernelError } from '@netyard/core';
-import { checked, withoutSignals } from '../../system/calls.ts';
+import { checked, closeFile, openFile, withoutSignals } from '../../system/calls.ts';
 import { errnoOf, kernelError } from '../../system/ffi/errno.ts';
 import { libc } from '../../system/ffi/libc.ts';
 import { libnftables, type NftContextPointer } from '../../system/ffi/nftables.ts';
 import { openInNetns, openInNewNetns } from '../../system/netns.ts';
+import { NETLINK_NETFILTER } from '../socket.ts';
 
 /** Operation and object that an error names: `nft add element`, `ip netyard publish`. */
 export interface NftPurpose {
@@ -23,6 +24,10 @@ export const nftOutput = { stateless: 1 << 2, handle: 1 << 3, terse: 1 << 11 } a
 
 const F_SETFD = 2;
 const FD_CLOEXEC = 1;
+const SOL_SOCKET = 1;
+const SO_PROTOCOL = 38;
+const SO_DOMAIN = 39;
+const AF_NETLINK = 16;
 
 export class NftContext {
   readonly #pointer: NftContextPointer;
@@ -109,28 +114,28 @@ export class NftContext {
 
 /**
  * libmnl opens its socket without SOCK_CLOEXEC. It is set here for contexts that stay open: a child process would
- * otherwise inherit the socket and keep it, with the tables that it owns, beyond the end of this process.
+ * otherwise inherit the socket and keep it, with the tables that it owns, beyond the end of this process. The kernel
+ * chooses the lowest free descriptor; only when another thread took that meanwhile, all of them are searched.
  */
 function closingOnExec<T>(open: () => T): T {
-  const before = new Set(socketFds().map(({ socket }) => socket));
+  const lowest = openFile('/dev/null');
+  closeFile(lowest);
   const opened = open();
-  for (const { fd, socket } of socketFds())
-    if (!before.has(socket)) checked(libc().fcntl(fd, F_SETFD, FD_CLOEXEC), 'fcntl F_SETFD', 'nft socket');
+  const candidates = isNetfilterSocket(lowest) ? [lowest] : readdirSync('/proc/self/fd').map(Number);
+  for (const fd of candidates)
+    if (isNetfilterSocket(fd)) checked(libc().fcntl(fd, F_SETFD, FD_CLOEXEC), 'fcntl F_SETFD', 'nft socket');
   return opened;
 }
 
-function socketFds(): { fd: number; socket: string }[] {
-  const found = readdirSync('/proc/self/fd').map((fd) => ({ fd: Number(fd), socket: linkOf(fd) }));
-  return found.filter(({ socket }) => socket.startsWith('socket:'));
+function isNetfilterSocket(fd: number): boolean {
+  const value = new Int32Array(1);
+  const length = Uint32Array.of(value.byteLength);
+  const has = (name: number, expected: number): boolean =>
+    libc().getsockopt(fd, SOL_SOCKET, name, bytesOf(value), bytesOf(length)) === 0 && value[0] === expected;
+  return has(SO_DOMAIN, AF_NETLINK) && has(SO_PROTOCOL, NETLINK_NETFILTER);
 }
 
-function linkOf(fd: string): string {
-  try {
-    return readlinkSync(`/proc/self/fd/${fd}`);
-  } catch {
-    return ''; // the descriptor of the directory itself, or one that another thread has closed
-  }
-}
+const bytesOf = ({ buffer }: Int32Array | Uint32Array): Uint8Array => new Uint8Array(buffer);
 
 function newPointer(): NftContextPointer {
   const nft = libnftables();
