@@ -156,6 +156,16 @@ test('an error has errno, the equivalent command, the object and the kernel’s 
   });
 });
 
+test('a veth whose description the kernel rejects is deleted, and the error is that of the description', host, () => {
+  withSockets((here) => {
+    const veth = { name: 'a', up: true, isolated: true, peer: { name: 'b' } }; // isolated: only a port of a bridge can be
+    assert.throws(() => links.createVeth(here, veth), /ip link set a: E/);
+    assert.equal(links.findLink(here, 'a'), undefined);
+    links.createVeth(here, { name: 'a', up: true, alias: 'described', peer: { name: 'b' } });
+    assert.deepEqual([links.findLink(here, 'a')?.alias, links.findLink(here, 'a')?.up], ['described', true]);
+  });
+});
+
 test('a dump of 300 links and its statistics is complete', host, () => {
   withSockets((_here, there) => {
     for (let number = 0; number < 150; number += 1) {

@@ -179,6 +179,36 @@ export class NetlinkSocket {
   }
 
   /**
+   * Executes requests in turn with one system call, also those after one that failed. Throws the KernelError of the first
+   * that failed.
+   */
+  executeAll(requests: readonly NetlinkRequest[]): void {
+    const [head] = requests;
+    if (!head) return;
+    const first = this.#sequence + 1;
+    const last = this.#sequence + requests.length;
+    const messages = requests.map((request, index) =>
+      this.#encode(request, index === requests.length - 1 ? NLM_F_ACK : 0),
+    );
+    this.#sendBytes(concatBytes(messages), head);
+    const failures: unknown[] = [];
+    for (;;) {
+      for (const message of this.#receive(head)) {
+        const request = requests[message.sequence - first];
+        if (!request || message.type !== NLMSG_ERROR) continue;
+        try {
+          throwOnError(message, this.#qualified(request));
+        } catch (error) {
+          failures.push(error);
+        }
+        if (message.sequence !== last) continue;
+        if (failures.length > 0) throw failures[0];
+        return;
+      }
+    }
+  }
+
+  /**
    * The same for slow requests, such as the 20 ms of a link's deletion: a thread of the pool waits. Needs a socket of
    * its own: until the promise settles, nothing else may use it.
    */

@@ -2,7 +2,7 @@
 import type { LinkStatistics } from '../../contract.ts';
 import { errnoOf, hasErrno, kernelError } from '../../system/ffi/errno.ts';
 import { NLM_F_CREATE, NLM_F_EXCL } from '../message.ts';
-import type { NetlinkSocket } from '../socket.ts';
+import type { NetlinkRequest, NetlinkSocket } from '../socket.ts';
 import type { IpvlanSettings } from './ipvlan-message.ts';
 import {
   type BridgeSettings,
@@ -52,10 +52,13 @@ export function createBridge(socket: NetlinkSocket, bridge: BridgeSettings): voi
   describe(socket, bridge);
 }
 
-/** Equivalent to: `ip link add NAME type veth peer name PEER netns NS address MAC`. */
-export function createVeth(socket: NetlinkSocket, veth: VethSettings): void {
+/**
+ * Equivalent to: `ip link add NAME type veth peer name PEER netns NS address MAC`. It is described while it is down: of
+ * the changes of a link that is up, the kernel notifies IPv6, which searches all routes of the namespace (rt6_sync_down_dev).
+ */
+export function createVeth(socket: NetlinkSocket, { up, ...veth }: VethSettings): void {
   create(socket, encodeVeth({ ...withoutPort(veth), ...inCreation(veth) }), veth.name);
-  describe(socket, veth);
+  describe(socket, veth, up);
 }
 
 /** Equivalent to: `ip link add NAME type vxlan id ID dstport PORT local LOCAL nolearning`. */
@@ -137,16 +140,20 @@ function create(socket: NetlinkSocket, payload: Uint8Array, name: string): void 
 
 /**
  * The kernel ignores an alias and bridge port settings in the message that creates the link, so they are sent
- * separately. Until then the link's group identifies it as ours.
+ * separately. Until then the link's group identifies it as ours. With `up`, the link is then set up.
  */
-function describe(socket: NetlinkSocket, { name, alias, hairpin, isolated }: LinkSettings & { name: string }): void {
-  if (alias === undefined && hairpin === undefined && isolated === undefined) return;
+function describe(
+  socket: NetlinkSocket,
+  { name, alias, hairpin, isolated }: LinkSettings & { name: string },
+  up = false,
+): void {
   const settings = withoutUndefined<LinkSettings>({
     ...{ alias, hairpin, isolated },
     group: alias === undefined ? undefined : 0,
   });
+  const changes = [...(Object.keys(settings).length > 0 ? [settings] : []), ...(up ? [{ up }] : [])];
   try {
-    changeLink(socket, name, settings);
+    socket.executeAll(changes.map((change) => changeRequest(name, change)));
   } catch (error) {
     deleteLink(socket, name);
     throw error;
@@ -161,9 +168,13 @@ function withoutPort(veth: VethSettings): VethSettings {
 /** Equivalent to: `ip link set NAME …`: up, down, mtu, address, alias, master, netns, name. */
 export function changeLink(socket: NetlinkSocket, link: string | number, settings: LinkSettings): void {
   const target = typeof link === 'string' && settings.name !== undefined ? linkIndex(socket, link) : link;
-  const payload = encodeLinkChange(target, settings);
-  socket.execute({ type: RTM_NEWLINK, payload, operation: 'ip link set', object: String(link) });
+  socket.execute(changeRequest(target, settings, String(link)));
 }
+
+const changeRequest = (link: string | number, settings: LinkSettings, object = String(link)): NetlinkRequest => ({
+  ...{ type: RTM_NEWLINK, payload: encodeLinkChange(link, settings) },
+  ...{ operation: 'ip link set', object },
+});
 
 /**
  * Equivalent to: `ip link delete NAME`. Throws ENODEV. Blocks for some 20 ms: the kernel waits until the link is no
