@@ -46,9 +46,9 @@ import { listElements } from './state/objects/nft-batch.ts';
 import { observeAll } from './state/observe.ts';
 import { removePlan } from './state/remove.ts';
 import { watchChanges, watchKernel } from './state/watch.ts';
+import { openInNetns } from './system/netns.ts';
 import { reservePort } from './system/port.ts';
 import { Relays } from './system/relay/relays.ts';
-import { readSysctl } from './system/sysctl.ts';
 
 /** Libraries and sockets are opened on first use. Call `close()` when done. */
 export function openKernel(options: KernelOptions = {}): Kernel {
@@ -169,7 +169,7 @@ class LinuxKernel implements Kernel {
   }
 
   async readSysctl(key: string, ns?: string): Promise<string> {
-    return readSysctl(key, ns);
+    return this.#own.sysctls.read({ key, ns }, openInNetns);
   }
 
   async listNftElements(request: {

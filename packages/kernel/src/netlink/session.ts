@@ -6,7 +6,9 @@
  * still refer to it after another one was created under the same path.
  */
 import type { Logger } from '@netyard/core';
-import { closeFile, openFile } from '../system/calls.ts';
+import { closeFile } from '../system/calls.ts';
+import { type EnterNetns, openInNetns, openNamespace, openOwnNamespace, runInNetns } from '../system/netns.ts';
+import { Sysctls } from '../system/sysctl.ts';
 import { LinkRemover } from './link-remover.ts';
 import { CanonicalTables } from './nft/canonical-tables.ts';
 import { NftContext } from './nft/context.ts';
@@ -17,6 +19,7 @@ import { NETLINK_NETFILTER, NETLINK_ROUTE, NetlinkSocket, OwnPorts, ReceiveBuffe
 class Handles {
   readonly #ns: string | undefined;
   readonly #logger: Logger;
+  readonly #enter: EnterNetns;
   readonly buffers: ReceiveBuffers;
   readonly ports: OwnPorts;
   #route: NetlinkSocket | undefined;
@@ -24,9 +27,14 @@ class Handles {
   #hashElements: HashElements | undefined;
   #nft: NftContext | undefined;
 
-  constructor(ns: string | undefined, logger: Logger, shared: { buffers: ReceiveBuffers; ports: OwnPorts }) {
+  constructor(
+    ns: string | undefined,
+    logger: Logger,
+    shared: { buffers: ReceiveBuffers; ports: OwnPorts; enter: EnterNetns },
+  ) {
     this.#ns = ns;
     this.#logger = logger;
+    this.#enter = shared.enter;
     this.buffers = shared.buffers;
     this.ports = shared.ports;
   }
@@ -67,23 +75,34 @@ class Handles {
 
   #open(protocol: number): NetlinkSocket {
     const { buffers, ports } = this;
-    return NetlinkSocket.open(protocol, { ns: this.#ns, logger: this.#logger, buffers, ports });
+    return NetlinkSocket.open(protocol, { ns: this.#ns, enter: this.#enter, logger: this.#logger, buffers, ports });
   }
 }
 
 export class OwnHandles extends Handles {
   readonly remover: LinkRemover;
   readonly canonicalTables = new CanonicalTables();
+  readonly sysctls = new Sysctls();
+  #namespace: number | undefined;
 
   constructor(logger: Logger) {
-    super(undefined, logger, { buffers: new ReceiveBuffers(), ports: new OwnPorts() });
+    super(undefined, logger, { buffers: new ReceiveBuffers(), ports: new OwnPorts(), enter: openInNetns });
     const { buffers, ports } = this;
     this.remover = new LinkRemover({ logger, buffers, ports });
+  }
+
+  /** Descriptor of the process's own namespace. */
+  get namespace(): number {
+    this.#namespace ??= openOwnNamespace();
+    return this.#namespace;
   }
 
   override close(): void {
     super.close();
     this.canonicalTables.close();
+    this.sysctls.close();
+    if (this.#namespace !== undefined) closeFile(this.#namespace);
+    this.#namespace = undefined;
   }
 }
 
@@ -105,6 +124,7 @@ export class Session {
 
   remover = (): LinkRemover => this.#own.remover;
   canonicalTables = (): CanonicalTables => this.#own.canonicalTables;
+  sysctls = (): Sysctls => this.#own.sysctls;
 
   /** Sockets for exclusive use; the caller closes them. */
   privateRoute(ns?: string): NetlinkSocket {
@@ -116,15 +136,28 @@ export class Session {
     return NetlinkSocket.open(NETLINK_NETFILTER, { ns, logger: this.#logger, buffers, ports });
   }
 
-  /** Descriptor of a namespace, for IFLA_NET_NS_FD; without a path, of the calling thread's namespace. */
+  /** Descriptor of a namespace, for IFLA_NET_NS_FD; without a path, of the process's own. */
   netnsFd(ns?: string): number {
-    const path = ns ?? '/proc/thread-self/ns/net';
-    const known = this.#netnsFds.get(path);
+    if (ns === undefined) return this.#own.namespace;
+    const known = this.#netnsFds.get(ns);
     if (known !== undefined) return known;
-    const fd = openFile(path);
-    this.#netnsFds.set(path, fd);
+    const fd = openNamespace(ns);
+    this.#netnsFds.set(ns, fd);
     return fd;
   }
+
+  /** Runs `work` as `openInNetns` does, with the session's descriptors. */
+  enter: EnterNetns = (ns, work) => {
+    if (ns === undefined) return openInNetns(ns, work);
+    const fd = this.netnsFd(ns);
+    try {
+      return runInNetns({ fd, path: ns, own: this.#own.namespace }, work);
+    } catch (error) {
+      this.#netnsFds.delete(ns); // a stale file, perhaps, in whose place a namespace is pinned next
+      closeFile(fd);
+      throw error;
+    }
+  };
 
   close(): void {
     this.#own.releaseCaches();
@@ -138,7 +171,8 @@ export class Session {
     if (ns === undefined) return this.#own;
     const known = this.#foreign.get(ns);
     if (known) return known;
-    const handles = new Handles(ns, this.#logger, this.#own);
+    const { buffers, ports } = this.#own;
+    const handles = new Handles(ns, this.#logger, { buffers, ports, enter: this.enter });
     this.#foreign.set(ns, handles);
     return handles;
   }

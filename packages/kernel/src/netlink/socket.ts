@@ -8,7 +8,7 @@ import { type Logger, silentLogger, TimeSlice } from '@netyard/core';
 import { checked, checkedRetrying, closeFile } from '../system/calls.ts';
 import { errnoOf, kernelError } from '../system/ffi/errno.ts';
 import { libc } from '../system/ffi/libc.ts';
-import { openInNetns } from '../system/netns.ts';
+import { type EnterNetns, openInNetns } from '../system/netns.ts';
 import { be32, concatBytes, encodeAttributes, hostIsLittleEndian, viewOf } from './attribute.ts';
 import {
   decodeAcknowledgement,
@@ -72,8 +72,13 @@ export const setIntegerOption = (fd: number, level: number, name: number, value:
 };
 
 /** Opens a socket and returns its descriptor; `groups` are multicast groups to join. */
-export function openNetlink(protocol: number, netns: string | undefined, groups: readonly number[] = []): number {
-  const fd = openInNetns(netns, () =>
+export function openNetlink(
+  protocol: number,
+  netns: string | undefined,
+  groups: readonly number[] = [],
+  enter: EnterNetns = openInNetns,
+): number {
+  const fd = enter(netns, () =>
     checked(libc().socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol), 'open', 'netlink socket'),
   );
   try {
@@ -125,6 +130,8 @@ export class OwnPorts {
 
 export interface NetlinkSocketOptions {
   ns?: string | undefined;
+  /** Enters the namespace. */
+  enter?: EnterNetns;
   logger?: Logger;
   buffers?: ReceiveBuffers;
   /** Learns the socket's port id. */
@@ -152,7 +159,7 @@ export class NetlinkSocket {
   }
 
   static open(protocol: number, options: NetlinkSocketOptions = {}): NetlinkSocket {
-    const fd = openNetlink(protocol, options.ns);
+    const fd = openNetlink(protocol, options.ns, [], options.enter);
     try {
       for (const name of [NETLINK_CAP_ACK, NETLINK_EXT_ACK, NETLINK_GET_STRICT_CHK])
         setIntegerOption(fd, SOL_NETLINK, name, 1);

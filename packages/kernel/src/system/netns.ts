@@ -43,22 +43,28 @@ export function netnsPath(name: string, directory: string = netnsDirectory): str
   return join(directory, name);
 }
 
+/** Descriptors of a namespace, pinned at `path`, and of the calling thread's own. */
+export interface OpenedNetns {
+  fd: number;
+  path: string;
+  own: number;
+}
+
 /**
  * Runs `work` with the thread in the namespace of `fd`, then returns the thread to its own namespace, also on failure.
+ * For callers that enter a namespace several times; others use `openInNetns`.
  */
-function runInside<T>(fd: number, path: string, work: () => T): T {
-  const own = openFile(ownNetns);
+export function runInNetns<T>({ fd, path, own }: OpenedNetns, work: () => T): T {
+  checked(libc().setns(fd, CLONE_NEWNET), 'nsenter', `--net=${path}`);
   try {
-    checked(libc().setns(fd, CLONE_NEWNET), 'nsenter', `--net=${path}`);
-    try {
-      return refusePromise(work());
-    } finally {
-      returnTo(own);
-    }
+    return refusePromise(work());
   } finally {
-    closeFile(own);
+    returnTo(own);
   }
 }
+
+/** The calling thread's namespace. The caller closes the descriptor. */
+export const openOwnNamespace = (): number => openFile(ownNetns);
 
 /**
  * Returns to the own namespace. Continuing in another one would send packets and rules to the wrong place, so it aborts
@@ -81,6 +87,9 @@ function refusePromise<T>(result: T): T {
  */
 export const openNamespace = (path: string): number => openFile(path, constants.O_RDONLY | constants.O_NONBLOCK);
 
+/** Runs `work` as `openInNetns` does. */
+export type EnterNetns = <T>(path: string | undefined, work: () => T) => T;
+
 /**
  * Runs `work` synchronously inside the namespace pinned at `path` (or `/proc/PID/ns/net`) and returns its result:
  * usually the descriptor of a socket, which stays in that namespace and is used from outside. Without a path it runs in
@@ -90,7 +99,12 @@ export function openInNetns<T>(path: string | undefined, work: () => T): T {
   if (path === undefined) return refusePromise(work());
   const fd = openNamespace(path);
   try {
-    return runInside(fd, path, work);
+    const own = openOwnNamespace();
+    try {
+      return runInNetns({ fd, path, own }, work);
+    } finally {
+      closeFile(own);
+    }
   } finally {
     closeFile(fd);
   }
@@ -130,7 +144,7 @@ const pinNewNamespace = (path: string): void => openInNewNetns(() => bindMount(o
  * socket in it that stays open. Equivalent to: `unshare --net …`.
  */
 export function openInNewNetns<T>(work: () => T, path = 'without a name'): T {
-  const own = openFile(ownNetns);
+  const own = openOwnNamespace();
   try {
     checked(libc().unshare(CLONE_NEWNET), 'ip netns add', path);
     try {

@@ -2,14 +2,15 @@
 import { closeSync, openSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
 import { NetyardError } from '@netyard/core';
 import { errnoOf, hasErrno, kernelError } from './ffi/errno.ts';
-import { openInNetns } from './netns.ts';
+import type { EnterNetns } from './netns.ts';
+import { PrivateProc } from './private-proc.ts';
 
-/** Path of a key such as `net.ipv4.conf.eth0/100.rp_filter`, where `/` stands for a dot. Throws `invalid`. Pure. */
-export function sysctlPath(key: string): string {
+/** Path of a key such as `net.ipv4.conf.eth0/100.rp_filter`, where `/` stands for a dot, below a procfs. Throws `invalid`. Pure. */
+export function sysctlPath(key: string, proc = '/proc'): string {
   const parts = key.split('.').map((part) => part.replaceAll('/', '.'));
   const bad = parts.length < 2 || parts.some((part) => !/^[\w.:@-]+$/.test(part) || part === '.' || part === '..');
   if (bad) throw new NetyardError('invalid', `invalid sysctl key ${JSON.stringify(key)}`);
-  return `/proc/sys/${parts.join('/')}`;
+  return `${proc}/sys/${parts.join('/')}`;
 }
 
 /** Checks a value: one line of text. Throws `invalid`. Pure. */
@@ -21,42 +22,59 @@ export function checkSysctlValue(value: string): void {
 export const sameSysctlValue = (a: string, b: string): boolean =>
   a.trim().replace(/\s+/g, ' ') === b.trim().replace(/\s+/g, ' ');
 
-/**
- * /proc/sys/net shows the namespace of the task that opens the file, so the file is opened inside the namespace.
- * Equivalent to: `sysctl -n KEY`, `nsenter --net=PATH sysctl -n KEY`. Throws KernelError ENOENT.
- */
-export function readSysctl(key: string, ns?: string): string {
-  return withKernelErrors('sysctl', key, ns, () =>
-    openInNetns(ns, () => readFileSync(sysctlPath(key), 'utf8').trimEnd()),
-  );
-}
-
-/** Equivalent to: `sysctl -w KEY=VALUE`. Throws KernelError ENOENT, EINVAL, EACCES. */
-export function writeSysctl(key: string, value: string, ns?: string): void {
-  checkSysctlValue(value);
-  const object = `${key}=${value}`;
-  withKernelErrors('sysctl -w', object, ns, () => openInNetns(ns, () => writeFileSync(sysctlPath(key), value)));
+export interface SysctlName {
+  key: string;
+  ns?: string | undefined;
 }
 
 /**
- * The same; returns the former value. The namespace is entered once, and the file opened once: below /proc/sys/net all
- * namespaces have their files in one directory cache, where the kernel searches one after the other (proc_sys_compare).
+ * /proc/sys/net shows the namespace of the task that opens the file, so the file is opened inside the namespace. Methods
+ * throw KernelError ENOENT, EINVAL, EACCES.
  */
-export function exchangeSysctl(key: string, value: string, ns?: string): string {
-  checkSysctlValue(value);
-  const path = sysctlPath(key);
-  return withKernelErrors('sysctl -w', `${key}=${value}`, ns, () =>
-    openInNetns(ns, () => {
-      const file = openSync(path, 'r+');
-      try {
-        const former = readFileSync(file, 'utf8').trimEnd();
-        writeSync(file, value, 0);
-        return former;
-      } finally {
-        closeSync(file);
-      }
-    }),
-  );
+export class Sysctls {
+  readonly #proc = new PrivateProc();
+
+  /** Equivalent to: `sysctl -n KEY`, `nsenter --net=PATH sysctl -n KEY`. */
+  read({ key, ns }: SysctlName, enter: EnterNetns): string {
+    return this.#open('sysctl', key, { key, ns, enter }, (path) => readFileSync(path, 'utf8').trimEnd());
+  }
+
+  /** Equivalent to: `sysctl -w KEY=VALUE`. */
+  write({ key, ns }: SysctlName, value: string, enter: EnterNetns): void {
+    checkSysctlValue(value);
+    this.#open('sysctl -w', `${key}=${value}`, { key, ns, enter }, (path) => writeFileSync(path, value));
+  }
+
+  /** The same; returns the former value. The namespace is entered once, and the file opened once. */
+  exchange({ key, ns }: SysctlName, value: string, enter: EnterNetns): string {
+    checkSysctlValue(value);
+    return this.#open('sysctl -w', `${key}=${value}`, { key, ns, enter }, (path) => exchangeContent(path, value));
+  }
+
+  close(): void {
+    this.#proc.close();
+  }
+
+  #open<T>(
+    operation: string,
+    object: string,
+    { key, ns, enter }: SysctlName & { enter: EnterNetns },
+    work: (path: string) => T,
+  ): T {
+    const path = sysctlPath(key, ns === undefined ? '/proc' : this.#proc.folderFor(ns));
+    return withKernelErrors(operation, object, ns, () => enter(ns, () => work(path)));
+  }
+}
+
+function exchangeContent(path: string, value: string): string {
+  const file = openSync(path, 'r+');
+  try {
+    const former = readFileSync(file, 'utf8').trimEnd();
+    writeSync(file, value, 0);
+    return former;
+  } finally {
+    closeSync(file);
+  }
 }
 
 /** Converts Node's errors to KernelError. */

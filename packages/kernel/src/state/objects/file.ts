@@ -14,22 +14,16 @@ import {
 import { dirname, isAbsolute } from 'node:path';
 import { NetyardError } from '@netyard/core';
 import type { FileObject, SysctlObject } from '../../desired.ts';
+import type { Session } from '../../netlink/session.ts';
 import { hasErrno } from '../../system/ffi/errno.ts';
-import {
-  checkSysctlValue,
-  exchangeSysctl,
-  readSysctl,
-  sameSysctlValue,
-  sysctlPath,
-  writeSysctl,
-} from '../../system/sysctl.ts';
+import { checkSysctlValue, sameSysctlValue, sysctlPath } from '../../system/sysctl.ts';
 import { absent, type ObjectHandler, observed, type Undo, unlessGone } from './handler.ts';
 
 // Sysctls
 
-function setSysctl({ key, value, ns }: SysctlObject): Undo {
-  const former = exchangeSysctl(key, value, ns);
-  return () => writeSysctl(key, former, ns);
+function setSysctl(session: Session, object: SysctlObject): Undo {
+  const former = session.sysctls().exchange(object, object.value, session.enter);
+  return () => session.sysctls().write(object, former, session.enter);
 }
 
 export const sysctlHandler: ObjectHandler<SysctlObject> = {
@@ -37,17 +31,17 @@ export const sysctlHandler: ObjectHandler<SysctlObject> = {
     sysctlPath(key);
     checkSysctlValue(value);
   },
-  observe(_session, { key, value, ns }) {
+  observe(session, object) {
     try {
-      const found = readSysctl(key, ns);
-      return observed([!sameSysctlValue(found, value) && found]);
+      const found = session.sysctls().read(object, session.enter);
+      return observed([!sameSysctlValue(found, object.value) && found]);
     } catch (error) {
       if (hasErrno(error, 'ENOENT')) return absent;
       throw error;
     }
   },
-  create: (_session, object) => setSysctl(object),
-  change: (_session, object) => setSysctl(object),
+  create: setSysctl,
+  change: setSysctl,
   delete: () => false,
 };
 

@@ -167,6 +167,17 @@ export interface Libc {
   syscallOpenat2(number: number, folder: number, path: string | Uint8Array, how: Uint8Array, size: number): number;
   /** bpf(2) by syscall(2). */
   syscallBpf(number: number, command: number, attributes: Uint8Array, size: number): number;
+  /** fsopen(2), fsconfig(2) and fsmount(2) by syscall(2): glibc has them since 2.36. */
+  syscallFsopen(number: number, name: string, flags: number): number;
+  syscallFsconfig(
+    number: number,
+    context: number,
+    command: number,
+    key: string | null,
+    value: string | null,
+    auxiliary: number,
+  ): number;
+  syscallFsmount(number: number, context: number, flags: number, attributes: number): number;
 }
 
 const sendto =
@@ -232,8 +243,19 @@ function declareLibc(): Libc {
       'long syscall(long number, int folder, const char *path, const uint8_t *how, size_t size)',
     ),
     ...declareTracing(c),
+    ...declareMounting(c),
   };
 }
+
+const declareMounting = (c: Library) => ({
+  syscallFsopen: c.declare<Libc['syscallFsopen']>('long syscall(long number, const char *name, unsigned int flags)'),
+  syscallFsconfig: c.declare<Libc['syscallFsconfig']>(
+    'long syscall(long number, int context, unsigned int command, const char *key, const char *value, int auxiliary)',
+  ),
+  syscallFsmount: c.declare<Libc['syscallFsmount']>(
+    'long syscall(long number, int context, unsigned int flags, unsigned int attributes)',
+  ),
+});
 
 const declareTracing = (c: Library) => ({
   syscallBpf: c.declare<Libc['syscallBpf']>(
