@@ -11,6 +11,7 @@ import { uploadOf } from './request-body.ts';
 import { currentLimits } from './request-scope.ts';
 
 const JSON_LIMIT = 4 * 1024 * 1024;
+const SMALL = 64 * 1024;
 
 const isEmpty = (request: IncomingMessage): boolean =>
   request.headers['content-length'] === '0' ||
@@ -25,7 +26,9 @@ function checkContentType(request: IncomingMessage): void {
 }
 
 async function readText(request: IncomingMessage): Promise<string> {
-  if (Number(request.headers['content-length'] ?? 0) > JSON_LIMIT) throw tooLarge();
+  const announced = request.headers['content-length'];
+  if (announced !== undefined && Number(announced) <= SMALL) return new TextDecoder().decode(await readSmall(request));
+  if (Number(announced ?? 0) > JSON_LIMIT) throw tooLarge();
   const chunks: Uint8Array[] = [];
   let size = 0;
   const body = uploadOf(request);
@@ -40,6 +43,26 @@ async function readText(request: IncomingMessage): Promise<string> {
     clearTimeout(timer);
   }
   return new TextDecoder().decode(Buffer.concat(chunks));
+}
+
+/** A body of known, small size, without the streams of `uploadOf`, which take a quarter of the time of a short request. */
+async function readSmall(request: IncomingMessage): Promise<Uint8Array> {
+  const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>();
+  const chunks: Uint8Array[] = [];
+  const onData = (chunk: Uint8Array): void => void chunks.push(chunk);
+  const onEnd = (): void => resolve(Buffer.concat(chunks));
+  const onGone = (): void => {
+    if (!request.complete) reject(request.errored ?? new Error('the client disconnected while it was sending'));
+  };
+  const timer = setTimeout(() => reject(new HttpError(408, 'request body timed out')), currentLimits().bodyMs);
+  request.on('data', onData).on('end', onEnd).on('error', onGone).on('close', onGone);
+  if (request.destroyed) onGone();
+  try {
+    return await promise;
+  } finally {
+    clearTimeout(timer);
+    request.off('data', onData).off('end', onEnd).off('error', onGone).off('close', onGone);
+  }
 }
 
 const tooLarge = (): HttpError => new HttpError(413, `request body is larger than ${JSON_LIMIT} bytes`);
