@@ -17,16 +17,20 @@ export function networkOf(context: Pick<NetworkState, 'networks'>, ref: string):
   const exact = context.networks.get(ref);
   if (exact) return exact;
   const name = ref === 'default' ? 'bridge' : ref;
-  const records = [...context.networks.values()];
-  const named = records.find((record) => record.name === name);
+  const named = findNamed(context, name);
   if (named) return named;
-  const matches = ref === '' ? [] : records.filter((record) => record.id.startsWith(ref));
+  const matches = ref === '' ? [] : [...context.networks.values()].filter((record) => record.id.startsWith(ref));
   if (matches.length > 1) {
     const count = `${matches.length} matches found based on ID prefix`;
     throw new NetyardError('invalid', `network ${ref} is ambiguous (${count})`);
   }
   if (matches[0]) return matches[0];
   throw new NetyardError('not-found', `network ${ref} not found`);
+}
+
+function findNamed({ networks }: Pick<NetworkState, 'networks'>, name: string): NetworkRecord | undefined {
+  for (const record of networks.values()) if (record.name === name) return record;
+  return undefined;
 }
 
 /** The planner of a network; undefined for a network that does not exist. */
@@ -45,12 +49,19 @@ export function plannerOfRecord(
 ): NetworkPlanner {
   // A requested MTU is kept: ICMP reports packets that do not fit, and the MSS of TCP is clamped anyway.
   const limit = context.settings.mtu > 0 ? undefined : context.mtuLimit;
-  return driverOf(record).openPlanner(record, limit);
+  const known = openPlanners.get(record);
+  if (known && known.limit === limit) return known.planner;
+  const planner = driverOf(record).openPlanner(record, limit);
+  openPlanners.set(record, { limit, planner });
+  return planner;
 }
+
+/** Planners have no state, and records are replaced when they change: one operation needs the same planner several times. */
+const openPlanners = new WeakMap<NetworkRecord, { limit: number | undefined; planner: NetworkPlanner }>();
 
 /** What a network of this name can do; undefined if there is none. */
 export function capabilitiesOfNamed(context: Pick<NetworkState, 'networks'>, name: string): Capabilities | undefined {
-  const record = [...context.networks.values()].find((network) => network.name === name);
+  const record = findNamed(context, name);
   return record && driverOf(record).capabilities;
 }
 

@@ -142,7 +142,7 @@ export class NameService {
     const after = sandbox ? clusterEndpoints(sandbox, networks, project) : [];
     if (after.length > 0) this.#published.set(containerId, after);
     else this.#published.delete(containerId);
-    return !isDeepStrictEqual(before, after);
+    return before.length + after.length > 0 && !isDeepStrictEqual(before, after);
   }
 
   /** True when the container's published entry has changed. */

@@ -77,6 +77,7 @@ export function publishableFamilies(
 
 /** Publishes the ports of families that have none on the host, because their gateway is new. */
 export function publishMissing(context: PortsDependencies, config: SandboxConfig, state: SandboxState): void {
+  if (config.ports.length === 0 && !config.publishAll && state.ports.length === 0) return;
   const onHost = new Set(
     state.ports.filter(({ hostPort }) => hostPort !== 0).map(({ hostAddress }) => familyOfAddress(hostAddress)),
   );
