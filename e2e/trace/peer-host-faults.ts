@@ -59,8 +59,9 @@ export const peerHostFaults: readonly Fault[] = [
     trace: toWeb,
     cause: 'iptables-legacy',
     host: 'server2',
-    sentence: /^Dropped at server2 in forward, probably by iptables-legacy, which has rules in filter\.$/,
-    fix: /^iptables-legacy -S FORWARD$/,
-    repair: ({ neighbour }) => neighbour.sh('iptables-legacy -F FORWARD'),
+    sentence:
+      /^Dropped at server2 by the rule "-s 192\.168\.11\.0\/24 -o docker0 -j DROP" of iptables-legacy filter FORWARD\.$/,
+    fix: /^iptables-legacy -t filter -I FORWARD -s 192\.168\.11\.\d+ -d 192\.168\.12\.20 -p tcp --dport 80 -j ACCEPT$/,
+    clean: ({ neighbour }) => neighbour.sh('iptables-legacy -F FORWARD'),
   },
 ];

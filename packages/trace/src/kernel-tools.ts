@@ -2,6 +2,7 @@
 import type { Probe as KernelProbe, ProbeResult as KernelResult, PacketTracing, TraceMatch } from '@netyard/kernel';
 import type { HostNamespace } from '@netyard/topology';
 import { readConntrack } from './conntrack.ts';
+import { withLegacyRules } from './legacy-rules.ts';
 import { openLiveObservation } from './live-observation.ts';
 import type { ProbeResult, TracePacket } from './model.ts';
 import { resolveInNamespace } from './name-query.ts';
@@ -14,8 +15,8 @@ export function openTraceTools(tracing: PacketTracing): Omit<TraceTools, 'observ
     readConntrack,
     openProbe: async (sender, packet, size) => openProbe(tracing, sender, packet, size),
     watch: async (namespaces, packet) => openPacketObservation(tracing, { namespaces, match: matchOf(packet) }),
-    arm: async (namespaces, packet, outgoing) =>
-      openObservation(tracing, { namespaces, match: matchOf(packet), outgoing }),
+    arm: (namespaces, packet, outgoing) =>
+      withLegacyRules(namespaces, () => openObservation(tracing, { namespaces, match: matchOf(packet), outgoing })),
     armLive: async (namespaces, match) => openLiveObservation(tracing, { namespaces, match }),
     askNeighbour: async (namespace, link, address) => ({
       ...{ namespaceId: namespace.id, link, address },

@@ -167,6 +167,18 @@ export interface ConntrackFill {
  */
 export type Observed = 'answer' | 'packets' | 'rules';
 
+/** A rule or a policy of iptables-legacy or ip6tables-legacy that dropped packets while the probe was on its way. */
+export interface LegacyDrop {
+  namespaceId: string;
+  family: 4 | 6;
+  table: string;
+  chain: string;
+  /** As `iptables-legacy-save` prints it, without the chain; undefined for the policy of the chain. */
+  rule?: string;
+  /** Dropped by it; not all need be of the probe. */
+  packets: number;
+}
+
 /** All that was observed of one probe. */
 export interface TraceEvidence {
   sightings: Sighting[];
@@ -176,6 +188,8 @@ export interface TraceEvidence {
   /** Also harmless ones; empty when the kernel does not report them. */
   drops: KernelDrop[];
   neighbours: NeighbourCheck[];
+  /** Of the second probe; undefined where no namespace has such rules. */
+  legacyDrops?: LegacyDrop[];
   /** Entries of connection tracking and their limit, when the probe was not answered. */
   conntrack?: ConntrackFill;
   /** What could not be observed, a sentence each. */

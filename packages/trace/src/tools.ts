@@ -28,7 +28,9 @@ export interface Probe {
 /** Packets, rule tracing and counters of several namespaces, of the probe's packets only. */
 export interface Observation {
   /** What was seen until now; times are counted from `start`. */
-  collect(): Promise<Pick<TraceEvidence, 'sightings' | 'verdicts' | 'counters' | 'drops' | 'incomplete'>>;
+  collect(): Promise<
+    Pick<TraceEvidence, 'sightings' | 'verdicts' | 'counters' | 'drops' | 'legacyDrops' | 'incomplete'>
+  >;
   /** The probe is sent now. */
   start(): void;
   /** Leaves nothing behind. */

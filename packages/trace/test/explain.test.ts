@@ -141,6 +141,31 @@ test('connection tracking that is full, and rules that nft does not show', () =>
   assert.equal(legacy.grade, 'inferred');
 });
 
+test('a rule of iptables-legacy that dropped meanwhile is named, if it is the only one', () => {
+  const host = hostWith([a, far], { legacyTables: ['filter'] });
+  const sightings = arrived('1').map((seen) => ({ ...seen, link: 'docker0' }));
+  const one = {
+    namespaceId: '1',
+    family: 4,
+    table: 'filter',
+    chain: 'FORWARD',
+    rule: '-o docker0 -j DROP',
+    packets: 2,
+  } as const;
+  const known = explain(ask(host, 'far', 80, { sightings, legacyDrops: [one] }));
+  assert.equal(known.sentence, 'Dropped at host1 by the rule "-o docker0 -j DROP" of iptables-legacy filter FORWARD.');
+  const { source, destination } = sightings.at(-1)?.packet ?? {};
+  assert.equal(
+    known.fix,
+    `iptables-legacy -t filter -I FORWARD ${source === undefined ? '' : `-s ${source} `}-d ${destination} -p tcp --dport 80 -j ACCEPT`,
+  );
+  const { rule: _, ...policy } = one;
+  const several = explain(ask(host, 'far', 80, { sightings, legacyDrops: [one, policy] }));
+  assert.match(several.sentence, /probably by iptables-legacy/);
+  const elsewhere = explain(ask(host, 'far', 80, { sightings, legacyDrops: [{ ...one, namespaceId: '99' }] }));
+  assert.match(elsewhere.sentence, /probably by iptables-legacy/);
+});
+
 test('fixes quote what containers name, and refuse names that nft would take for commands', () => {
   const topology = hostWith([a, web]);
   const rename = (link: { name: string } | undefined): void => void Object.assign(link ?? {}, { name: '$(halt)' });

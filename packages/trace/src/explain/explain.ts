@@ -13,7 +13,7 @@ import { outdatedMac, wrongMac } from './neighbour-entries.ts';
 import { closedToOutside, leftForOutside, predictedFromOutside } from './outside.ts';
 import { asymmetric, forwardingOff, noRoute, noRouteBack, reversePathFilter } from './routes.ts';
 import { acceptQueueFull, noAnswer, noListener, notPublished, refused } from './sockets.ts';
-import { conntrackFull, legacyRules } from './unseen.ts';
+import { conntrackFull, droppedByLegacyRule, legacyRules } from './unseen.ts';
 
 /** Known before a probe is sent: none is sent when one of these holds. */
 const ends: readonly CauseFinder[] = [senderNotRunning, targetNotRunning, staleName];
@@ -26,6 +26,7 @@ const causes: readonly CauseFinder[] = [
   asymmetric,
   unknownToPeer,
   droppedByRule,
+  droppedByLegacyRule,
   conntrackFull,
   reversePathFilter,
   noRouteBack,

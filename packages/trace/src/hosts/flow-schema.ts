@@ -172,6 +172,17 @@ const evidence = z.object({
   counters: list(z.object({ namespaceId: name, counter: name, change: z.number() }), 8192),
   drops: list(drop, 4096),
   neighbours: list(z.object({ namespaceId: name, link, address: ip, macs: list(mac, 256) }), 16),
+  legacyDrops: list(
+    z.object({
+      namespaceId: name,
+      family: z.literal([4, 6]),
+      table: name,
+      chain: name,
+      rule: text.exactOptional(),
+      packets: count,
+    }),
+    256,
+  ).exactOptional(),
   conntrack: z.object({ entries: count, limit: count }).exactOptional(),
   incomplete: list(text, 1024),
 });

@@ -18,6 +18,8 @@ export interface FlowTools extends Pick<TraceTools, 'watch' | 'arm' | 'askNeighb
 
 /** Sightings and verdicts of one flow: a probe has some ten of each. More are other packets of its port. */
 const maxEvents = 2000;
+/** More than one that dropped meanwhile is no evidence. */
+const maxLegacyDrops = 100;
 
 /** Throws `not-found` for a name that is none of a container here. Nothing is observed before `arm`. */
 export async function openFlow(tools: FlowTools, request: FlowRequest): Promise<FlowSession> {
@@ -100,6 +102,7 @@ class LocalFlow implements FlowSession {
       sightings: seen.sightings.slice(0, maxEvents),
       verdicts: seen.verdicts.slice(0, maxEvents),
       drops: seen.drops.slice(0, maxEvents),
+      ...(seen.legacyDrops === undefined ? {} : { legacyDrops: seen.legacyDrops.slice(0, maxLegacyDrops) }),
       neighbours,
       ...(conntrack === undefined ? {} : { conntrack }),
     };
