@@ -53,6 +53,11 @@ const acceptedFailures: readonly Accepted[] = [
     reason: 'the container whose network is shared was removed: moby 25 and later return a system error on purpose',
   },
   {
+    message: /^(Cannot restart container \S+: )?unable to find (user|group) /,
+    routes: /^POST \/containers\/:id\/(start|restart)$/,
+    reason: 'moby makes every error of the OCI spec a system error on purpose: daemon/start.go, createSpec',
+  },
+  {
     message: /is not connected to (the )?network/,
     routes: /^POST \/networks\/:id\/disconnect$/,
     reason: 'dockerd 20.10 returns 500 for disconnect of a container that is not connected',
