@@ -8,9 +8,9 @@ const usage = `Usage: script/fuzz [OPTIONS]
 Sends valid and mutated requests for all routes to a daemon in a temporary lab host and prints statistics of the
 responses. Lists all responses with status 500 by route and message, with the reason if Docker returns the same. Fails
 if the daemon crashes, returns another 500, reveals internals in a message, logs a defect (an exception or an internal
-error), or grows in file descriptors or memory (in use after a garbage collection, in the second as well as in the last
-third of the run; from 40000 requests on, with a rest of 35 seconds after each third). Requires root. The containers get no access to files, devices or processes of the machine, and
-registries are on loopback.
+error), or grows in file descriptors or memory. The latter is judged from 40000 requests on: in use after a garbage
+collection in all threads, measured 16 times in the last two thirds of the run. Requires root. The containers get no
+access to files, devices or processes of the machine, and registries are on loopback.
 
 Options:
   --requests N   requests to send (default 100000)

@@ -1,25 +1,43 @@
 /**
- * Prints the memory in use of a daemon in the same network namespace, after a garbage collection, as JSON:
+ * Prints the memory in use of a daemon in the same network namespace, after a garbage collection in all its threads, as
+ * JSON:
  *
  *     node measure-daemon.ts PID
- *
- * Opens the inspector of that process with SIGUSR1, on a port of loopback, and closes it again.
  */
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import { evaluated, Inspector } from './inspector.ts';
 
 /** Bytes. */
-export interface MemoryInUse {
-  /** JavaScript objects of the main thread. */
-  heap: number;
-  /** Array buffers and memory that belongs to JavaScript objects. */
-  external: number;
+interface HeapInUse {
+  /** JavaScript objects, without compiled code. */
+  objects: number;
+  /** Bytecode and machine code of JavaScript functions. */
+  code: number;
+}
+
+/** Bytes. */
+export interface MemoryInUse extends HeapInUse {
+  /** JavaScript objects of the worker thread that has the most. */
+  threadObjects: number;
   /** Allocated with malloc, by all threads; includes array buffers. */
   malloc: number;
+  /** How many worker threads run. */
+  threads: number;
+}
+
+/** Runs in each thread of the daemon. */
+function sampleHeap(): string {
+  const spaces = process.getBuiltinModule('node:v8').getHeapSpaceStatistics();
+  const sum = (isCode: boolean): number =>
+    spaces
+      .filter(({ space_name: name }) => /^(shared_)?(code|trusted)_/.test(name) === isCode)
+      .reduce((total, { space_used_size: size }) => total + size, 0);
+  return JSON.stringify({ objects: sum(false), code: sum(true) });
 }
 
 /** Runs in the daemon. Native code is free of leaks only if malloc's allocated bytes stay the same; RSS says little. */
-function sample(require: NodeJS.Require): string {
+function sampleProcess(require: NodeJS.Require): string {
   const fs = process.getBuiltinModule('node:fs');
   const libc = require('koffi').load('libc.so.6');
   const path = `/tmp/netyard-malloc-${process.pid}`;
@@ -30,63 +48,38 @@ function sample(require: NodeJS.Require): string {
   fs.rmSync(path);
   const total = text.slice(text.lastIndexOf('</heap>'));
   const size = (kind: string): number => Number(new RegExp(`type="${kind}"[^>]* size="(\\d+)"`).exec(total)?.[1]);
-  const malloc = size('current') + size('mmap') - size('fast') - size('rest');
-  const { heapUsed, external } = process.memoryUsage();
-  return JSON.stringify({ heap: heapUsed, external, malloc });
-}
-
-const expression = `(${sample})(process.getBuiltinModule('node:module').createRequire(
-  ${JSON.stringify(join(import.meta.dirname, '../packages/kernel/package.json'))}))`;
-
-interface Reply {
-  id: number;
-  result?: { result?: { value?: string; description?: string } };
-}
-
-/** Sends one command of the inspector's protocol. */
-function command(socket: WebSocket, id: number, method: string, params: object = {}): Promise<Reply> {
-  return new Promise((resolve, reject) => {
-    const onMessage = ({ data }: { data: unknown }): void => {
-      const reply = JSON.parse(String(data)) as Reply;
-      if (reply.id !== id) return;
-      socket.removeEventListener('message', onMessage);
-      resolve(reply);
-    };
-    socket.addEventListener('message', onMessage);
-    socket.addEventListener('close', () => reject(new Error(`the daemon closed its inspector: ${method}`)));
-    socket.send(JSON.stringify({ id, method, params }));
+  const names = fs
+    .readdirSync('/proc/self/task')
+    .map((task) => fs.readFileSync(`/proc/self/task/${task}/comm`, 'utf8'));
+  return JSON.stringify({
+    malloc: size('current') + size('mmap') - size('fast') - size('rest'),
+    threads: names.filter((name) => name === 'WorkerThread\n').length,
   });
 }
 
-async function inspectorAddress(pid: number): Promise<string> {
-  process.kill(pid, 'SIGUSR1');
-  for (let tries = 0; tries < 100; tries += 1) {
-    const answer = await fetch('http://127.0.0.1:9229/json/list').catch(() => undefined);
-    const [target] = ((await answer?.json()) ?? []) as { webSocketDebuggerUrl: string }[];
-    if (target) return target.webSocketDebuggerUrl;
-    await pause(100);
-  }
-  throw new Error('the daemon opened no inspector');
-}
+const heapExpression = { expression: `(${sampleHeap})()` };
+const processExpression = {
+  expression: `(${sampleProcess})(process.getBuiltinModule('node:module').createRequire(
+    ${JSON.stringify(join(import.meta.dirname, '../packages/kernel/package.json'))}))`,
+};
 
-async function measure(pid: number): Promise<string> {
-  const socket = new WebSocket(await inspectorAddress(pid));
-  await new Promise((resolve, reject) => {
-    socket.addEventListener('open', resolve);
-    socket.addEventListener('error', reject);
-  });
-  // The second collection frees what finalizers of the first have released.
-  for (const id of [1, 2]) {
-    await command(socket, id, 'HeapProfiler.collectGarbage');
+async function measure(pid: number): Promise<MemoryInUse> {
+  const inspector = await Inspector.open(pid);
+  // Garbage of threads holds array buffers, too. The second collection frees what finalizers of the first have released.
+  for (let times = 0; times < 2; times += 1) {
+    await inspector.command('HeapProfiler.collectGarbage');
+    await inspector.commandThreads('HeapProfiler.collectGarbage');
     await pause(500);
   }
-  const { result } = await command(socket, 3, 'Runtime.evaluate', { expression });
-  const value = result?.result?.value;
-  const close = "setTimeout(() => process.getBuiltinModule('node:inspector').close(), 100)";
-  await command(socket, 4, 'Runtime.evaluate', { expression: close });
-  socket.close();
-  if (value === undefined) throw new Error(result?.result?.description ?? 'no result');
-  return value;
+  const main = JSON.parse(evaluated(await inspector.command('Runtime.evaluate', heapExpression))) as HeapInUse;
+  const replies = await inspector.commandThreads('Runtime.evaluate', heapExpression);
+  const threads = replies.map((reply) => JSON.parse(evaluated(reply)) as HeapInUse);
+  const whole = JSON.parse(evaluated(await inspector.command('Runtime.evaluate', processExpression))) as Pick<
+    MemoryInUse,
+    'malloc' | 'threads'
+  >;
+  await inspector.close();
+  return { ...main, ...whole, threadObjects: Math.max(0, ...threads.map(({ objects }) => objects)) };
 }
 
-if (import.meta.main) console.log(await measure(Number(process.argv[2])));
+if (import.meta.main) console.log(JSON.stringify(await measure(Number(process.argv[2]))));

@@ -18,6 +18,7 @@ import {
   judgeMemory,
   type MemorySample,
   type MemoryVerdict,
+  samplePoints,
 } from './memory.ts';
 import { Random } from './random.ts';
 import { type FuzzRequest, makeRequest } from './requests.ts';
@@ -60,8 +61,8 @@ const CLEAN_EVERY = 1_000;
 const KEPT_EXAMPLES = 20;
 /** Permitted growth at the end of any run, including short ones: caches, uncollected heap. */
 const GROWTH = { descriptors: 20, rssMegabytes: 150 };
-/** Before the memory in use is measured: longer than the timers that keep requests, such as that of a missing body. */
-const REST_MS = 35_000;
+/** Before the memory in use is measured: longer than threads without work wait until they collect their garbage. */
+const REST_MS = 5_000;
 
 export async function runFuzz(host: TestHost, options: FuzzOptions): Promise<FuzzSummary> {
   const { report } = options;
@@ -72,19 +73,20 @@ export async function runFuzz(host: TestHost, options: FuzzOptions): Promise<Fuz
   const summary = emptySummary(await usage(host, pid));
   const failures = new Failures();
   const samples: MemorySample[] = [];
-  const thirds = [1, 2, 3].map((third) => Math.floor((options.requests * third) / 3));
+  const points = samplePoints(options.requests);
   const warmUp = Math.min(20_000, Math.floor(options.requests / 4));
   while (summary.requests < options.requests && summary.crashes === 0) {
-    const [third = options.requests] = thirds;
-    const block = Math.min(CLEAN_EVERY, third - summary.requests);
+    const [point = options.requests] = points;
+    const block = Math.min(CLEAN_EVERY, point - summary.requests);
     await sendBlock(host, block, options.parallel, () => makeRequest(routes, random), { summary, failures });
     await cleanUp(host);
     if (summary.requests >= warmUp && summary.requests - block < warmUp) summary.start = await usage(host, pid);
     const { rssMegabytes } = await usage(host, pid).catch(() => ({ rssMegabytes: 0 }));
     report(`${summary.requests} requests: ${formatAnswers(summary)}; ${rssMegabytes} MiB`);
-    if (summary.requests < third || summary.crashes > 0) continue;
-    thirds.shift();
-    samples.push({ requests: summary.requests, ...(await memoryAtRest(host, pid, options.requests)) });
+    if (summary.requests < point || summary.crashes > 0) continue;
+    points.shift();
+    if (options.requests < JUDGED_REQUESTS) continue;
+    samples.push({ requests: summary.requests, ...(await memoryAtRest(host, pid)) });
     report(samples.slice(-1).map(formatSample).join());
   }
   if ((await daemonPid(host).catch(() => '')) !== pid) summary.crashes += 1;
@@ -194,9 +196,8 @@ async function settledUsage(host: TestHost, pid: string, start: Usage): Promise<
   return now;
 }
 
-/** A short run, whose memory is not judged, does not rest. */
-async function memoryAtRest(host: TestHost, pid: string, requests: number): Promise<MemoryInUse> {
-  if (requests >= JUDGED_REQUESTS) await new Promise((resolve) => setTimeout(resolve, REST_MS));
+async function memoryAtRest(host: TestHost, pid: string): Promise<MemoryInUse> {
+  await new Promise((resolve) => setTimeout(resolve, REST_MS));
   const script = join(import.meta.dirname, 'measure-daemon.ts');
   return JSON.parse(await host.output(process.execPath, script, pid)) as MemoryInUse;
 }
