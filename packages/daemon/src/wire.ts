@@ -42,6 +42,7 @@ import { openCommands } from './page-commands.ts';
 import { remoteHosts } from './page-hosts.ts';
 import { openPeerApis } from './peer-apis.ts';
 import { capturePeer, tracePeer } from './peer-streams.ts';
+import { reachablePeers } from './reachable-peers.ts';
 import { shellPrinter } from './shell-printer.ts';
 
 export interface RunningDaemon {
@@ -220,8 +221,15 @@ const pageSources = (
   const socket = config.hosts.find((address) => address.kind === 'unix')?.path;
   const commands = openCommands({ socket, env });
   const others = cluster ? { remoteHosts: () => remoteHosts(cluster) } : {};
+  const ofCluster = clusterApiOf(cluster, config);
+  const reachable = reachablePeers(networks, ({ record, origin }) =>
+    record.api === undefined && origin === 'cluster' ? ofCluster?.(record.name) : record.api,
+  );
   const info = readHostFacts(config);
-  return { engine, networks, kernel, shell: shellPrinter, commands, ...others, info, clock: systemClock, logger };
+  return {
+    ...{ engine, networks, kernel, shell: shellPrinter, commands, ...others, reachablePeers: reachable, info },
+    ...{ clock: systemClock, logger },
+  };
 };
 
 const measuredEngine = (
@@ -233,12 +241,17 @@ const measuredEngine = (
   return { engine, networks, kernel, readUsage, info: readHostFacts(config), cgroupParent, logger };
 };
 
+/** Throws where a host has none, as `clusterApi`. */
+function clusterApiOf(cluster: Cluster | undefined, { cluster: options }: DaemonConfig): ApiOptions['clusterApi'] {
+  return cluster && options && ((host) => clusterApi(cluster, options, host));
+}
+
 async function openApi(
   { config, cluster, logger, measuring, journal }: Opening,
   { engine, networks, registry }: OpenedPackages,
   page: PageAccess | undefined,
 ): Promise<Listeners> {
-  const clusterConfig = config.cluster;
+  const ofCluster = clusterApiOf(cluster, config);
   const options: ApiOptions = {
     engine,
     networks,
@@ -253,7 +266,7 @@ async function openApi(
     ...(measuring ? { noteHandled: measuring.noteHandled } : {}),
     ...(journal ? { journal: journal.reader } : {}),
     limits: planConnections(readProcessLimits()),
-    ...(cluster && clusterConfig ? { clusterApi: (host) => clusterApi(cluster, clusterConfig, host) } : {}),
+    ...(ofCluster ? { clusterApi: ofCluster } : {}),
     logger,
   };
   return await listen((tls) => createApiServer(options, tls), config.hosts, { group: config.group, tls: config.tls });

@@ -22,6 +22,8 @@ export interface HostItem {
   /** Why container traffic is blocked on the host. */
   problems: string[];
   foreign?: Foreign;
+  /** Of another host: its daemon's API answers this one, so that it can be asked to observe a trace. */
+  canTrace?: boolean;
 }
 
 export interface NetworkItem {
@@ -83,6 +85,8 @@ export interface ContainerItem {
   sharedWith?: string;
   problems: string[];
   foreign?: Foreign;
+  /** As that of its host. */
+  canTrace?: boolean;
 }
 
 export interface PeerItem {
@@ -99,6 +103,8 @@ export interface PeerItem {
   link?: string;
   mtu?: number;
   problems: string[];
+  /** As that of its host. */
+  canTrace?: boolean;
 }
 
 export type PageItem = HostItem | NetworkItem | ContainerItem | PeerItem;
@@ -147,7 +153,7 @@ export interface ChecksAnswer {
 export interface TraceRequest {
   /** `ENGINE/NAME`, or `host`. */
   from: string;
-  /** The same, an address, or a name that `from` resolves. */
+  /** The same, `HOST/NAME` or `HOST/host` of a peer, an address, or a name that `from` resolves. */
   to: string;
   /** Not for icmp. */
   port?: number;
@@ -155,8 +161,10 @@ export interface TraceRequest {
 }
 
 export interface TraceStepItem {
-  /** Host or container, by name. */
+  /** Host or container, by name; `HOST/NAME` for a container of another host. */
   place: string;
+  /** Name of the other host on which it is. */
+  host?: string;
   kind: 'socket' | 'link' | 'bridge' | 'route' | 'translation' | 'tunnel' | 'rule';
   /** Interface, route or rule. */
   name: string;

@@ -24,8 +24,9 @@ export interface PageCommands {
   topology(signal: AbortSignal): Promise<string>;
 }
 
-/** Other engines report no changes: while a page is open they are asked again this often. */
+/** Other engines report no changes: while a page is open they are asked again this often, and peers' APIs. */
 const ENGINES_MS = 60_000;
+const PEERS_MS = 30_000;
 
 export interface PageSources {
   engine: { containers: Pick<ContainerService, 'list'>; events: Pick<EventStream, 'subscribe'> };
@@ -35,6 +36,8 @@ export interface PageSources {
   commands: PageCommands;
   /** The other hosts of the cluster; absent without one. */
   remoteHosts?: () => readonly RemoteHost[];
+  /** Names of the peers whose APIs answer this daemon. */
+  reachablePeers(signal: AbortSignal): Promise<readonly string[]>;
   info: DaemonInfo;
   clock: Clock;
   logger: Logger;
@@ -45,6 +48,7 @@ export const openFeed = (sources: PageSources): Feed => new Feed(openSource(sour
 function openSource(sources: PageSources): FeedSource {
   const { engine, networks, kernel, info, remoteHosts, logger } = sources;
   let others: readonly PageItem[] = [];
+  let reachable: ReadonlySet<string> = new Set();
   let names: ReadonlyMap<number, string> = new Map();
   return {
     async read() {
@@ -64,11 +68,12 @@ function openSource(sources: PageSources): FeedSource {
         links: (id) => networks.links(id),
         mode: (id) => networks.config(id)?.mode,
         peers,
+        reachablePeers: reachable,
         interfaces: new Map(links.map((link) => [link.name, { mtu: link.mtu, up: link.up }])),
         uplinks: [...new Set(defaults)],
         warnings: networks.warnings(),
       });
-      items.push(...others, ...planRemoteHosts(remoteHosts?.() ?? []));
+      items.push(...others, ...planRemoteHosts(remoteHosts?.() ?? [], reachable));
       return { items, peerPackets: new Map(peers.map(({ record, packets }) => [`peer:${record.name}`, packets])) };
     },
     async sample() {
@@ -80,6 +85,10 @@ function openSource(sources: PageSources): FeedSource {
       });
       void followEngines(sources, signal, (items) => {
         others = items;
+        changed();
+      });
+      void followPeers(sources, signal, (peers) => {
+        reachable = peers;
         changed();
       });
     },
@@ -99,6 +108,26 @@ async function followEngines(
       if (!signal.aborted) logger.warn('the topology page does not show other engines', { error: messageOf(error) });
     }
     await pause(ENGINES_MS, undefined, { signal, ref: false }).catch(() => undefined);
+  }
+}
+
+/** Asks peers' APIs until the signal, and calls back after the first answers and when others answer. */
+async function followPeers(
+  { reachablePeers, logger }: PageSources,
+  signal: AbortSignal,
+  found: (names: ReadonlySet<string>) => void,
+): Promise<void> {
+  let before = '';
+  while (!signal.aborted) {
+    try {
+      const names = await reachablePeers(signal);
+      const after = JSON.stringify([...names].sort());
+      if (after !== before && !signal.aborted) found(new Set(names));
+      before = after;
+    } catch (error) {
+      if (!signal.aborted) logger.debug('peers cannot be asked for the topology page', { error: messageOf(error) });
+    }
+    await pause(PEERS_MS, undefined, { signal, ref: false }).catch(() => undefined);
   }
 }
 

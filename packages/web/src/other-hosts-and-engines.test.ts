@@ -20,7 +20,7 @@ test('another host has a lane with what it publishes: its bridge, its parts of n
       { networkId: 'f0', addresses: ['10.0.1.2', 'fd00::2'], names: ['web', 'shop'] },
     ],
   };
-  const items = planRemoteHosts([remote('s2', { networks: [front], containers: [web] })]);
+  const items = planRemoteHosts([remote('s2', { networks: [front], containers: [web] })], new Set(['s2']));
   assert.deepEqual(items.map(textOf), [
     'host host:s2',
     'network host:s2/bridge',
@@ -28,6 +28,7 @@ test('another host has a lane with what it publishes: its bridge, its parts of n
     'container host:s2/c1',
   ]);
   assert.ok(items.every((item) => item.kind !== 'peer' && item.foreign === 'cluster'));
+  assert.ok(items.every((item) => item.kind === 'network' || (item.kind !== 'peer' && item.canTrace)));
   const container = items.at(-1);
   assert.ok(container?.kind === 'container');
   assert.deepEqual(
@@ -42,9 +43,10 @@ test('another host has a lane with what it publishes: its bridge, its parts of n
 test('a large cluster has a bounded number of lanes and containers, and says what is not shown', () => {
   const containers = Array.from({ length: 205 }, (_, index) => ({ id: `c${index}`, name: `c${index}`, endpoints: [] }));
   const hosts = Array.from({ length: 1000 }, (_, index) => remote(`s${index + 1000}`, { containers }));
-  const items = planRemoteHosts(hosts.reverse());
+  const items = planRemoteHosts(hosts.reverse(), new Set());
   const lanes = items.filter(({ kind }) => kind === 'host');
   assert.deepEqual([lanes.length, lanes[0]?.name], [maximumRemoteHosts, 's1000']);
+  assert.ok(!items.some((item) => 'canTrace' in item), 'hosts that do not answer');
   assert.deepEqual(lanes[0]?.problems, ['5 more containers are not shown']);
   assert.equal(items.filter((item) => item.kind === 'container' && item.host === 'host:s1000').length, 200);
 });

@@ -61,6 +61,7 @@ function picture(more: Partial<PictureInput>): PageItem[] {
     links: () => [],
     mode: () => ({ kind: 'bridge' }),
     peers: [],
+    reachablePeers: new Set(),
     interfaces: new Map([
       ['br1', { mtu: 1400, up: true }],
       ['ny1', { mtu: 1400, up: true }],
@@ -173,6 +174,8 @@ test('a peer has its path, and none while it is unreachable; those of one networ
   } as const;
   const ofNetwork = { ...record, subnets: [...record.subnets], network: 'n1' };
   const peers = [peer({ path }), peer({ problems: ['no path'] }), peer({ record: ofNetwork })];
+  const reachable = picture({ peers: [peer({ path })], reachablePeers: new Set(['p']) });
+  assert.equal(reachable.find((item) => item.kind === 'peer')?.canTrace, true);
   const items = picture({ peers }).filter(({ kind }) => kind === 'peer');
   const base = {
     kind: 'peer',

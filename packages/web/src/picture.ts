@@ -22,6 +22,8 @@ export interface PictureInput {
   links: (containerId: string) => readonly LinkRecord[];
   mode: (containerId: string) => NetworkMode | undefined;
   peers: readonly PeerState[];
+  /** Names of peers whose APIs answer. */
+  reachablePeers: ReadonlySet<string>;
   /** By name. */
   interfaces: ReadonlyMap<string, ObservedInterface>;
   uplinks: readonly string[];
@@ -136,11 +138,12 @@ function planContainerProblems(
   ];
 }
 
-function planPeer({ record, origin, path, problems }: PeerState, { host }: PictureInput): PeerItem {
+function planPeer({ record, origin, path, problems }: PeerState, { host, reachablePeers }: PictureInput): PeerItem {
   const { name, address, subnets } = record;
   return {
     ...{ kind: 'peer', id: `peer:${name}`, host: hostId(host.name), name, address, subnets, origin },
     ...(path ? { via: path.kind, link: path.link, mtu: path.mtu } : {}),
     problems: [...problems],
+    ...(reachablePeers.has(name) ? { canTrace: true } : {}),
   };
 }

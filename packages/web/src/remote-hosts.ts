@@ -30,30 +30,34 @@ export interface RemoteContainer {
 export const maximumRemoteHosts = 24;
 const maximumContainers = 200;
 
-/** In the order of names. */
-export function planRemoteHosts(hosts: readonly RemoteHost[]): PageItem[] {
+/**
+ * In the order of names.
+ * @param reachable names of the hosts whose APIs answer
+ */
+export function planRemoteHosts(hosts: readonly RemoteHost[], reachable: ReadonlySet<string>): PageItem[] {
   const sorted = [...hosts].sort((one, other) => (one.name < other.name ? -1 : 1));
-  return sorted.slice(0, maximumRemoteHosts).flatMap(planHost);
+  return sorted.slice(0, maximumRemoteHosts).flatMap((host) => planHost(host, reachable.has(host.name)));
 }
 
 const bridge = 'bridge';
 const networkIdOf = (host: string, id = bridge): string => `${hostId(host)}/${id}`;
 
-function planHost({ name, subnets, networks, containers }: RemoteHost): PageItem[] {
+function planHost({ name, subnets, networks, containers }: RemoteHost, isReachable: boolean): PageItem[] {
   const host = hostId(name);
   const own: RemoteNetwork = { id: bridge, name: bridge, subnets, internal: false };
   const names = new Map([own, ...networks].map((network) => [network.id, network.name]));
+  const traced = isReachable ? { canTrace: true } : {};
   const left = containers.length - maximumContainers;
   const notes = left > 0 ? [`${left} more containers are not shown`] : [];
   return [
-    { kind: 'host', id: host, name, version: '', uplinks: [], problems: notes, foreign: 'cluster' },
+    { kind: 'host', id: host, name, version: '', uplinks: [], problems: notes, foreign: 'cluster', ...traced },
     ...[own, ...networks].map((network): PageItem => planNetwork(name, network)),
     ...containers.slice(0, maximumContainers).map(
       ({ id, name: container, endpoints }): PageItem => ({
         ...{ kind: 'container', id: `${host}/${id}`, host, name: container, image: '', state: 'running' },
         mode: names.get(endpoints[0]?.networkId ?? bridge) ?? bridge,
         endpoints: endpoints.map((endpoint) => planEndpoint(name, endpoint, names)),
-        ...{ ports: [], links: [], problems: [], foreign: 'cluster' },
+        ...{ ports: [], links: [], problems: [], foreign: 'cluster', ...traced },
       }),
     ),
   ];

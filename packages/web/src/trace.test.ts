@@ -12,6 +12,7 @@ test('a request becomes the arguments of netyard trace', () => {
 
 test('a report becomes what the page draws: without the evidence, and of bounded length', () => {
   const step = { place: 'a', kind: 'link', name: 'eth0', direction: 'out', state: 'seen', atMs: 0.1, packet: {} };
+  const far = { ...step, host: 's', place: 's/b' };
   const conclusion = {
     outcome: 'not-reached',
     cause: 'x',
@@ -21,7 +22,7 @@ test('a report becomes what the page draws: without the evidence, and of bounded
   };
   const report = {
     hostName: 'h',
-    steps: Array(600).fill(step),
+    steps: [far, ...Array(600).fill(step)],
     answer: [],
     conclusion,
     incomplete: ['x'],
@@ -30,6 +31,6 @@ test('a report becomes what the page draws: without the evidence, and of bounded
   const { steps, ...answer } = parseTraceReport(JSON.stringify(report));
   assert.deepEqual(answer, { hostName: 'h', ...conclusion, incomplete: ['x'], answer: [] });
   const { packet: _, ...shown } = step;
-  assert.deepEqual([steps.length, steps[0]], [500, shown]);
+  assert.deepEqual([steps.length, steps[0], steps[1]], [500, { ...shown, host: 's', place: 's/b' }, shown]);
   assert.throws(() => parseTraceReport('Usage:'), /printed no report/);
 });

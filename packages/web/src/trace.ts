@@ -33,8 +33,17 @@ function parseReport(text: string): TraceReport {
   }
 }
 
-const translateStep = ({ place, kind, name, direction, state, atMs }: TraceStep): TraceAnswer['steps'][number] => ({
+const translateStep = ({
+  host,
+  place,
+  kind,
+  name,
+  direction,
+  state,
+  atMs,
+}: TraceStep): TraceAnswer['steps'][number] => ({
   ...{ place, kind, name, state },
+  ...(host === undefined ? {} : { host }),
   ...(direction === undefined ? {} : { direction }),
   ...(atMs === undefined ? {} : { atMs }),
 });

@@ -18,16 +18,21 @@ export function endOf(item: PageItem): string | undefined {
     case 'container':
       return endOfContainer(item);
     case 'host':
-      return item.foreign === undefined ? 'host' : undefined;
+      if (item.foreign === undefined) return 'host';
+      return item.canTrace ? `${item.name}/host` : undefined;
     case 'peer':
-      return item.address;
+      return item.canTrace ? `${item.name}/host` : item.address;
     case 'network':
       return undefined;
   }
 }
 
-/** A container of another host by its address, which this host has a route to. */
-function endOfContainer({ name, foreign, endpoints }: ContainerItem): string | undefined {
+/**
+ * A container of another host by its name there, if that host can be asked; else by its address, which this host has a route
+ * to: the trace then ends where the packet leaves.
+ */
+function endOfContainer({ name, host, foreign, canTrace, endpoints }: ContainerItem): string | undefined {
+  if (foreign === 'cluster' && canTrace) return `${host.replace(/^host:/, '')}/${name}`;
   if (foreign === 'cluster') return endpoints.flatMap(({ addresses }) => addresses)[0];
   return foreign === 'namespace' ? name : `${foreign ?? 'netyard'}/${name}`;
 }

@@ -15,12 +15,20 @@ export function planRoute(answer: TraceAnswer, items: readonly PageItem[]): Trac
   for (const step of answer.steps) {
     const id = step.state === 'dropped' ? nodeOfDrop(step, answer, items, stops) : nodeOf(step, answer, items);
     isOver ||= step.state === 'missing';
-    if (id !== undefined && id !== stops.at(-1)?.id) stops.push({ id, state: isOver ? 'missing' : 'passed' });
+    const path = id === undefined ? [] : [...pathTo(step, items, stops), id];
+    for (const node of path)
+      if (node !== stops.at(-1)?.id) stops.push({ id: node, state: isOver ? 'missing' : 'passed' });
     isOver ||= step.state === 'dropped';
   }
   const reached = stops.findLast(({ state }) => state === 'passed');
   if (reached && answer.outcome !== 'reached') reached.state = 'stopped';
   return stops;
+}
+
+/** The path to another host, where a packet first gets there: its peer on this host. */
+function pathTo({ host }: TraceStepItem, items: readonly PageItem[], stops: readonly TraceStop[]): string[] {
+  const peer = items.find(({ kind, name }) => kind === 'peer' && name === host);
+  return peer === undefined || stops.some(({ id }) => id === peer.id) ? [] : [peer.id];
 }
 
 /** The bridge that the packet has reached, else the host whose rule drops it. */
@@ -36,6 +44,7 @@ function nodeOfDrop(
 }
 
 function nodeOf(step: TraceStepItem, { hostName }: TraceAnswer, items: readonly PageItem[]): string | undefined {
+  if (step.host !== undefined) return nodeElsewhere(step, step.host, items);
   const named = items.filter(({ name }) => name === step.place);
   if (step.place !== hostName) return named.find(({ kind }) => kind === 'container' || kind === 'peer')?.id;
   if (step.kind === 'rule') return undefined;
@@ -47,3 +56,22 @@ function nodeOf(step: TraceStepItem, { hostName }: TraceAnswer, items: readonly 
 
 const isEndOfContainer = (link: string, items: readonly PageItem[]): boolean =>
   items.some((item) => item.kind === 'container' && item.endpoints.some(({ hostLink }) => hostLink === link));
+
+/** In the lane of another host: the host where the packet comes in, then the network's bridge, then the container. */
+function nodeElsewhere(step: TraceStepItem, host: string, items: readonly PageItem[]): string | undefined {
+  const lane = items.find(({ kind, name }) => kind === 'host' && name === host);
+  if (lane === undefined) return items.find(({ kind, name }) => kind === 'peer' && name === host)?.id;
+  const inside = items.filter((item) => item.kind !== 'host' && item.host === lane.id);
+  if (step.place !== host)
+    return inside.find(({ kind, name }) => kind === 'container' && `${host}/${name}` === step.place)?.id;
+  if (step.kind === 'link') return step.direction === 'in' ? lane.id : undefined;
+  return step.kind === 'bridge'
+    ? inside.find(({ kind, id }) => kind === 'network' && isBridge(step.name, id))?.id
+    : undefined;
+}
+
+/** Other hosts publish no bridges: their default names follow from the networks' ids, `HOST/ID`. */
+function isBridge(link: string, networkId: string): boolean {
+  const id = networkId.slice(networkId.lastIndexOf('/') + 1);
+  return link === (id === 'bridge' ? 'docker0' : `br-${id.slice(0, 12)}`);
+}

@@ -67,6 +67,56 @@ test('a packet stops where a rule drops it, or behind the last node that saw it'
   assert.deepEqual(stopsOf(left), ['id-a passed', 'host:h stopped', 'peer:s missing']);
 });
 
+test('a trace to another host leads through its peer and its lane to the container', () => {
+  const lane: PageItem = { ...host, id: 'host:s', name: 's', foreign: 'cluster' };
+  const far: PageItem = { ...network, id: 'host:s/bridge', host: 'host:s', foreign: 'cluster' };
+  const front: PageItem = { ...far, id: 'host:s/0123456789abcdef', name: 'front' };
+  const web = { ...container('web'), id: 'host:s/c', host: 'host:s', foreign: 'cluster' as const };
+  const there = (place: string, name: string, state: TraceStepItem['state'], more: Partial<TraceStepItem> = {}) => ({
+    ...{ ...step(place, name, state), host: 's', ...more },
+  });
+  const steps = (bridge: string, last: TraceStepItem['state']): TraceStepItem[] => [
+    step('a', 'eth0', 'seen'),
+    step('h', 'docker0', 'predicted', 'bridge'),
+    { ...step('h', 'eth0', 'seen'), direction: 'out' },
+    there('s', 'eth0', 'seen', { direction: 'in' }),
+    there('s', 'default via', 'predicted', { kind: 'route' }),
+    there('s', bridge, 'predicted', { kind: 'bridge' }),
+    there('s', 'ny-web', 'seen', { direction: 'out' }),
+    there('s/web', 'eth0', last, { direction: 'in' }),
+  ];
+  const all = [...items, lane, far, front, web];
+  const ids = (traced: TraceAnswer, of: readonly PageItem[]): string[] =>
+    planRoute(traced, of).map(({ id, state }) => `${id} ${state}`);
+  assert.deepEqual(ids(answer('reached', steps('docker0', 'seen')), all), [
+    ...['id-a passed', 'n passed', 'host:h passed', 'peer:s passed', 'host:s passed', 'host:s/bridge passed'],
+    'host:s/c passed',
+  ]);
+  assert.deepEqual(ids(answer('not-reached', steps('br-0123456789ab', 'missing')), all).slice(-3), [
+    ...['host:s passed', 'host:s/0123456789abcdef stopped', 'host:s/c missing'],
+  ]);
+  // A peer without a lane is where the path ends.
+  assert.deepEqual(ids(answer('reached', steps('docker0', 'seen')), items).slice(-2), [
+    'host:h passed',
+    'peer:s passed',
+  ]);
+  const rule = there('s', 'ip filter INPUT: drop', 'dropped', { kind: 'rule' });
+  const dropped = answer('not-reached', [...steps('docker0', 'missing').slice(0, 4), rule]);
+  assert.deepEqual(ids(dropped, all).slice(-2), ['peer:s passed', 'host:s stopped']);
+});
+
+test('other hosts are named where they can be asked, and their containers have addresses where they cannot', () => {
+  const first = chooseEnd(emptyForm, a);
+  const web = { ...container('web'), host: 'host:s', foreign: 'cluster' as const };
+  const lane: PageItem = { ...host, id: 'host:s', name: 's', foreign: 'cluster' };
+  assert.equal(chooseEnd(first, web).to, '10.0.0.2');
+  assert.equal(chooseEnd(first, { ...web, canTrace: true }).to, 's/web');
+  assert.deepEqual(chooseEnd(first, lane), first);
+  assert.equal(chooseEnd(first, { ...lane, canTrace: true }).to, 's/host');
+  assert.equal(chooseEnd(first, { ...peer, canTrace: true }).to, 's/host');
+  assert.equal(requestOf({ from: 'netyard/a', to: 's/web', port: '80' })?.to, 's/web');
+});
+
 test('two clicks fill the form, a third one begins anew; networks send nothing', () => {
   const first = chooseEnd(emptyForm, a);
   assert.deepEqual(first, { from: 'netyard/a', to: '', port: '' });
