@@ -12,6 +12,8 @@ const magics: { compression: Compression; bytes: number[] }[] = [
   { compression: 'xz', bytes: [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00] },
 ];
 const maxMagicLength = 6;
+/** Each chunk is a call of Node's thread pool; the default is 16 KiB, for gzip. */
+const chunkSize = 256 * 1024;
 
 /** Detects the compression from a stream's first bytes; six are sufficient. Pure. */
 export function detectCompression(head: Uint8Array): Compression {
@@ -74,7 +76,7 @@ async function inflate(
   }
   // Loaded lazily: loading it would add 10 ms to each start of the CLI.
   const { createGunzip, createZstdDecompress } = await import('node:zlib');
-  const inflater = compression === 'gzip' ? createGunzip() : createZstdDecompress();
+  const inflater = compression === 'gzip' ? createGunzip({ chunkSize }) : createZstdDecompress({ chunkSize });
   const compressed = Readable.from(stream, { objectMode: false });
   compressed.on('error', (error) => inflater.destroy(error));
   inflater.on('close', () => compressed.destroy());
