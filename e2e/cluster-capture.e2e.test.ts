@@ -137,7 +137,10 @@ describe('captures on hosts of a cluster', { skip: cannotRun('netyard') }, () =>
     const address = await host('node2').docker('inspect', '-f', '{{.NetworkSettings.IPAddress}}', 'nginx-1');
     for (const target of ['node2/nginx-1', address]) {
       const shown = await host('node1').netyard('trace', 'client', target);
-      assert.match(shown, /node1 +out \w+\n.*node2 +in +\w+\n.*node2\/nginx-1 +in +eth0\n.* answered after /s);
+      assert.match(
+        shown,
+        /node1 +out \w+ +predicted\n.*node2 +in +\w+\n.*node2\/nginx-1 +in +eth0\n.* answered after /s,
+      );
     }
   });
 
