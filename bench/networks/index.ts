@@ -3,6 +3,7 @@
  * daemon's memory, and `network connect` compared with dockerd.
  */
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { api, daemonMemory, docker, type Engine, engineLab, openEngines } from '../engine.ts';
 import { inLab, output, say } from '../in-lab.ts';
 import { type Comparison, formatComparison, formatTable, type Samples, timed } from '../measure.ts';
@@ -15,6 +16,7 @@ const aliases = 10;
 const lookupRounds = 20;
 /** Connections that are not measured. */
 const warmUpRounds = 10;
+const restMs = 15_000;
 /** The last tenth may take this much longer than the first. */
 const flat = 1.2;
 
@@ -69,9 +71,15 @@ async function timeConnect(engine: Engine, network: string, container: string): 
   return ms;
 }
 
-/** How much the daemon's memory has grown since it was `before` MiB, for each of `count` objects. */
-const growthPerObject = ({ handle }: Engine, before: number, count: number): string =>
-  `${(((daemonMemory(handle) - before) * 1024) / count).toFixed(0)} KiB`;
+/** Memory in MiB after the daemon has collected its garbage and returned free memory, as it does when it is idle. */
+async function memoryAtRest({ handle }: Engine): Promise<number> {
+  await pause(restMs);
+  return daemonMemory(handle);
+}
+
+/** How much the daemon's memory at rest has grown since it was `before` MiB, for each of `count` objects. */
+const growthPerObject = async (engine: Engine, before: number, count: number): Promise<string> =>
+  `${((((await memoryAtRest(engine)) - before) * 1024) / count).toFixed(0)} KiB`;
 
 /** Lookups from inside a container, in milliseconds. */
 async function lookUp(engine: Engine, id: string, names: readonly string[], rounds = lookupRounds): Promise<Samples> {
@@ -83,9 +91,9 @@ async function lookUp(engine: Engine, id: string, names: readonly string[], roun
 async function manyNetworks(engine: Engine, count: number): Promise<Report> {
   say(`${count} networks …`);
   const names = numbered('bench-net', count);
-  const before = daemonMemory(engine.handle);
+  const before = await memoryAtRest(engine);
   const created = await each(names, (name) => createNetwork(engine, name));
-  const growth = growthPerObject(engine, before, count);
+  const growth = await growthPerObject(engine, before, count);
   const ends = [...names.slice(0, tenth(names)), ...names.slice(-tenth(names))];
   const removed = await each(ends, (name) => removeNetwork(engine, name)); // the others stay for the next parts
   return {
@@ -133,14 +141,14 @@ async function largeNetwork(engine: Engine, count: number): Promise<Report> {
     return (await alternate([engine], 20, once, warmUpRounds)).netyard;
   };
   const amongFew = await connects();
-  const before = daemonMemory(engine.handle);
+  const before = await memoryAtRest(engine);
   const names = numbered('bench-member', count);
   const body = { Image: image, Cmd: sleeper, HostConfig: { NetworkMode: 'bench-large' } };
   const started = await each(names, async (name) => {
     await api(engine, 'POST', `/containers/create?name=${name}`, body);
     await api(engine, 'POST', `/containers/${name}/start`);
   });
-  const growth = growthPerObject(engine, before, count);
+  const growth = await growthPerObject(engine, before, count);
   const amongMany = await connects();
   await connect(engine, 'bench-large', probe);
   const lookups = await lookUp(engine, probe, [names[0] ?? '', names.at(-1) ?? ''], 200);
