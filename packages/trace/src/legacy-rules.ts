@@ -10,6 +10,11 @@ import type { Observation } from './tools.ts';
 /** A rule or a policy that drops, with the packets that it dropped until now. */
 export type LegacyCounter = Omit<LegacyDrop, 'namespaceId'>;
 
+/**
+ * Bytes of a listing, some 15,000 rules. A container with CAP_NET_ADMIN chooses how many rules its namespace has, and a longer
+ * listing would delay the daemon that traces for a peer.
+ */
+const maxListing = 1 << 20;
 /** A rule's own specification: `-i eth0 -p tcp -j DROP`. */
 const dropping = /(?:^| )-[jg] (DROP|REJECT)\b/;
 
@@ -28,19 +33,17 @@ export function parseLegacyCounters(listing: string, family: 4 | 6): LegacyCount
   return counters;
 }
 
-const sameRule = (a: LegacyCounter, b: LegacyCounter): boolean =>
-  a.family === b.family && a.table === b.table && a.chain === b.chain && a.rule === b.rule;
+const identityOf = ({ family, table, chain, rule = '' }: LegacyCounter): string =>
+  `${family} ${table} ${chain} ${rule}`;
 
 /** What dropped since. Equal rules are matched by their order. Pure. */
 export function compareLegacyCounters(
   before: readonly LegacyCounter[],
   after: readonly LegacyCounter[],
 ): LegacyCounter[] {
-  const left = [...before];
+  const former = Map.groupBy(before.toReversed(), identityOf);
   return after.flatMap((counter) => {
-    const index = left.findIndex((one) => sameRule(one, counter));
-    const [former] = index < 0 ? [] : left.splice(index, 1);
-    const packets = counter.packets - (former?.packets ?? 0);
+    const packets = counter.packets - (former.get(identityOf(counter))?.pop()?.packets ?? 0);
     return packets > 0 ? [{ ...counter, packets }] : [];
   });
 }
@@ -81,11 +84,11 @@ async function readCounters(namespace: HostNamespace): Promise<LegacyCounter[]> 
   return (await Promise.all(listings)).flat();
 }
 
-/** Empty where the program is not installed or fails: the trace says then that the rules exist, without naming one. */
+/** Empty where the program is not installed or fails, or lists too much: the trace says then that the rules exist, without naming one. */
 function list({ path, isHost }: HostNamespace, program: string): Promise<string> {
   const command = [...(isHost ? [] : ['nsenter', `--net=${path}`]), program, '-c'];
   const [file = '', ...args] = command;
   return new Promise((resolve) =>
-    execFile(file, args, { timeout: 5_000, maxBuffer: 64 << 20 }, (error, stdout) => resolve(error ? '' : stdout)),
+    execFile(file, args, { timeout: 5_000, maxBuffer: maxListing }, (error, stdout) => resolve(error ? '' : stdout)),
   );
 }

@@ -43,3 +43,12 @@ test('what dropped since is found, also among equal rules', () => {
   assert.deepEqual(compareLegacyCounters([policy(1)], [policy(3), rule(0)]), [policy(2)]);
   assert.deepEqual(compareLegacyCounters([rule(5)], []), []);
 });
+
+test('as many rules as a listing may have are compared in any order', () => {
+  const listing = (order: readonly number[], packets: number): string =>
+    `*filter\n${order.map((port) => `[${packets}:0] -A FORWARD -p tcp -m tcp --dport ${port} -j DROP`).join('\n')}`;
+  const ports = Array.from({ length: 20_000 }, (_, index) => index + 1);
+  const before = parseLegacyCounters(listing(ports, 1), 4);
+  const after = parseLegacyCounters(listing(ports.toReversed(), 2), 4);
+  assert.equal(compareLegacyCounters(before, after).length, ports.length);
+});
