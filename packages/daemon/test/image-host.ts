@@ -27,6 +27,7 @@ export interface ImageHost extends AsyncDisposable {
   /** Read for each archive: a test may change them. */
   limits: Partial<ArchiveLimits>;
   rootfs: ReturnType<typeof openRootFilesystems>;
+  dataRoot: string;
   /** The first steps of a starting daemon. */
   reopen(): Promise<unknown>;
   /** Everything stored for images: blobs, layers, records, temporary directories. */
@@ -66,6 +67,7 @@ export async function startImageHost(): Promise<ImageHost> {
     containers,
     limits,
     rootfs: openRootFilesystems({ dataRoot }),
+    dataRoot,
     reopen: () => openImageContent({ containerd: containerd.client, dataRoot }),
     async leftovers() {
       const blobs = await content.listBlobs();

@@ -113,16 +113,24 @@ export class OverlayFolders {
     return { digest, length: Number(length) };
   }
 
-  /** What a layer's archive was compressed to; undefined when that is not recorded, or damaged. */
+  /** What a layer's archive was compressed to; undefined when that is not recorded, or cannot be read. */
   compressedArchive(chainId: string): { digest: string; size: number } | undefined {
-    const path = join(this.layer(chainId), 'gzip');
-    const text = existsSync(path) ? readFileSync(path, 'utf8') : '';
-    const [, digest, size] = /^(sha256:[0-9a-f]{64}) (\d+)\n$/.exec(text) ?? [];
-    return digest === undefined ? undefined : { digest, size: Number(size) };
+    try {
+      const text = readFileSync(join(this.layer(chainId), 'gzip'), 'utf8');
+      const [, digest, size] = /^(sha256:[0-9a-f]{64}) (\d+)\n$/.exec(text) ?? [];
+      return digest === undefined ? undefined : { digest, size: Number(size) };
+    } catch {
+      return undefined;
+    }
   }
 
+  /** Without effect on a full disk, or when the layer is gone: the next push compresses it again. */
   recordCompressed(chainId: string, { digest, size }: { digest: string; size: number }): void {
-    writeFileSync(join(this.layer(chainId), 'gzip'), `${digest} ${size}\n`, { mode: 0o600 });
+    try {
+      writeFileSync(join(this.layer(chainId), 'gzip'), `${digest} ${size}\n`, { mode: 0o600 });
+    } catch {
+      // a push whose layers have arrived does not fail because of it
+    }
   }
 
   /** Moves an unpacked layer to its final path; an existing one is kept. Returns whether it was moved. */
