@@ -11,13 +11,13 @@ export interface NetworksDependencies {
   readonly attachments: Attachments;
 }
 
-/** Containers with an active endpoint in the network. */
-export function usesOf(context: NetworksDependencies, networkId: string): NetworkUse[] {
+/** Active endpoints with the containers that have them: those in one network, or all. */
+export function usesOf(context: NetworksDependencies, networkId?: string): NetworkUse[] {
   return context.attachments
     .running()
     .flatMap(({ id, name, endpoints }) =>
       endpoints
-        .filter((endpoint) => endpoint.networkId === networkId)
+        .filter((endpoint) => networkId === undefined || endpoint.networkId === networkId)
         .map((endpoint) => ({ containerId: id, containerName: name, endpoint })),
     );
 }

@@ -45,7 +45,8 @@ export interface Networks {
   get(ref: string): NetworkRecord;
   create(request: CreateNetworkRequest): Promise<{ id: string; warnings: string[] }>;
   remove(ref: string): Promise<NetworkRecord>;
-  uses(networkId: string): NetworkUse[];
+  /** Active endpoints in one network, or in all. */
+  uses(networkId?: string): NetworkUse[];
   /** Addresses in use, reserved ones included, and those left for automatic allocation. Empty without addresses. */
   subnetUse(networkId: string): { subnet: string; inUse: bigint; available: bigint }[];
   /**

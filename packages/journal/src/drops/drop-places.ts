@@ -1,5 +1,5 @@
 /** Names the places in which packets were dropped: the host, and the namespaces of Netyard's containers and endpoints. */
-import type { Networks } from '@netyard/sandbox';
+import type { NetworkRecord, Networks } from '@netyard/sandbox';
 
 /** A network namespace of this host or of an endpoint. */
 export interface DropNamespace {
@@ -15,13 +15,11 @@ const hostPath = '/proc/self/ns/net';
 /** Those of containers with endpoints on a network, of attached endpoints, and the host's. */
 export function listDropNamespaces(networks: Networks): DropNamespace[] {
   const containers = new Map<string, DropNamespace>();
-  for (const { id, name } of networks.list()) {
-    for (const { containerId, containerName } of networks.uses(id)) {
-      const { netnsPath: path, sharedWith } = networks.state(containerId) ?? {};
-      if (path === undefined || sharedWith !== undefined) continue; // the owner's name stands for all
-      const names = [...(containers.get(containerId)?.names ?? [containerName, containerId]), name];
-      containers.set(containerId, { path, object: `container ${containerName}`, names });
-    }
+  for (const { containerId, containerName, endpoint } of networks.uses()) {
+    const { netnsPath: path, sharedWith } = networks.state(containerId) ?? {};
+    if (path === undefined || sharedWith !== undefined) continue; // the owner's name stands for all
+    const names = [...(containers.get(containerId)?.names ?? [containerName, containerId]), endpoint.networkName];
+    containers.set(containerId, { path, object: `container ${containerName}`, names });
   }
   const attached = networks.endpoints.list().map(({ id, name, netnsPath, endpoint }) => ({
     ...{ path: netnsPath, object: `endpoint ${name}`, names: [name, id, endpoint.networkName] },
@@ -31,10 +29,10 @@ export function listDropNamespaces(networks: Networks): DropNamespace[] {
 
 /** The network of a bridge of the host, or the container of a veth. */
 export function namesOfHostLink(networks: Networks, link: string): string[] {
-  for (const { id, name, options } of networks.list()) {
-    if (link === (options[bridgeOption] ?? `br-${id.slice(0, 12)}`)) return [name, id];
-    const use = networks.uses(id).find(({ endpoint }) => endpoint.hostLink === link);
-    if (use) return [use.containerName, use.containerId, name];
-  }
-  return [];
+  const isBridge = ({ id, options }: NetworkRecord): boolean =>
+    link === (options[bridgeOption] ?? `br-${id.slice(0, 12)}`);
+  const bridge = networks.list().find(isBridge);
+  if (bridge) return [bridge.name, bridge.id];
+  const use = networks.uses().find(({ endpoint }) => endpoint.hostLink === link);
+  return use ? [use.containerName, use.containerId, use.endpoint.networkName] : [];
 }
