@@ -1,7 +1,5 @@
 /** Watches of packets by the kernel's tracepoints: what they see, and why the kernel drops packets of a probe. */
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { readdirSync, readlinkSync } from 'node:fs';
 import { before, test } from 'node:test';
 import { isNetyardError, type NetyardError } from '@netyard/core';
@@ -13,6 +11,7 @@ import {
   type WatchRequest,
 } from '@netyard/kernel';
 import { eventually, inFreshHost, pings, sh } from '@netyard/testkit';
+import { killBpfHolder } from './bpf-holder.ts';
 import { a, addNamespaces, b, far, patience, table, tracing } from './trace-host.ts';
 
 const host = inFreshHost(import.meta.url);
@@ -175,16 +174,7 @@ test('closing a watch leaves nothing, and so does a killed process', options, as
 });
 
 /** Kills a process while it holds a watch. */
-async function killHolder(request: WatchRequest): Promise<void> {
-  const script = `import { packetTracing } from '@netyard/kernel';
-    packetTracing().openPacketWatch(${JSON.stringify(request)});
-    console.log('armed'); setInterval(() => undefined, 1000);`;
-  const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
-    ...{ stdio: ['ignore', 'pipe', 'inherit'], cwd: import.meta.dirname },
-  });
-  assert.ok(child.stdout);
-  await once(child.stdout, 'data');
-  assert.match(sh(`ls -l /proc/${child.pid}/fd`), /bpf/);
-  child.kill('SIGKILL');
-  await once(child, 'close');
-}
+const killHolder = (request: WatchRequest): Promise<void> =>
+  killBpfHolder(
+    `import { packetTracing } from '@netyard/kernel'; packetTracing().openPacketWatch(${JSON.stringify(request)})`,
+  );
