@@ -1,7 +1,9 @@
-/** Reads an async iterable of chunks in portions of requested sizes. */
+const none = new Uint8Array(0);
+
+/** Reads an async iterable of chunks in portions of requested sizes. A chunk's last portion may be freed by its reader. */
 export class ByteSource {
   readonly #iterator: AsyncIterator<Uint8Array>;
-  #chunk: Uint8Array = new Uint8Array(0);
+  #chunk: Uint8Array = none;
   #ended = false;
 
   constructor(source: AsyncIterable<Uint8Array>) {
@@ -23,7 +25,7 @@ export class ByteSource {
 
   /** Between one and `most` bytes, as available; none at the end. */
   async some(most: number): Promise<Uint8Array> {
-    if (!(await this.#fill())) return new Uint8Array(0);
+    if (!(await this.#fill())) return none;
     return this.#cut(Math.min(most, this.#chunk.length));
   }
 
@@ -42,7 +44,7 @@ export class ByteSource {
 
   #cut(length: number): Uint8Array {
     const part = this.#chunk.subarray(0, length);
-    this.#chunk = this.#chunk.subarray(length);
+    this.#chunk = length < this.#chunk.length ? this.#chunk.subarray(length) : none;
     return part;
   }
 }

@@ -211,9 +211,10 @@ class Parser {
     for (const { offset, length } of header.sparse ?? [{ offset: 0, length: this.#left }]) {
       for (let position = offset; position < offset + length; ) {
         const data = await this.#content(offset + length - position);
-        this.#observer?.content(position, data.length);
+        const { length: received } = data; // a reader may free the data
+        this.#observer?.content(position, received);
         yield { position, data };
-        position += data.length;
+        position += received;
       }
     }
   }

@@ -311,3 +311,22 @@ test('unread content is skipped, and leaving the iteration early closes the sour
   }
   assert.ok(closed);
 });
+
+test('a reader may free content that it has received', async () => {
+  const sizes = [300, 1000, 236];
+  const source = async function* (): AsyncGenerator<Uint8Array> {
+    yield encodeHeader(tarHeader({ name: 'owned', type: 'file', size: 1536 }));
+    for (const size of sizes) yield new Uint8Array(size);
+  };
+  const found: number[][] = [];
+  for await (const { pieces } of tarEntries(source()))
+    for await (const { position, data } of pieces) {
+      found.push([position, data.length]);
+      if (data.buffer instanceof ArrayBuffer) data.buffer.transfer(0);
+    }
+  assert.deepEqual(found, [
+    [0, 300],
+    [300, 1000],
+    [1300, 236],
+  ]);
+});

@@ -56,7 +56,7 @@ export interface RootFilesystems {
   /** A tar stream of the file or directory, its own name first, as in GET /containers/x/archive. */
   readArchive(root: string, path: string): Promise<{ stat: PathStat; stream: NodeJS.ReadableStream }>;
   /**
-   * Unpacks a tar into an existing directory.
+   * Unpacks a tar into an existing directory. The memory of the stream's chunks may be freed once they are written.
    * @param options.owner `user[:group]`, resolved with the root's own files: owns all entries, whatever the archive
    * says
    */

@@ -212,8 +212,8 @@ async function* largeEntry(base: TarHeader, fd: number, size: number): AsyncGene
     if (content.length === 0) {
       throw new NetyardError('conflict', `${base.name} became shorter while it was read`);
     }
+    left -= content.length; // before a reader frees it
     yield content;
-    left -= content.length;
   }
   yield encodePadding(size);
 }

@@ -34,7 +34,7 @@ import { atFd, inFd, lstatName, makeFolders, openFolder, removeName, splitPath, 
 import { resolveUser } from '../spec/user.ts';
 import { readUserFiles } from '../tasks/host-facts.ts';
 import { firstMode, makeSpecial, own, ownFile, ownName } from './archive-node.ts';
-import { WriteBatch } from './write-batch.ts';
+import { writePieces } from './write-pieces.ts';
 import { WrittenNames } from './written-names.ts';
 
 export interface WriteArchiveOptions {
@@ -48,6 +48,7 @@ export interface WriteArchiveOptions {
 }
 
 /**
+ * @param stream its chunks' memory may be freed once they are written
  * @param path an existing directory in the root; a link to one is followed. Throws `not-found`; `invalid` when it is no
  * directory, and for damaged archives and entries that lead out. When an archive exceeds a limit, what it created is
  * removed; what it replaced is not restored.
@@ -179,9 +180,7 @@ async function prepareName(target: Target, folder: number, name: string, header:
 async function writeFile(target: Target, folder: number, name: string, { header, pieces }: TarEntry): Promise<void> {
   const fd = await createFile(target, folder, name, header);
   try {
-    const batch = new WriteBatch(fd);
-    for await (const { position, data } of pieces) await batch.add(position, data);
-    await batch.flush();
+    await writePieces(fd, pieces, { areOwned: true });
     if (header.sparse !== undefined) ftruncateSync(fd, header.size);
     ownFile(fd, header);
     setFileTimes(fd, header.mtime);

@@ -38,7 +38,7 @@ import { atFd } from '../../rootfs/root-paths.ts';
 import { makeSpecial, own, setXattrs } from '../archive-node.ts';
 import { checkLayerEntry, refused } from '../layer-check.ts';
 import { readMark } from '../whiteouts.ts';
-import { WriteBatch } from '../write-batch.ts';
+import { writePieces } from '../write-pieces.ts';
 import { movedFile, recordFile } from './assemble.ts';
 import type { MovedFile } from './moved-files.ts';
 import { joinMember, RealFolders, splitMember } from './real-folders.ts';
@@ -172,9 +172,7 @@ class LayerWriter {
     const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = constants;
     const fd = openSync(fsPath(host), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
     try {
-      const batch = new WriteBatch(fd);
-      for await (const { position, data } of pieces) await batch.add(position, data);
-      await batch.flush();
+      await writePieces(fd, pieces);
       if (header.sparse !== undefined) ftruncateSync(fd, header.size);
       fchownSync(fd, header.uid, header.gid);
       fchmodSync(fd, header.mode & 0o7777);
