@@ -1,6 +1,6 @@
 /** nftables tables and their elements: edited by other programs, replaced, and rolled back after a failure. */
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { beforeEach, test } from 'node:test';
 import { hasErrno, type KernelObject, type KernelPlan, openKernel } from '@netyard/kernel';
 import { inFreshHost, sh } from '@netyard/testkit';
@@ -133,6 +133,26 @@ test('no child process inherits the socket of a context that stays open', host, 
   assert.equal(added.length, 2);
   for (const { fd } of added) assert.match(readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8'), /^flags:\t0?2\d{6}$/m);
   for (const context of contexts) context.close();
+});
+
+test('nft works beside more open files than select(2) can wait for', host, async () => {
+  await kernel.apply(host2);
+  const files = Array.from({ length: 1500 }, () => openSync('/dev/null', 'r'));
+  try {
+    const listed = { operation: 'nft list tables', object: 'all tables' };
+    for (let round = 0; round < 3; round += 1) {
+      const contexts = [NftContext.openHeld(), NftContext.openScratch()];
+      assert.deepEqual(
+        contexts.map((context) => context.run('list tables', listed).includes('netyard')),
+        [true, false],
+      );
+      contexts[1]?.run('add table ip netyard', { operation: 'nft add table', object: 'ip netyard' });
+      for (const context of contexts) context.close();
+    }
+    assert.notDeepEqual((await kernel.apply(planOf(2))).operations, []);
+  } finally {
+    for (const file of files) closeSync(file);
+  }
 });
 
 function socketFds(): { fd: string; socket: string }[] {

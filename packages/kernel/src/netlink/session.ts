@@ -87,6 +87,7 @@ export class OwnHandles extends Handles {
 
   constructor(logger: Logger) {
     super(undefined, logger, { buffers: new ReceiveBuffers(), ports: new OwnPorts(), enter: openInNetns });
+    NftContext.reserve();
     const { buffers, ports } = this;
     this.remover = new LinkRemover({ logger, buffers, ports });
   }

@@ -4,12 +4,12 @@
  * The context's netlink socket belongs to the namespace in which it was opened. But libnftables opens another socket in
  * the thread's current namespace when it looks up interface names, so commands run inside the namespace too.
  */
-import { readdirSync } from 'node:fs';
 import type { KernelError } from '@netyard/core';
-import { checked, closeFile, openFile, withoutSignals } from '../../system/calls.ts';
+import { checked, withoutSignals } from '../../system/calls.ts';
 import { errnoOf, kernelError } from '../../system/ffi/errno.ts';
 import { libc } from '../../system/ffi/libc.ts';
 import { libnftables, type NftContextPointer } from '../../system/ffi/nftables.ts';
+import { LowDescriptors } from '../../system/low-descriptors.ts';
 import { openInNetns, openInNewNetns } from '../../system/netns.ts';
 import { NETLINK_NETFILTER } from '../socket.ts';
 
@@ -30,6 +30,8 @@ const SO_DOMAIN = 39;
 const AF_NETLINK = 16;
 
 export class NftContext {
+  /** libnftables waits with select(2). */
+  static readonly #descriptors = new LowDescriptors();
   readonly #pointer: NftContextPointer;
   readonly #ns: string | undefined;
   #mayCache = false;
@@ -39,14 +41,23 @@ export class NftContext {
     this.#ns = ns;
   }
 
+  /** Keeps descriptors for contexts free, however many other files are opened later. */
+  static reserve(): void {
+    NftContext.#descriptors.reserve();
+  }
+
   static open(ns?: string): NftContext {
-    return ns === undefined ? NftContext.openHeld() : new NftContext(openInNetns(ns, newPointer), ns);
+    if (ns === undefined) return NftContext.openHeld();
+    return new NftContext(
+      openInNetns(ns, () => NftContext.#open().opened),
+      ns,
+    );
   }
 
   /** Opens a context that stays open, or that owns tables: no child process inherits its socket. */
   static openHeld(ns?: string): NftContext {
     return new NftContext(
-      openInNetns(ns, () => closingOnExec(newPointer)),
+      openInNetns(ns, () => NftContext.#openClosingOnExec()),
       ns,
     );
   }
@@ -54,9 +65,23 @@ export class NftContext {
   /** Opens a context in a new, empty, unnamed namespace, which ends with the context. */
   static openScratch(): NftContext {
     return new NftContext(
-      openInNewNetns(() => closingOnExec(newPointer)),
+      openInNewNetns(() => NftContext.#openClosingOnExec()),
       undefined,
     );
+  }
+
+  static #open(): { opened: NftContextPointer; fd: number } {
+    return NftContext.#descriptors.open(newPointer, isNetfilterSocket, freePointer);
+  }
+
+  /**
+   * libmnl opens its socket without SOCK_CLOEXEC. It is set here for contexts that stay open: a child process would
+   * otherwise inherit the socket and keep it, with the tables that it owns, beyond the end of this process.
+   */
+  static #openClosingOnExec(): NftContextPointer {
+    const { opened, fd } = NftContext.#open();
+    checked(libc().fcntl(fd, F_SETFD, FD_CLOEXEC), 'fcntl F_SETFD', 'nft socket');
+    return opened;
   }
 
   /** Runs commands as one transaction and returns their output. Throws KernelError. */
@@ -108,23 +133,9 @@ export class NftContext {
   }
 
   close(): void {
-    libnftables().nft_ctx_free(this.#pointer);
+    freePointer(this.#pointer);
+    NftContext.reserve();
   }
-}
-
-/**
- * libmnl opens its socket without SOCK_CLOEXEC. It is set here for contexts that stay open: a child process would
- * otherwise inherit the socket and keep it, with the tables that it owns, beyond the end of this process. The kernel
- * chooses the lowest free descriptor; only when another thread took that meanwhile, all of them are searched.
- */
-function closingOnExec<T>(open: () => T): T {
-  const lowest = openFile('/dev/null');
-  closeFile(lowest);
-  const opened = open();
-  const candidates = isNetfilterSocket(lowest) ? [lowest] : readdirSync('/proc/self/fd').map(Number);
-  for (const fd of candidates)
-    if (isNetfilterSocket(fd)) checked(libc().fcntl(fd, F_SETFD, FD_CLOEXEC), 'fcntl F_SETFD', 'nft socket');
-  return opened;
 }
 
 function isNetfilterSocket(fd: number): boolean {
@@ -145,6 +156,8 @@ function newPointer(): NftContextPointer {
   nft.nft_ctx_buffer_error(pointer);
   return pointer;
 }
+
+const freePointer = (pointer: NftContextPointer): void => libnftables().nft_ctx_free(pointer);
 
 /** glibc's messages at the end of libnftables's messages, which contain no error numbers. */
 const errnoByMessage: readonly [string, string][] = [
