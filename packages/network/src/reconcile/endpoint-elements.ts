@@ -17,7 +17,7 @@ export interface EndpointElementsDependencies {
 export interface ElementDrift {
   /** Owners of endpoints whose elements were deleted. */
   incomplete: ReadonlySet<string>;
-  /** Elements were added that no plan contained in two comparisons. */
+  /** Elements were added that no plan contained in several comparisons. */
   hasUnplanned: boolean;
   /** Such elements are to be compared once more: their endpoint may be about to be removed. */
   isPending: boolean;
@@ -39,8 +39,24 @@ const numberLengths: ReadonlyMap<string, number> = new Map<BridgeSet, number>([
 interface Change {
   action: ElementEvent['action'];
   link: string;
-  /** No plan contained it in the last comparison. */
-  wasUnplanned?: true;
+  /** Consecutive comparisons in which no plan contained it. */
+  unplanned: number;
+  /** Its endpoint was being attached or removed in the last one. */
+  wasUnsettled: boolean;
+}
+
+/** An element counts as another program's after so many comparisons. */
+const comparisons = 2;
+/**
+ * The same while its endpoint is attached or removed: it is in no plan, and its elements are deleted after its interface,
+ * which takes the kernel longer than the time between two comparisons.
+ */
+const comparisonsOfUnsettled = 20;
+
+/** Elements of an owner in its plan, and the interfaces that they name. */
+interface PlannedElements {
+  ids: ReadonlySet<string>;
+  links: ReadonlySet<string>;
 }
 
 export class EndpointElements {
@@ -50,14 +66,16 @@ export class EndpointElements {
   /** Notes an event for the next comparison. False for an element that does not name an endpoint's interface. */
   note({ action, family, set = '', keys = [] }: ElementEvent): boolean {
     if (family !== 'bridge' || !keyedByHostLink.has(set) || keys.length === 0) return false;
-    for (const key of keys) this.#changes.set(identify(set, key), { action, link: linkOfElementKey(key) });
+    for (const key of keys) {
+      this.#changes.set(identify(set, key), { action, link: linkOfElementKey(key), unplanned: 0, wasUnsettled: false });
+    }
     return true;
   }
 
   /** Compares the elements that changed since the last call with the plans as they are now. */
   compare({ attachments, hostLinks }: EndpointElementsDependencies): ElementDrift {
-    const plans = new Map<string, ReadonlySet<string>>();
-    const planOf = (ownerId: string): ReadonlySet<string> => {
+    const plans = new Map<string, PlannedElements>();
+    const planOf = (ownerId: string): PlannedElements => {
       const plan = plans.get(ownerId) ?? plannedElements(attachments, ownerId);
       plans.set(ownerId, plan);
       return plan;
@@ -65,13 +83,17 @@ export class EndpointElements {
     const incomplete = new Set<string>();
     const pending: [string, Change][] = [];
     let hasUnplanned = false;
-    for (const [id, { action, link, wasUnplanned }] of this.#changes) {
+    for (const [id, { action, link, unplanned, wasUnsettled }] of this.#changes) {
       const ownerId = hostLinks.ownerOf(link);
-      const isPlanned = ownerId !== undefined && planOf(ownerId).has(id);
-      if (action === 'del' && isPlanned) incomplete.add(ownerId);
+      const plan = ownerId === undefined ? undefined : planOf(ownerId);
+      const isPlanned = plan?.ids.has(id) === true;
+      if (action === 'del' && isPlanned && ownerId !== undefined) incomplete.add(ownerId);
       if (action === 'del' || isPlanned) continue;
-      if (wasUnplanned) hasUnplanned = true;
-      else pending.push([id, { action, link, wasUnplanned: true }]);
+      const isUnsettled = plan !== undefined && !plan.links.has(link);
+      // The event of its deletion may still be unread when its endpoint has just been removed: counted anew.
+      const count = (wasUnsettled && !isUnsettled ? 0 : unplanned) + 1;
+      if (count >= (isUnsettled ? comparisonsOfUnsettled : comparisons)) hasUnplanned = true;
+      else pending.push([id, { action, link, unplanned: count, wasUnsettled: isUnsettled }]);
     }
     this.#changes.clear();
     for (const [id, change] of pending) this.#changes.set(id, change);
@@ -81,11 +103,14 @@ export class EndpointElements {
 
 const identify = (set: string, key: Uint8Array): string => `${set} ${Buffer.from(key).toString('hex')}`;
 
-const plannedElements = (attachments: EndpointElementsDependencies['attachments'], ownerId: string): Set<string> =>
-  new Set(
-    attachments
-      .plan(ownerId)
-      .filter((object) => object.kind === 'nft-element')
-      .filter(({ family, set }) => family === 'bridge' && keyedByHostLink.has(set))
-      .map(({ set, key }) => identify(set, encodeElementKey(key, numberLengths.get(set)))),
-  );
+function plannedElements(attachments: EndpointElementsDependencies['attachments'], ownerId: string): PlannedElements {
+  const ids = new Set<string>();
+  const links = new Set<string>();
+  for (const object of attachments.plan(ownerId)) {
+    if (object.kind !== 'nft-element' || object.family !== 'bridge' || !keyedByHostLink.has(object.set)) continue;
+    const key = encodeElementKey(object.key, numberLengths.get(object.set));
+    ids.add(identify(object.set, key));
+    links.add(linkOfElementKey(key));
+  }
+  return { ids, links };
+}
