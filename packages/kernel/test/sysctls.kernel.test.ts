@@ -55,3 +55,18 @@ test('a procfs of its own is replaced after some namespaces, and is no mount of 
   folders.forEach(closeSync);
   proc.close();
 });
+
+test("settings of the own namespace are reached outside of the host's /proc", host, async () => {
+  const kernel = openKernel();
+  sh(`sysctl -qw ${key}=0; mount -t tmpfs none /proc/sys/net`);
+  try {
+    const objects = [{ kind: 'sysctl', key, value: '1' } as const];
+    await kernel.apply({ owner: 'test', objects });
+    assert.equal(await kernel.readSysctl(key), '1');
+    sh('umount /proc/sys/net');
+    assert.equal(sh(`sysctl -n ${key}`).trim(), '1');
+  } finally {
+    kernel.close();
+    sh('umount /proc/sys/net 2> /dev/null || true');
+  }
+});

@@ -1,10 +1,11 @@
 /**
- * A procfs of this process, through which it reaches the settings of other network namespaces.
+ * A procfs of this process, through which it reaches the settings of network namespaces.
  *
  * Below /proc/sys/net the directories of all namespaces have the same names, and the directory cache of a procfs finds
  * the right one by comparing one namespace after the other (proc_sys_compare of fs/proc/proc_sysctl.c): beside 300
- * containers, each look-up in the host's /proc takes 0.3 ms with cold caches. Since Linux 5.8 each mount of procfs has a
- * directory cache of its own. This one is attached nowhere, and is replaced before it has seen many namespaces.
+ * containers, each look-up in the host's /proc takes 0.3 ms with cold caches, also of the host's own settings, because
+ * the OCI runtime sets those of each container there. Since Linux 5.8 each mount of procfs has a directory cache of its
+ * own. This one is attached nowhere, and is replaced before it has seen many namespaces.
  */
 import { checked, closeFile, closeInBackground } from './calls.ts';
 import { libc } from './ffi/libc.ts';

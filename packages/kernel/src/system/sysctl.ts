@@ -32,7 +32,9 @@ export interface SysctlName {
  * throw KernelError ENOENT, EINVAL, EACCES.
  */
 export class Sysctls {
-  readonly #proc = new PrivateProc();
+  /** For other namespaces, and for this process's own: not replaced, so what was looked up there stays cached. */
+  readonly #others = new PrivateProc();
+  readonly #own = new PrivateProc();
 
   /** Equivalent to: `sysctl -n KEY`, `nsenter --net=PATH sysctl -n KEY`. */
   read({ key, ns }: SysctlName, enter: EnterNetns): string {
@@ -52,7 +54,8 @@ export class Sysctls {
   }
 
   close(): void {
-    this.#proc.close();
+    this.#others.close();
+    this.#own.close();
   }
 
   #open<T>(
@@ -61,7 +64,8 @@ export class Sysctls {
     { key, ns, enter }: SysctlName & { enter: EnterNetns },
     work: (path: string) => T,
   ): T {
-    const path = sysctlPath(key, ns === undefined ? '/proc' : this.#proc.folderFor(ns));
+    const proc = ns === undefined ? this.#own.folderFor('') : this.#others.folderFor(ns);
+    const path = sysctlPath(key, proc);
     return withKernelErrors(operation, object, ns, () => enter(ns, () => work(path)));
   }
 }
