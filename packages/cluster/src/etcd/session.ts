@@ -3,13 +3,16 @@
  * the token of a user if configured. The session ends at the first failure and does not reconnect: the caller opens a
  * new one, at another endpoint. Independent of clusters.
  */
+import type { ClientHttp2Stream } from 'node:http2';
 import { connect as connectSocket, isIP, type Socket } from 'node:net';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { type Client, Code, ConnectError, createClient, type Interceptor } from '@connectrpc/connect';
-import { createGrpcTransport, Http2SessionManager } from '@connectrpc/connect-node';
+import { createGrpcTransport, type GrpcTransportOptions, Http2SessionManager } from '@connectrpc/connect-node';
 import { etcdError, isAuthOff, isStaleToken } from './errors.ts';
 import { Auth, KV, Lease, Watch } from './gen/rpc_pb.ts';
 import { type EtcdEndpoint, type EtcdUser, formatEndpoint } from './url.ts';
+
+type SessionManager = NonNullable<GrpcTransportOptions['sessionManager']>;
 
 /** PEM texts. */
 export interface EtcdTls {
@@ -68,6 +71,7 @@ export async function openSession(
       maxSessionMemory: 256,
     },
   );
+  const sessionManager = withErrorListener(manager);
   const close = (reason: Error = new Error('the session was closed')): void => {
     if (ended.signal.aborted) return;
     ended.abort(reason);
@@ -77,7 +81,7 @@ export async function openSession(
   const explain = (error: unknown): Error => etcdError(error, endpoint, access.tls !== undefined);
   const transport = createGrpcTransport({
     baseUrl,
-    sessionManager: manager,
+    sessionManager,
     acceptCompression: [],
     interceptors: [timeout(timeoutMs)],
   });
@@ -86,7 +90,7 @@ export async function openSession(
     const identity = access.user ? await identify(createClient(Auth, transport), access.user) : undefined;
     const own = createGrpcTransport({
       baseUrl,
-      sessionManager: manager,
+      sessionManager,
       acceptCompression: [],
       interceptors: [...(identity ? [identity] : []), requireLeader, timeout(timeoutMs)],
     });
@@ -102,6 +106,24 @@ export async function openSession(
     close(reason);
     throw reason;
   }
+}
+
+/**
+ * After a ping without a response, streams fail before the HTTP/2 session emits its error. `close`, which the failed calls
+ * lead to, then makes the manager remove its listener too early, and the error would be an uncaught exception.
+ */
+function withErrorListener(manager: Http2SessionManager): SessionManager {
+  let guarded: ClientHttp2Stream['session'];
+  return {
+    authority: manager.authority,
+    async request(...args) {
+      const stream = await manager.request(...args);
+      if (stream.session !== guarded) stream.session?.on('error', () => undefined);
+      guarded = stream.session;
+      return stream;
+    },
+    notifyResponseByteRead: (stream) => manager.notifyResponseByteRead(stream),
+  };
 }
 
 function connectWithTls({ host, port }: EtcdEndpoint, tls: EtcdTls): TLSSocket {
