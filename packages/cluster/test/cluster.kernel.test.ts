@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { formatPrefix, isNetyardError } from '@netyard/core';
 import { inFreshHost, sh } from '@netyard/testkit';
 import { hostAddresses } from '../src/address.ts';
-import { openHost, others, subnetOf, until } from './members.ts';
+import { expireLease, openHost, others, subnetOf, until } from './members.ts';
 import { type PrivateEtcd, startEtcd } from './private-etcd.ts';
 
 const host = inFreshHost(import.meta.url);
@@ -131,6 +131,7 @@ test(
     const subnet = subnetOf(first);
     await first.cluster.close();
     await using watcher = await openHost(etcd, 'server2', at('c'));
+    expireLease(etcd, '/netyard/c/hosts/server1');
     await until(watcher, 'the lease has run out', () => others(watcher).length === 0);
     assert.deepEqual(watcher.cluster.reservations(), [{ subnet, host: 'server1', address: '172.16.2.1' }]);
     await using fresh = await openHost(etcd, 'server1', { ...at('c'), folder: join(etcd.folder, 'other') });
@@ -144,6 +145,7 @@ test('subnets reserved for a former host can be released', host, async () => {
   const subnet = subnetOf(first);
   await first.cluster.close();
   await using watcher = await openHost(etcd, 'server2', at('d'));
+  expireLease(etcd, '/netyard/d/hosts/server1');
   await until(watcher, 'the lease has run out', () => others(watcher).length === 0);
   await assert.rejects(watcher.cluster.release('server7'), refused('not-found', /server7/));
   assert.deepEqual(await watcher.cluster.release('server1'), [subnet]);
@@ -196,6 +198,7 @@ test('a full pool is reported with the former hosts that still reserve a subnet'
   );
   await until(one, 'server2', () => others(one).length === 1);
   await two.cluster.close();
+  expireLease(etcd, '/netyard/g/hosts/server2');
   await until(one, 'server2 gone', () => others(one).length === 0);
   await assert.rejects(openHost(etcd, 'server3', at('g')), refused('conflict', /server2 holds one but is gone/));
   await one.cluster.release('server2');

@@ -14,14 +14,18 @@ export interface TestHost extends AsyncDisposable {
 
 export type HostOverrides = Partial<ClusterSettings> & { folder?: string; random?: () => number };
 
-/** `server1` has 172.16.2.1, `server12` 172.16.2.12. Its files remain for a later host of the same name. */
+/**
+ * `server1` has 172.16.2.1, `server12` 172.16.2.12. Its files remain for a later host of the same name.
+ *
+ * Its lease is longer than any test: one that a busy machine renews too late would be lost. `expireLease` ends it.
+ */
 export async function openHost(etcd: PrivateEtcd, name: string, overrides: HostOverrides = {}): Promise<TestHost> {
   const { folder = join(etcd.folder, `host-${name}`), random, ...settings } = overrides;
   mkdirSync(folder, { recursive: true });
   const log: TestHost['log'] = [];
   const cluster = await openCluster({
     settings: {
-      ...{ url: etcd.url, hostName: name, pool: {}, leaseSeconds: 3, reservationSeconds: 3600 },
+      ...{ url: etcd.url, hostName: name, pool: {}, leaseSeconds: 600, reservationSeconds: 3600 },
       ...settings,
     },
     ...{ folder, clock: systemClock, logger: collect(log), ...(random ? { random } : {}) },
@@ -30,6 +34,15 @@ export async function openHost(etcd: PrivateEtcd, name: string, overrides: HostO
   const reported: ClusterChange[] = [];
   cluster.changes((change) => reported.push(change));
   return { cluster, reported, log, [Symbol.asyncDispose]: () => cluster.close() };
+}
+
+/**
+ * Ends a host's lease as if it had not renewed it in time: etcd deletes the keys that are attached to it.
+ * @param key that is attached to it, `/netyard/CLUSTER/hosts/NAME`
+ */
+export function expireLease(etcd: PrivateEtcd, key: string): void {
+  const lease = /"lease":(\d+)/.exec(etcd.etcdctl('get', '-w', 'json', key))?.[1] ?? 0;
+  etcd.etcdctl('lease', 'revoke', BigInt(lease).toString(16));
 }
 
 function collect(log: TestHost['log']): Logger {
