@@ -97,7 +97,7 @@ before(async () => {
     createSocketServer((client) => client.end('rubbish\n')),
   );
   await listen(stuck, createServer(engine({ [id('8')]: 'hangs', [id('9')]: { Id: id('9'), Name: '/nine' } })));
-  sh(`socat UNIX-LISTEN:${refuses},unlink-close=0 /dev/null & sleep 0.3; kill $!`);
+  sh(`socat UNIX-LISTEN:${refuses},unlink-close=0 /dev/null & while ! [ -S ${refuses} ]; do sleep 0.02; done; kill $!`);
 });
 after(() => {
   for (const server of servers) server.close();
@@ -107,7 +107,7 @@ test('containers, namespaces, bridges, peers and sockets of a host', host, async
   await serve('/run/netns/a', 'tcp', 80, 'web');
   assert.ok(pings('/run/netns/bare', '10.1.0.2'));
   const before = sh('ip link; ip -4 address; ip netns list; ls -R /run');
-  const found = await observeHost({ env: {}, sockets, timeout: 300, socketProcesses: true });
+  const found = await observeHost({ env: {}, sockets: sockets.slice(0, 1), socketProcesses: true });
   assert.equal(sh('ip link; ip -4 address; ip netns list; ls -R /run'), before);
 
   const shown = found.containers.map(({ engine, name, state, namespaceId, networkMode }) => {
@@ -115,11 +115,9 @@ test('containers, namespaces, bridges, peers and sockets of a host', host, async
     return [engine, name, state, namespace?.name, networkMode].join(' ');
   });
   assert.deepEqual(shown.sort(), [
-    'docker 888 running  ',
     'docker agent running host host',
     'docker beside running web, beside container:web',
     'docker job exited  ',
-    'docker nine unknown  ',
     'docker web running web, beside ',
     'namespace b running b ',
     'namespace bare running bare ',
@@ -149,17 +147,28 @@ test('containers, namespaces, bridges, peers and sockets of a host', host, async
 });
 
 test('engines that hang, refuse or answer something else are problems of theirs', host, async () => {
-  const { engines } = await surveyHost({ env: { DOCKER_HOST: `unix://${sockets[0]}` }, sockets, timeout: 300 });
+  // Those that answer do so in time on a busy machine, too.
+  const env = { DOCKER_HOST: `unix://${sockets[0]}` };
+  const { engines, containers } = await surveyHost({ env, sockets, timeout: 5000 });
   assert.deepEqual(
     engines.map(({ source, version, problem }) => [source.replace('/run/engines/', ''), version, problem]),
     [
       ['docker.sock', '28.5.2', undefined],
-      ['hangs.sock', undefined, 'no answer within 0.3 s'],
+      ['hangs.sock', undefined, 'no answer within 5 s'],
       ['rubbish.sock', undefined, 'Parse Error: Expected HTTP/, RTSP/ or ICE/'],
-      ['stuck.sock', '28.5.2', 'inspecting container 888: no answer within 0.3 s'],
+      ['stuck.sock', '28.5.2', 'inspecting container 888: no answer within 5 s'],
       ['refuses.sock', undefined, 'nothing listens on the socket'],
     ],
   );
+  const ofEngines = containers.filter(({ engine }) => engine === 'docker');
+  assert.deepEqual(ofEngines.map(({ name, state }) => `${name} ${state}`).sort(), [
+    '888 running',
+    'agent running',
+    'beside running',
+    'job exited',
+    'nine unknown',
+    'web running',
+  ]);
 });
 
 test('one namespace can be observed without the others', host, async () => {
