@@ -124,7 +124,7 @@ describeBridges(host, { networks }, (testbed, neighbour) => {
     assert.equal(await source('wide'), inFull('fd00:28::2'));
   });
 
-  test('the path MTU of routers beyond the host is learned, also through address translation', () => {
+  test('the path MTU of routers beyond the host is learned, also through address translation', async () => {
     sh('ip netns add far && ip -n neighbour link add toward type veth peer name eth0 netns far');
     sh('ip -n neighbour address add 2001:db8:1::1/64 dev toward nodad && ip -n neighbour link set toward up mtu 1280');
     sh('ip -n far address add 2001:db8:1::2/64 dev eth0 nodad && ip -n far link set eth0 up mtu 1280');
@@ -133,8 +133,10 @@ describeBridges(host, { networks }, (testbed, neighbour) => {
     for (const name of ['closed', 'routed']) {
       const ns = web(name).netnsPath;
       assert.ok(pings(ns, '2001:db8:1::2'), name);
-      pingsBriefly(ns, '2001:db8:1::2', '-s', '1400'); // too big for the second router
-      assert.match(sh(`nsenter --net=${ns} ip -6 route get 2001:db8:1::2`), /mtu 1280/, name);
+      await eventually(`${name} learns it`, () => {
+        pingsBriefly(ns, '2001:db8:1::2', '-s', '1400'); // too big for the second router
+        return /mtu 1280/.test(sh(`nsenter --net=${ns} ip -6 route get 2001:db8:1::2`));
+      });
     }
     sh('ip netns delete far; ip route delete 2001:db8:1::/64');
   });
