@@ -104,9 +104,9 @@ describe('trace across hosts', { skip: cannotRun('netyard') }, () => {
       child.kill('SIGKILL');
     }
     await cleanHosts(context);
-    await until(async () => (await bpfDescriptors(context.neighbour)) === descriptors, 'BPF programs are gone', 10_000);
+    await until(async () => (await bpfDescriptors(context.neighbour)) === descriptors, 'BPF programs are gone');
     const trace = context.host.run([netyard, 'trace', 'app', 'server2/web:80']);
-    await until(async () => (await tables(context.neighbour)) !== '', 'server2 observes', 5000);
+    await until(async () => (await tables(context.neighbour)) !== '', 'server2 observes');
     await context.host.killDaemon();
     const { stdout } = await trace;
     assert.match(stdout, /server2 could not be asked: .*ended/);
@@ -125,8 +125,8 @@ const bpfDescriptors = async (host: TestHost): Promise<string> =>
 
 async function cleanHosts({ host, neighbour }: FaultContext): Promise<void> {
   for (const one of [host, neighbour]) {
-    await until(async () => (await tables(one)) === '', 'no table of a trace is left', 10_000);
+    await until(async () => (await tables(one)) === '', 'no table of a trace is left');
     const sockets = async (): Promise<string> => (await one.sh('tail -n +2 /proc/net/packet')).trim();
-    await until(async () => (await sockets()) === '', 'no packet socket is left', 10_000);
+    await until(async () => (await sockets()) === '', 'no packet socket is left');
   }
 }

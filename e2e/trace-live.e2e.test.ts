@@ -115,6 +115,6 @@ describe('trace --live', { skip: cannotRun('netyard') }, () => {
     child.kill('SIGINT');
     await result;
     const tables = async (): Promise<string> => await context.host.sh('nft list tables | grep netyard_trace || true');
-    await until(async () => (await tables()) === '', 'no table of the trace is left', 10_000);
+    await until(async () => (await tables()) === '', 'no table of the trace is left');
   });
 });

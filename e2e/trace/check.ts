@@ -78,7 +78,7 @@ export async function check(fault: Fault, context: FaultContext): Promise<void> 
     else if (conclusion.host !== undefined) await context.neighbour.sh(conclusion.fix ?? 'false');
     else await context.sh(conclusion.fix ?? 'false');
     const after = await (fault.traceAfter ?? fault.trace)(context);
-    await until(async () => (await traceOf(context, after)).outcome === 'reached', 'the target is reached', 10_000);
+    await until(async () => (await traceOf(context, after)).outcome === 'reached', 'the target is reached');
   } catch (error) {
     // What the fault left may be why it cannot be removed: the first error counts.
     await fault.clean?.(context).then(undefined, () => {});
