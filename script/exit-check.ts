@@ -3,6 +3,7 @@
  * ended after a timeout and fails, with a list of the resources that keep it alive.
  */
 import { after } from 'node:test';
+import { isMainThread } from 'node:worker_threads';
 
 const exitTimeoutMs = Number(process.env['NETYARD_TEST_EXIT_TIMEOUT_MS'] ?? 60_000);
 
@@ -12,5 +13,6 @@ function endProcess(): void {
   process.exit(1);
 }
 
-// The variable is unset in the process that only starts the files.
-if (process.env['NODE_TEST_CONTEXT'] !== undefined) after(() => void setTimeout(endProcess, exitTimeoutMs).unref());
+// The variable is unset in the process that only starts the files. A worker, which has the same preload, ends with its file.
+if (isMainThread && process.env['NODE_TEST_CONTEXT'] !== undefined)
+  after(() => void setTimeout(endProcess, exitTimeoutMs).unref());
