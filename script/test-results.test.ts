@@ -25,23 +25,24 @@ const samples = {
 function resultOf(...files: (keyof typeof samples)[]): { lines: string[]; status: number | null } {
   for (const file of files) writeFileSync(join(folder, file), samples[file]);
   const { NODE_TEST_CONTEXT: _own, ...environment } = process.env;
-  const reporter = [`--test-reporter=${join(import.meta.dirname, 'test-results.ts')}`];
-  const destination = `--test-reporter-destination=${join(folder, 'results')}`;
-  spawnSync(process.execPath, ['--test', ...reporter, destination, ...files], { cwd: folder, env: environment });
+  const results = join(folder, 'results');
+  const runner = [join(import.meta.dirname, 'run-tests.ts'), results, '2', ...files];
+  const run = spawnSync(process.execPath, runner, { cwd: folder, env: environment, encoding: 'utf8' });
   const program = join(import.meta.dirname, 'test-results.awk');
-  const { stdout, status } = spawnSync('awk', ['-F', '\t', '-f', program, join(folder, 'results')], {
+  const { stdout, status } = spawnSync('awk', ['-F', '\t', '-f', program, results], {
     encoding: 'utf8',
   });
+  assert.equal(run.status, status, run.stdout + run.stderr);
   return { lines: stdout.trimEnd().split('\n'), status };
 }
 
 test('each test that failed is listed with its file, above the numbers', () => {
   const { lines, status } = resultOf('inner.test.mjs', 'alone.test.mjs', 'hook.test.mjs', 'good.test.mjs');
   assert.deepEqual(lines, [
-    'failed: alone.test.mjs: the file itself',
-    'failed: hook.test.mjs: after a hook',
     'failed: inner.test.mjs: outer > bad',
     'failed: inner.test.mjs: suite > bad in two',
+    'failed: alone.test.mjs: the file itself',
+    'failed: hook.test.mjs: after a hook',
     '2 passed, 5 failed, 2 skipped',
   ]);
   assert.equal(status, 1);
