@@ -18,7 +18,7 @@ import { Readable } from 'node:stream';
 import { test } from 'node:test';
 import { setImmediate as yieldToEventLoop } from 'node:timers/promises';
 import { createGzip } from 'node:zlib';
-import { getXattr } from '@netyard/kernel';
+import { getXattr, mount, unmount } from '@netyard/kernel';
 import { openRootFilesystems } from '@netyard/runtime';
 import { inFreshHost } from '@netyard/testkit';
 import { listing, plain, tar, useRootfsHost } from './rootfs-host.ts';
@@ -52,6 +52,50 @@ test('an archive has names, types, owners and hard links', fresh, async () => {
     const whole = await listing(await host.rootfs.exportTree(root));
     assert.ok(whole.some((line) => line.endsWith(' srv/dir/')));
     await assert.rejects(host.rootfs.readArchive(root, '/nothing'), { code: 'not-found' });
+  });
+});
+
+test("a tree contains the kernel's directories and /dev without their content", fresh, async () => {
+  await host.withContainer({ 'proc/x': '', 'dev/x': '', 'srv/file': 'content', 'srv/dev/x': '' }, async (root) => {
+    mount({ source: 'proc', target: join(root, 'proc'), type: 'proc' });
+    mount({ source: 'tmpfs', target: join(root, 'dev'), type: 'tmpfs' });
+    mount({ source: 'tmpfs', target: join(root, 'srv/dev'), type: 'tmpfs' });
+    try {
+      execFileSync('sh', ['-c', 'mknod dev/null c 1 3; touch srv/dev/kept'], { cwd: root });
+      const namesOf = async (path: string): Promise<(string | undefined)[]> => {
+        const { stream } = await host.rootfs.readArchive(root, path);
+        return (await listing(stream)).map((line) =>
+          line
+            .replace(/ -> .*/, '')
+            .split(' ')
+            .at(-1),
+        );
+      };
+      assert.deepEqual(
+        (await namesOf('/')).filter((name) => /^\/(?:proc|dev|srv)\//.test(String(name))),
+        ['/dev/', '/proc/', '/srv/', '/srv/dev/', '/srv/dev/kept', '/srv/file'],
+      );
+      assert.deepEqual(await namesOf('/dev'), ['dev/', 'dev/null']);
+      for (const path of ['/proc', '/proc/', '/proc/self/task', '/srv/../proc/.'])
+        await assert.rejects(host.rootfs.readArchive(root, path), { code: 'invalid', message: /cannot be copied/ });
+      assert.deepEqual(await namesOf('/proc/version'), ['version']);
+    } finally {
+      for (const path of ['srv/dev', 'dev', 'proc']) unmount(join(root, path), { lazy: true });
+    }
+  });
+});
+
+test('no entry of an archive is named after a path that leaves its folder', fresh, async () => {
+  await host.withContainer({ 'srv/file': 'content' }, async (root) => {
+    for (const path of ['..', '/..', 'srv/..', '/srv/../', 'srv/../..']) {
+      const { stat, stream } = await host.rootfs.readArchive(root, path);
+      assert.equal(stat.name, '/', path);
+      assert.ok(
+        (await listing(stream)).some((line) => line.endsWith(' /srv/file')),
+        path,
+      );
+    }
+    assert.equal((await host.rootfs.readArchive(root, '/srv/x/..')).stat.name, 'srv');
   });
 });
 

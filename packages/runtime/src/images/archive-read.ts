@@ -1,15 +1,17 @@
 /**
  * Creates a tar archive of a file or directory in a container's root (`docker cp`, `export`, volumes) while the
  * container may be changing it: directories are held by descriptor, links are stored and never followed. The stat size
- * of a small file is not trusted: it is read first, as files of proc and sysfs have no size of their own.
+ * of a small file is not trusted: it is read first, as files of proc and sysfs have no size of their own. Of a tree, the
+ * kernel's directories and the container's `/dev` are stored without their content.
  */
 import { closeSync, fstatSync } from 'node:fs';
 import { Readable } from 'node:stream';
 import { encodeEnd, NetyardError, TimeSlice } from '@netyard/core';
 import type { PathStat } from '@netyard/engine';
 import { hasErrno } from '@netyard/kernel';
-import { type EntryLocation, namesIn, openFolder, openName, splitPath } from '../rootfs/root-paths.ts';
+import { type EntryLocation, namesIn, openFolder, openName, splitPath, withFd } from '../rootfs/root-paths.ts';
 import { type EntryOptions, entryOf, HardLinks } from './archive-entry.ts';
+import { checkFolder, isKernelFolder } from './kernel-folders.ts';
 import { baseName, openPath, statInRoot, wantsFolder } from './path-stat.ts';
 import { isOpaque, isWhiteout, opaqueEntry, whiteoutEntry } from './whiteouts.ts';
 
@@ -20,9 +22,11 @@ const chunkSize = 256 * 1024;
 export async function readArchive(root: string, path: string): Promise<{ stat: PathStat; stream: Readable }> {
   const stat = statInRoot(root, path);
   if (stat === undefined) throw new NetyardError('not-found', `no such file or directory: ${path}`);
-  const fd = openPath(root, path);
-  const isFolder = fstatSync(fd).isDirectory();
-  closeSync(fd);
+  const isFolder = withFd(openPath(root, path), (fd) => {
+    const isDirectory = fstatSync(fd).isDirectory();
+    if (isDirectory) checkFolder(fd, path);
+    return isDirectory;
+  });
   if (isFolder || wantsFolder(path)) return { stat, stream: readTree(root, path, baseName(path)) };
   return { stat, stream: await started(fileArchive(root, path)) };
 }
@@ -79,8 +83,12 @@ export function layerArchive(upper: string): AsyncGenerator<Uint8Array> {
 /** An open directory that is being traversed. */
 interface Level {
   folder: number;
+  /** Device number of its file system. */
+  device: number;
   prefix: string;
   names: string[];
+  /** It is the top of the container's root. */
+  isRoot: boolean;
 }
 
 async function* treeArchive(root: string, path: string, base: string, isLayer = false): AsyncGenerator<Uint8Array> {
@@ -88,8 +96,10 @@ async function* treeArchive(root: string, path: string, base: string, isLayer = 
   const levels: Level[] = [];
   const slice = new TimeSlice();
   const enter = (folder: number, prefix: string): void => {
-    levels.push({ folder, prefix, names: [] });
-    levels.at(-1)?.names.push(...namesIn(folder).reverse());
+    const isRoot = levels.length === 0 && splitPath(path).name === '';
+    const level: Level = { folder, device: fstatSync(folder).dev, prefix, names: [], isRoot };
+    levels.push(level);
+    level.names.push(...namesIn(folder).reverse());
   };
   try {
     const top = openFolder(root, path);
@@ -99,7 +109,7 @@ async function* treeArchive(root: string, path: string, base: string, isLayer = 
       if (slice.isOver) await slice.next();
       const name = level.names.pop();
       if (name === undefined) closeSync(levels.pop()?.folder ?? -1);
-      else yield* visit({ folder: level.folder, name }, level.prefix, options, enter);
+      else yield* visit(level, name, options, enter);
     }
   } finally {
     for (const { folder } of levels) closeSync(folder);
@@ -107,13 +117,22 @@ async function* treeArchive(root: string, path: string, base: string, isLayer = 
   yield encodeEnd();
 }
 
+/** Whether a directory found in another one is mounted there and has content of the kernel's making. */
+function isOmitted(folder: number, name: string, above: Level): boolean {
+  if (fstatSync(folder).dev === above.device) return false;
+  // The runtime fills /dev with devices, which clients that are not root cannot create.
+  return (above.isRoot && name === 'dev') || isKernelFolder(folder);
+}
+
 async function* visit(
-  location: EntryLocation,
-  prefix: string,
+  level: Level,
+  name: string,
   options: EntryOptions,
   enter: (folder: number, prefix: string) => void,
 ): AsyncGenerator<Uint8Array> {
-  const as = prefix + location.name;
+  const { prefix } = level;
+  const location: EntryLocation = { folder: level.folder, name };
+  const as = prefix + name;
   let held: number | undefined;
   try {
     held = openName(location.folder, location.name);
@@ -124,6 +143,7 @@ async function* visit(
     const type = yield* entryOf(as, held, location, options);
     if (type !== 'directory') return;
     if (options.isLayer && isOpaque(held)) yield opaqueEntry(as);
+    if (isOmitted(held, name, level)) return;
     const folder = held;
     held = undefined;
     enter(folder, `${as}/`);

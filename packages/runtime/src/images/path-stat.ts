@@ -38,10 +38,16 @@ export function goFileMode(mode: number): number {
 /** Whether a path refers to the target of a last link: it ends in `/` or `/.`. Pure. */
 export const wantsFolder = (path: string): boolean => /(?:^|\/)\.?$/.test(path);
 
-/** The name of a path in archives and headers: Go's filepath.Base. Pure. */
+/**
+ * The name of a path in archives and headers: Go's filepath.Base of the path as the container resolves it. A name `..`
+ * would make the archive leave the folder that it is unpacked in. A last `.` stays: it stands for a folder's content.
+ * Pure.
+ */
 export function baseName(path: string): string {
   const trimmed = path.replace(/\/+$/, '');
-  return trimmed === '' ? '/' : (trimmed.split('/').at(-1) ?? '/');
+  if (trimmed === '.' || trimmed.endsWith('/.')) return '.';
+  const { name } = splitPath(trimmed);
+  return name === '' ? '/' : name;
 }
 
 /**
