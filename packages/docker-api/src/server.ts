@@ -17,7 +17,7 @@ import { type Logger, messageOf } from '@netyard/core';
 import { errorBody, HttpError, statusOf } from './errors.ts';
 import { ClientGone } from './http/client-gone.ts';
 import { Connections } from './http/connections.ts';
-import { logFailure, stacksOf } from './http/failure-log.ts';
+import { logBrokenOff, logFailure, stacksOf } from './http/failure-log.ts';
 import { type ApiLimits, defaultLimits } from './http/limits.ts';
 import { Pipeline } from './http/pipeline.ts';
 import { type Answer, answerUpgrade, answerWith, type Headers } from './http/request-context.ts';
@@ -201,6 +201,7 @@ async function run(router: Router, call: Call): Promise<void> {
         return gone.signal;
       },
       logError: (error) => logFailure(logger, request, error),
+      logBrokenOff: (error) => logBrokenOff(logger, request, error),
     });
   } catch (error) {
     refuse(error, call);
@@ -224,15 +225,18 @@ function refuse(error: unknown, { request, answer, gone, logger }: Call): void {
     logger.debug('the client disconnected', { method, url, status, error: messageOf(error) });
     return;
   }
+  if (answer.started) {
+    // The head has been sent: only breaking the connection shows that the response is incomplete.
+    logBrokenOff(logger, request, error);
+    request.socket.destroy();
+    return;
+  }
   logFailure(logger, request, error);
-  // The head has been sent: only breaking the connection shows that the response is incomplete.
-  if (answer.started) request.socket.destroy();
-  else
-    answer.send(
-      status,
-      { 'Content-Type': 'application/json' },
-      status === 304 ? '' : `${JSON.stringify(errorBody(error, request))}\n`,
-    );
+  answer.send(
+    status,
+    { 'Content-Type': 'application/json' },
+    status === 304 ? '' : `${JSON.stringify(errorBody(error, request))}\n`,
+  );
 }
 
 /** Answers input that is not HTTP. */

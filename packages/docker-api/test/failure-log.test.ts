@@ -1,9 +1,11 @@
 /** The daemon's log distinguishes defects from requests that failed for a reason of the user or the host. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
+import { Readable } from 'node:stream';
 import { test } from 'node:test';
 import type { LogFields, Logger } from '@netyard/core';
 import { NetyardError } from '@netyard/core';
+import type { ContainerService } from '@netyard/engine';
 import { serve } from './client.ts';
 
 interface Entry {
@@ -87,4 +89,20 @@ test('a defect is logged also when the response has begun', async (t) => {
     entries.map(({ level, message, fields }) => [level, message, fields.url, fields.error]),
     [['error', 'request failed', '/images/load', 'a bug']],
   );
+});
+
+test('the log says why a response ended early', async (t) => {
+  const { entries, logger } = recorder();
+  async function* pieces(): AsyncGenerator<Uint8Array> {
+    yield Buffer.from('the first piece');
+    throw new NetyardError('conflict', 'srv/log became shorter while it was read');
+  }
+  const archive = async (): ReturnType<ContainerService['export']> => Readable.from(pieces(), { objectMode: false });
+  const server = await serve(t, { containers: { export: archive } }, undefined, { logger });
+  await assert.rejects(server.send('GET', '/containers/c/export'));
+  const error = 'srv/log became shorter while it was read';
+  const logged = entries.filter(({ level }) => level !== 'debug');
+  assert.deepEqual(logged, [
+    { level: 'warn', message: 'response broken off', fields: { method: 'GET', url: '/containers/c/export', error } },
+  ]);
 });

@@ -21,6 +21,12 @@ export function logFailure(
   else logger.debug('request refused', fields);
 }
 
+/** Logs why a response ended early, as the client only sees that it is incomplete. */
+export function logBrokenOff(logger: Logger, request: Pick<IncomingMessage, 'method' | 'url'>, error: unknown): void {
+  if (isDefect(error)) logFailure(logger, request, error);
+  else logger.warn('response broken off', { method: request.method, url: request.url, error: messageOf(error) });
+}
+
 const mostCauses = 8;
 
 /** The stack of an error and of its causes: an error that wraps another one does not say where the other arose. */

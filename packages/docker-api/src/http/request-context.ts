@@ -42,6 +42,8 @@ export interface RequestContext {
   readonly signal: AbortSignal;
   /** For an error that a handler puts into its response instead of throwing it. */
   logError(error: unknown): void;
+  /** For the reason why a response that has begun stays incomplete, which the client does not see. */
+  readonly logBrokenOff: (error: unknown) => void;
 }
 
 /** How long a client may take to read a complete response, which occupies memory until then. */

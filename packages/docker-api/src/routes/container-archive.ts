@@ -38,12 +38,18 @@ function readPath({ query }: RequestContext): string {
   return path;
 }
 
-/** An error in the stream breaks the connection, so that the client does not mistake half an archive for a whole one. */
+/**
+ * An error in the stream breaks the connection, so that the client does not mistake half an archive for a whole one. The
+ * pipeline ends the response before it rejects, so afterwards the error would look like that of a lost client.
+ */
 export async function sendTar(
-  { answer, signal }: RequestContext,
+  { answer, signal, logBrokenOff }: RequestContext,
   stream: NodeJS.ReadableStream,
   headers: Readonly<Record<string, string>>,
 ): Promise<void> {
+  stream.once('error', (error) => {
+    if (!signal.aborted) logBrokenOff(error);
+  });
   await pipeline(stream, answer.open(200, { 'Content-Type': 'application/x-tar', ...headers }), { signal });
 }
 
