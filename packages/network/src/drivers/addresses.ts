@@ -15,14 +15,21 @@ type Input = Pick<EndpointPlanInput, 'netnsPath' | 'endpoint'>;
 interface InterfaceOptions {
   /** Router advertisements of the segment add addresses and a default route. Default: the IPv6 settings are static. */
   acceptsAdvertisements?: boolean;
+  /** Of the interface, where it is known. */
+  mtu?: number | undefined;
 }
+
+/** RFC 8200, section 5. Linux gives an interface with a smaller MTU no IPv6, and no settings of it (net/ipv6/addrconf.c). */
+export const smallestIpv6Mtu = 1280;
+
+export const carriesIpv6 = (mtu: number | undefined): boolean => mtu === undefined || mtu >= smallestIpv6Mtu;
 
 /** IPv6 is enabled exactly on interfaces with an IPv6 address. */
 function planIpv6Settings(
   { endpoint, netnsPath: ns, facts }: EndpointPlanInput,
-  { acceptsAdvertisements = false }: InterfaceOptions,
+  { acceptsAdvertisements = false, mtu }: InterfaceOptions,
 ): SysctlObject[] {
-  if (!facts.ipv6) return [];
+  if (!facts.ipv6 || !carriesIpv6(mtu)) return [];
   const enabled = { accept_ra: acceptsAdvertisements ? '1' : '0', disable_ipv6: '0' };
   const settings = endpoint.addresses.v6 ? enabled : { disable_ipv6: '1' };
   return Object.entries(settings).map(([name, value]) => {

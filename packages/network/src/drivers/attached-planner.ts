@@ -31,13 +31,19 @@ export function openAttachedPlanner({ parent, internal, planLink, hostAccess }: 
       ...(hostAccess === undefined ? [] : [hostAccess.hostLink]),
     ],
     planNetwork: (facts) => [...created, ...(hostAccess?.plan(facts) ?? [])],
-    planEndpoint: (endpoint) => [
-      planLink(endpoint),
-      ...planInterfaceSettings(endpoint, { acceptsAdvertisements: acceptsAdvertisements(endpoint) }),
-      ...planAddresses(endpoint),
-      ...planDefaultRoutes(endpoint),
-      ...planRoutes(endpoint),
-    ],
+    planEndpoint: (endpoint) => {
+      const link = planLink(endpoint);
+      return [
+        link,
+        ...planInterfaceSettings(endpoint, {
+          acceptsAdvertisements: acceptsAdvertisements(endpoint),
+          mtu: 'mtu' in link ? link.mtu : undefined,
+        }),
+        ...planAddresses(endpoint),
+        ...planDefaultRoutes(endpoint),
+        ...planRoutes(endpoint),
+      ];
+    },
     planHostElements: planRoutes,
     planInterface: (endpoint) => [planLink(endpoint)],
     planDefaultRoutes,

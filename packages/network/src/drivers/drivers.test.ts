@@ -37,6 +37,11 @@ test('the bridge driver rejects invalid options with the messages of Docker', ()
   assert.deepEqual(problemsOf('bridge', spec({ [`${key}driver.mtu`]: '65536' })), [
     'invalid: invalid MTU number: 65536',
   ]);
+  assert.deepEqual(problemsOf('bridge', spec({ [`${key}driver.mtu`]: '67' })), ['invalid: invalid MTU number: 67']);
+  assert.deepEqual(problemsOf('bridge', spec({ [`${key}driver.mtu`]: '68' })), []);
+  const both = { ...spec({ [`${key}driver.mtu`]: '1279' }) };
+  both.ipam = { ...both.ipam, v6: [{ subnet: 'fd00:1::/64' }] };
+  assert.deepEqual(problemsOf('bridge', both), ['invalid: invalid MTU number: 1279 (IPv6 requires at least 1280)']);
   assert.deepEqual(problemsOf('bridge', spec({}, [...pools, ...pools])), [
     "forbidden: bridge driver doesn't support multiple subnets",
   ]);
@@ -116,6 +121,18 @@ test('capabilities state what a driver cannot do', () => {
   assert.deepEqual(cannot('host'), ['addresses', 'ownMac', 'hostInterface', 'ports', 'otherNetworks']);
   assert.deepEqual(cannot('null'), ['addresses', 'ownMac', 'hostInterface', 'ports', 'otherNetworks', 'hostNamespace']);
   assert.throws(() => driverOf({ name: 'lan', driver: 'weave' }), /network lan has the unknown driver weave/);
+});
+
+test('no setting of IPv6 is planned where the MTU is too small for the kernel to have it', () => {
+  const settingsWith = (mtu: string): number => {
+    const options = { 'com.docker.network.driver.mtu': mtu };
+    const record = { id: 'f'.repeat(64), name: 'front', driver: 'bridge', ...spec(options) } as NetworkRecord;
+    const planned = driverOf(record)
+      .openPlanner(record)
+      .planNetwork({ ipv6: true, ipForward: true } as HostFacts);
+    return planned.filter((object) => object.kind === 'sysctl' && object.key.startsWith('net.ipv6.')).length;
+  };
+  assert.deepEqual(['68', '1279', '1280', '0'].map(settingsWith), [0, 0, 1, 1]);
 });
 
 test('a bridge network is planned with the smaller of its own MTU and the limit; other networks have no objects', () => {

@@ -133,7 +133,7 @@ export function planEndpoint(bridge: BridgeSettings, input: EndpointPlanInput): 
   return [
     ...planHostElements(bridge, input),
     planVeth(bridge, input),
-    ...planInterfaceSettings(input),
+    ...planInterfaceSettings(input, { mtu: bridge.mtu }),
     ...planAddresses(input),
     ...planDefaultRoutes(input),
     ...planNdpProxy(bridge, input),

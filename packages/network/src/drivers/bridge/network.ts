@@ -5,6 +5,7 @@ import { valuesOf } from '../../family.ts';
 import { planNetworkElements } from '../../firewall/network.ts';
 import type { BridgeSettings, FamilySettings, HostFacts } from '../../model.ts';
 import { bridgeOwner, sysctlLink } from '../../object-names.ts';
+import { carriesIpv6 } from '../addresses.ts';
 import { ndpProxySettings } from './ndp-proxy.ts';
 
 export function planBridgeNetwork(bridge: BridgeSettings, facts: HostFacts): KernelObject[] {
@@ -46,8 +47,9 @@ function planBridgeSysctls(bridge: BridgeSettings, facts: HostFacts): KernelObje
   const set = (key: string, value: string): KernelObject => ({ kind: 'sysctl', key, value });
   const hasAddress = bridge.v6 !== undefined && bridge.v6.gatewayMode !== 'isolated';
   const ipv6 = hasAddress ? { accept_ra: '0', disable_ipv6: '0' } : { disable_ipv6: '1' };
+  const hasSettings = facts.ipv6 && carriesIpv6(bridge.mtu);
   return [
-    ...(facts.ipv6 ? Object.entries(ipv6).map(([name, value]) => set(`net.ipv6.conf.${link}.${name}`, value)) : []),
+    ...(hasSettings ? Object.entries(ipv6).map(([name, value]) => set(`net.ipv6.conf.${link}.${name}`, value)) : []),
     ...(facts.ipForward ? [set(`net.ipv4.conf.${link}.forwarding`, '1')] : []),
     set(`net.ipv4.conf.${link}.route_localnet`, '1'),
     set(`net.ipv4.conf.${link}.proxy_arp_pvlan`, bridge.icc ? '0' : '1'),

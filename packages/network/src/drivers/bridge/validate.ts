@@ -19,7 +19,7 @@ import type { IpamPool } from '../../contract.ts';
 import { families, valuesOf } from '../../family.ts';
 import { validateAdvertisement } from '../advertisement.ts';
 import type { NetworkSpec } from '../driver.ts';
-import { largestMtu } from '../parent-options.ts';
+import { validateMtu } from '../parent-options.ts';
 import { ndpProxyOption, optionPrefix, peersOption, routerOf, spoofingOption } from './options.ts';
 
 const gatewayModes = ['nat', 'nat-unprotected', 'routed', 'isolated'];
@@ -100,7 +100,7 @@ export function validateBridge({ ipam, internal, options }: NetworkSpec): Netyar
     );
   }
   const mtu = Number(options[`${optionPrefix}driver.mtu`] ?? 0);
-  if (mtu < 0 || mtu > largestMtu) errors.push(new NetyardError('invalid', `invalid MTU number: ${mtu}`));
+  if (Number.isInteger(mtu)) errors.push(...validateMtu(mtu, { ipam }));
   errors.push(...validateAdvertisement(options), ...(ipam.v6 ?? []).flatMap(checkIpv6Pool));
   if (valuesOf(ipam).length === 0) errors.push(new NetyardError('invalid', 'IPv4 or IPv6 must be enabled'));
   if (valuesOf(ipam).some((pools) => pools.length > 1))
