@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
 import { after, before, test } from 'node:test';
+import { isNetyardError } from '@netyard/core';
 import { inFreshHost } from '@netyard/testkit';
 import { type FakeImage, fakeImage, serve, startFakeRegistry } from './fake-registry.ts';
 import {
@@ -84,6 +85,36 @@ test('from an index, the image for this machine is chosen', fresh, async () => {
   const lines = await collect(host.images.pull(fake.name, '', {}, never));
   assert.ok(lines.some(({ status }) => status === `Digest: sha256:${sha256(served)}`));
   await removeAllImages(host);
+});
+
+test('a redirect to anything but http is refused, for downloads and uploads', fresh, async () => {
+  const image = await fakeImage();
+  let location: string | undefined;
+  await using fake = await startFakeRegistry((request, response) => {
+    if (location === undefined) return serve(image, request, response);
+    if (request.method === 'POST') response.writeHead(202, { location });
+    else if (request.url?.endsWith('/manifests/latest')) response.writeHead(307, { location });
+    else if (request.url !== '/v2/') response.statusCode = 404;
+    response.end('{}');
+  });
+  await collect(host.images.pull(fake.name, 'latest', {}, never));
+  for (location of ['file:///etc/passwd', 'unix:///run/docker.sock', 'http://[::', 'data:,x']) {
+    const isExpected = (error: unknown): boolean =>
+      isNetyardError(error, 'failed') && error.message.includes(`redirects to ${JSON.stringify(location)}`);
+    await assert.rejects(collect(host.images.pull(fake.name, 'latest', {}, never)), isExpected, location);
+    await assert.rejects(collect(host.images.push(fake.name, 'latest', {}, never)), isExpected, location);
+  }
+  await removeAllImages(host);
+});
+
+test('a malformed response names the registry as the cause', fresh, async () => {
+  await using fake = await startFakeRegistry((request, response) => {
+    if (request.url === '/v2/') return void response.end('{}');
+    response.writeHead(200, { 'content-type': 'application/vnd.oci.image.manifest.v1+json', 'content-length': '100' });
+    response.write('{', () => response.destroy());
+  });
+  const expected = { code: 'failed', message: /the registry's response ended early/ };
+  await assert.rejects(collect(host.images.pull(fake.name, 'latest', {}, never)), expected);
 });
 
 test('an interrupted download is resumed', fresh, async () => {

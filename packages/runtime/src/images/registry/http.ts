@@ -3,7 +3,7 @@ import { type ClientRequest, Agent as HttpAgent, request as httpRequest, type In
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { NetyardError } from '@netyard/core';
+import { isNetyardError, messageOf, NetyardError } from '@netyard/core';
 import type { Endpoint } from './endpoint.ts';
 import { connectionError } from './errors.ts';
 
@@ -51,15 +51,25 @@ export class HttpClient {
       const location = response.headers.location;
       if (![301, 302, 303, 307, 308].includes(response.statusCode ?? 0) || location === undefined) return response;
       discard(response);
-      const url = new URL(location, current.url);
-      if (current.url.protocol === 'https:' && url.protocol !== 'https:' && request.tls.rejectUnauthorized) {
-        throw new NetyardError('unavailable', `refusing a redirect from ${current.url.origin} to plain http`);
-      }
+      const url = locationOf(location, current.url, request.tls);
       const { authorization: _, ...others } = lowerCased(current.headers);
-      current = { ...current, url, headers: url.host === current.url.host ? current.headers : others };
+      current = { ...current, url, headers: url.origin === current.url.origin ? current.headers : others };
     }
     throw new NetyardError('unavailable', `${request.url.href}: stopped after ${mostRedirects} redirects`);
   }
+}
+
+/**
+ * The URL of a Location header. Throws `unavailable` if it is no http URL, as a registry cannot direct the daemon to files
+ * or sockets, and if it leads from https to plain http, where uploads and downloads are readable.
+ */
+export function locationOf(location: string, from: URL, tls: Endpoint['tls']): URL {
+  const url = URL.canParse(location, from.href) ? new URL(location, from) : undefined;
+  if (url === undefined || !['http:', 'https:'].includes(url.protocol))
+    throw new NetyardError('unavailable', `${from.origin} redirects to ${JSON.stringify(location)}, no http URL`);
+  if (from.protocol === 'https:' && url.protocol !== 'https:' && tls.rejectUnauthorized)
+    throw new NetyardError('unavailable', `refusing a redirect from ${from.origin} to plain http`);
+  return url;
 }
 
 const lowerCased = (headers: Readonly<Record<string, string>>): Record<string, string> =>
@@ -95,17 +105,20 @@ export function discard(response: IncomingMessage): void {
   });
 }
 
-/** Reads a body up to a limit. Throws `invalid` when it is longer. */
+/** Reads a body up to a limit. Throws `invalid` when it is longer, `unavailable` when it ends early. */
 export async function readBody(response: IncomingMessage, limit: number): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let length = 0;
-  for await (const chunk of response as AsyncIterable<Buffer>) {
-    length += chunk.length;
-    if (length > limit) {
-      response.destroy();
-      throw new NetyardError('invalid', `the registry's response is longer than ${limit} bytes`);
+  try {
+    for await (const chunk of response as AsyncIterable<Buffer>) {
+      length += chunk.length;
+      if (length > limit) throw new NetyardError('invalid', `the registry's response is longer than ${limit} bytes`);
+      chunks.push(chunk);
     }
-    chunks.push(chunk);
+  } catch (cause) {
+    response.destroy();
+    if (isNetyardError(cause)) throw cause;
+    throw new NetyardError('unavailable', `the registry's response ended early: ${messageOf(cause)}`, { cause });
   }
   return Buffer.concat(chunks);
 }

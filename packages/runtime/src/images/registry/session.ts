@@ -4,7 +4,7 @@ import { isNetyardError, type NetyardError } from '@netyard/core';
 import type { RegistryCredentials, RegistryReference } from '@netyard/engine';
 import { parseChallenges } from './challenge.ts';
 import { type Endpoint, findEndpoint, type InsecureRegistries } from './endpoint.ts';
-import { discard, HttpClient } from './http.ts';
+import { discard, HttpClient, locationOf } from './http.ts';
 import { login } from './tokens.ts';
 
 export interface RegistryCall {
@@ -66,7 +66,7 @@ export class RegistrySession {
     const headers = {
       'user-agent': 'netyard',
       ...call.headers,
-      ...(login === undefined || url.host !== reached.base.host ? {} : { authorization: login }),
+      ...(login === undefined || url.origin !== reached.base.origin ? {} : { authorization: login }),
     };
     const { method, signal } = call;
     const request = { method, url, headers, tls: reached.endpoint.tls, signal };
@@ -106,7 +106,7 @@ const isStream = (body: RegistryCall['body']): boolean => body !== undefined && 
 
 function urlOf(reached: Reached, ref: RegistryReference, call: RegistryCall): URL {
   if (!call.location) return new URL(`${ref.path}/${call.path ?? ''}`, reached.base);
-  const url = new URL(call.location.url, reached.base);
+  const url = locationOf(call.location.url, reached.base, reached.endpoint.tls);
   for (const [name, value] of Object.entries(call.location.parameters)) url.searchParams.set(name, value);
   return url;
 }
