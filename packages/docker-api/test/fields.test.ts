@@ -34,6 +34,17 @@ test('a field without effect returns its warning', () => {
   assert.deepEqual(acceptHost({}).warnings, []);
 });
 
+test('names of fields match in any letter case, and a text that is null is empty, as in Go', () => {
+  const read = (body: object) => containerCreateSchema.parse(body);
+  const lower = read({ image: 'a', cmd: ['b'], hostconfig: { memory: 6_000_000, restartpolicy: { name: 'always' } } });
+  assert.deepEqual([lower.Image, lower.Cmd, lower.hasNoConfig], ['a', ['b'], false]);
+  assert.deepEqual([lower.HostConfig.Memory, lower.HostConfig.RestartPolicy?.Name], [6_000_000, 'always']);
+  assert.deepEqual([read({ Image: 'a', image: 'b' }).Image, read({ image: 'b', Image: 'a' }).Image], ['b', 'a']);
+  assert.equal(read({ hostconfig: {}, networkingConfig: {} }).hasNoConfig, true);
+  assert.deepEqual(read({ Labels: { image: 'x', Image: null } }).Labels, { image: 'x', Image: '' });
+  assert.deepEqual(read({ Env: [null, 'A=b'] }).Env, ['', 'A=b']);
+});
+
 test('a field newer than the client’s API version counts as missing', () => {
   const body = {
     Image: 'a',

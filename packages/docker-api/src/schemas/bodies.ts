@@ -27,12 +27,12 @@ export const createFields = { ...containerCreate, hasNoConfig: zero(flag) } as c
 export type ContainerCreateBody = Output<typeof createFields>;
 export type HostConfigBody = ContainerCreateBody['HostConfig'];
 
-/** Fields that are not the container's configuration; all others are. */
-const besideConfig = ['HostConfig', 'NetworkingConfig'];
+/** Fields that are not the container's configuration; all others are. In lower case, as their names match in any case. */
+const besideConfig = ['hostconfig', 'networkingconfig'];
 
 function noteConfig(body: unknown): unknown {
   if (typeof body !== 'object' || body === null || Array.isArray(body)) return body;
-  return { ...body, hasNoConfig: Object.keys(body).every((key) => besideConfig.includes(key)) };
+  return { ...body, hasNoConfig: Object.keys(body).every((key) => besideConfig.includes(key.toLowerCase())) };
 }
 
 export const containerCreateSchema = z.preprocess(noteConfig, schemaOf(createFields));

@@ -7,16 +7,32 @@ export const schemaOf = <T extends FieldTable>(fields: T): z.ZodType<Output<T>> 
   z.lazy(() => objectOf(fields)) as unknown as z.ZodType<Output<T>>;
 
 const objectOf = (fields: FieldTable): z.ZodType =>
-  z.object(
-    Object.fromEntries(
-      Object.entries(fields).map(([name, field]) => {
-        const value = valueSchema(field.shape).nullish();
-        if (field.missing === 'none') return [name, value];
-        const zero = zeroOf(field.shape);
-        return [name, value.transform((given) => given ?? zero())];
-      }),
+  z.preprocess(
+    nameMatcher(Object.keys(fields)),
+    z.object(
+      Object.fromEntries(
+        Object.entries(fields).map(([name, field]) => {
+          const value = valueSchema(field.shape).nullish();
+          if (field.missing === 'none') return [name, value];
+          const zero = zeroOf(field.shape);
+          return [name, value.transform((given) => given ?? zero())];
+        }),
+      ),
     ),
   );
+
+/** Renames fields as Go's decoder matches them: in any letter case; of several for one field, the last one counts. */
+function nameMatcher(names: readonly string[]): (body: unknown) => unknown {
+  const known = new Set(names);
+  const byLowerCase = new Map(names.map((name) => [name.toLowerCase(), name]));
+  const nameOf = (key: string): string => (known.has(key) ? key : (byLowerCase.get(key.toLowerCase()) ?? key));
+  return (body) => {
+    if (typeof body !== 'object' || body === null || Array.isArray(body)) return body;
+    const keys = Object.keys(body);
+    if (keys.every((key) => nameOf(key) === key)) return body;
+    return Object.fromEntries(Object.entries(body).map(([key, value]) => [nameOf(key), value]));
+  };
+}
 
 function valueSchema(shape: Shape): z.ZodType {
   switch (shape.kind) {
@@ -43,11 +59,12 @@ function valueSchema(shape: Shape): z.ZodType {
   }
 }
 
-/** The schema of an element: a list or map that is null becomes an empty one. */
+/** The schema of an element: a text, list or map that is null becomes an empty one, as in Go. */
 function itemOf({ item }: Shape): z.ZodType {
   if (!item) throw new Error('a list or a map without a shape for its elements');
   const value = valueSchema(item);
-  if (item.kind !== 'list' && item.kind !== 'map') return item.nullable ? value.nullish() : value;
+  if (item.nullable) return value.nullish();
+  if (!['text', 'list', 'map'].includes(item.kind)) return value;
   const zero = zeroOf(item);
   return value.nullish().transform((given) => given ?? zero());
 }
