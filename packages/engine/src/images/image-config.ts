@@ -2,17 +2,31 @@
  * An image's configuration blob (OCI image-spec config.md; Docker adds Healthcheck and Shell) and what the engine
  * stores of it. Pure.
  */
-import { NetyardError } from '@netyard/core';
+import { isNetyardError, NetyardError } from '@netyard/core';
 import type { ExposedPort } from '@netyard/network';
 import { z } from 'zod';
 import type { ImageConfig } from '../model.ts';
 import { parseJson } from './json.ts';
 import { isDigest } from './reference.ts';
 
+/** A null element is an empty text, as in Go. */
+const element = z
+  .string()
+  .nullable()
+  .transform((value) => value ?? '');
 const texts = z
-  .array(z.string())
+  .array(element)
   .nullish()
   .transform((list) => list ?? []);
+/** Old images have a command that is one text. */
+const words = z
+  .union([z.array(element), element.transform((word) => [word])])
+  .nullish()
+  .transform((list) => list ?? []);
+const number = z
+  .number()
+  .nullish()
+  .transform((value) => value ?? 0);
 const set = z
   .record(z.string(), z.unknown())
   .nullish()
@@ -31,27 +45,27 @@ const configSchema = z.object({
   config: z
     .object({
       Env: texts,
-      Entrypoint: texts,
-      Cmd: texts,
+      Entrypoint: words,
+      Cmd: words,
       WorkingDir: text,
       User: text,
       ExposedPorts: set,
       Volumes: set,
       Labels: z
-        .record(z.string(), z.string())
+        .record(z.string(), element)
         .nullish()
         .transform((labels) => labels ?? {}),
       StopSignal: text,
-      Shell: texts,
+      Shell: words,
       OnBuild: texts,
       Healthcheck: z
         .object({
           Test: texts,
-          Interval: z.number().default(0),
-          Timeout: z.number().default(0),
-          StartPeriod: z.number().default(0),
-          StartInterval: z.number().default(0),
-          Retries: z.number().default(0),
+          Interval: number,
+          Timeout: number,
+          StartPeriod: number,
+          StartInterval: number,
+          Retries: number,
         })
         .nullish(),
     })
@@ -117,7 +131,7 @@ function processDefaults(
     command: raw?.Cmd ?? [],
     workingDirectory: raw?.WorkingDir ?? '',
     user: raw?.User ?? '',
-    exposed: (raw?.ExposedPorts ?? []).map(parseExposedPort),
+    exposed: (raw?.ExposedPorts ?? []).flatMap(knownPort),
     volumes: raw?.Volumes ?? [],
     labels: raw?.Labels ?? {},
     stopSignal: raw?.StopSignal ?? '',
@@ -136,6 +150,16 @@ function processDefaults(
         }
       : {}),
   };
+}
+
+/** What is no port makes no image unusable, as in Docker: no container can publish it. */
+function knownPort(spec: string): ExposedPort[] {
+  try {
+    return [parseExposedPort(spec)];
+  } catch (error) {
+    if (isNetyardError(error, 'invalid')) return [];
+    throw error;
+  }
 }
 
 /** `80`, `80/tcp`, `53/udp`. Throws `invalid`. */

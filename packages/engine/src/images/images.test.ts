@@ -146,6 +146,20 @@ test('a configuration survives encoding and parsing', () => {
   );
 });
 
+test('a configuration of another tool is read as Docker reads it', () => {
+  const read = (config: object): ImageConfig =>
+    parseImageConfig(Buffer.from(JSON.stringify({ config, rootfs: { type: 'layers', diff_ids: [] } })));
+  const { command, entrypoint, shell } = read({ Cmd: 'echo hi', Entrypoint: 'sh', Shell: '/bin/ash' });
+  assert.deepEqual([command, entrypoint, shell], [['echo hi'], ['sh'], ['/bin/ash']]);
+  const { env, labels } = read({ Env: [null, 'A=b'], Labels: { a: null, b: 'c' } });
+  assert.deepEqual([env, labels], [['', 'A=b'], { a: '', b: 'c' }]);
+  assert.deepEqual(read({ Healthcheck: { Test: ['NONE'], Interval: null } }).healthcheck?.intervalNanoseconds, 0);
+  assert.deepEqual(
+    read({ ExposedPorts: { '80': {}, '90/foo': {}, '8000-8010/tcp': {}, x: {}, '0/tcp': {} } }).exposed,
+    [{ port: 80, protocol: 'tcp' }],
+  );
+});
+
 test('invalid configurations are rejected', () => {
   for (const text of [
     '',
