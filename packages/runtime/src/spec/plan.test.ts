@@ -207,6 +207,19 @@ test('digits are an id, even if passwd and group use them as a name', () => {
   assert.deepEqual(of(':extra'), { uid: 0, gid: 9, additionalGids: [9], home: '/root' });
 });
 
+test('all behind the first colon of a user is the group', () => {
+  const files = { passwd: 'root:x:0:0::/:', group: 'root:x:0:\n2:x:2:\n' };
+  for (const [user, group] of [
+    ['1:2:3', '2:3'],
+    ['1:2:', '2:'],
+    ['1::', ':'],
+  ] as const)
+    assert.throws(() => resolveUser(user, [], files), {
+      code: 'invalid',
+      message: `unable to find group ${group}: no matching entries in group file`,
+    });
+});
+
 test('ids out of range are rejected, whatever their source', () => {
   const files = {
     passwd: 'far:x:4294967296:0::/:\nneg:x:-1:0::/:\nodd:x:1:2147483648::/:\n',

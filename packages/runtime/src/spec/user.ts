@@ -78,7 +78,8 @@ function inRange(id: number): number {
  * `invalid` with the messages of Docker and runc.
  */
 export function resolveUser(text: string, groupAdd: readonly string[], files: UserFiles): ProcessUser {
-  const [userText = '', groupText = ''] = text.split(':');
+  const [userText = '', ...rest] = text.split(':');
+  const groupText = rest.join(':');
   const groups = parseGroup(files.group);
   const id = userText === '' ? 0 : parseId(userText);
   const givenGid = groupText === '' ? undefined : groupId(groupText, groups);
