@@ -80,6 +80,8 @@ export interface RuleTrace {
   read(): RuleTraceMessage[];
   /** True once messages were lost because the socket's buffer was full. */
   readonly incomplete: boolean;
+  /** Deletes the own table, so that no packet is traced any more. What the kernel has reported by then can still be read. */
+  disarm(): void;
   close(): void;
 }
 
@@ -171,6 +173,8 @@ export interface PacketWatch {
   read(): Promise<{ packets: WatchedPacket[]; drops: DroppedPacket[] }>;
   /** True once some were lost because the buffer was full. */
   readonly incomplete: boolean;
+  /** Reports no more packets, only drops. What was seen by then can still be read. */
+  stopPackets(): void;
   close(): void;
 }
 
@@ -294,11 +298,11 @@ export interface Probe {
   /** What traces and taps of this probe match. */
   readonly match: TraceMatch;
   /**
-   * Sends the probe and waits for its result, at most `timeoutMs`. Can be called once. A TCP connection is closed at
-   * once with FIN, without data: an RST would end programs that do not handle ECONNRESET. Does not throw for anything
-   * that the network does.
+   * Sends the probe and waits for its result, at most `timeoutMs`, and until `signal` aborts: then it has timed out, too.
+   * Can be called once. A TCP connection is closed at once with FIN, without data: an RST would end programs that do not
+   * handle ECONNRESET. Does not throw for anything that the network does.
    */
-  send(timeoutMs: number): Promise<ProbeResult>;
+  send(timeoutMs: number, signal?: AbortSignal): Promise<ProbeResult>;
   close(): void;
 }
 

@@ -146,6 +146,30 @@ test('drops are reported with the kernel’s reason, its function, and the link 
   sh('ip -n far link set eth0 mtu 1500');
 });
 
+test('a watch that stops packets keeps what it has seen, and still reports drops', options, async () => {
+  table('table ip fw {\n chain forw {\n type filter hook forward priority 0; udp dport 99 drop\n }\n}');
+  const request = { ns: a, protocol: 'udp', destination: '10.8.0.2', port: 99 } as const;
+  const probe = tracing.openProbe(request);
+  const opened = tracing.openPacketWatch({ match: probe.match, namespaces, outgoing: true });
+  const later = tracing.openPacketWatch({ match: probe.match, namespaces, outgoing: true });
+  const programs = objects().length;
+  try {
+    later.stopPackets();
+    await eventually('its programs are gone', () => objects().length === programs - 2);
+    await probe.send(50);
+    opened.stopPackets();
+    opened.stopPackets();
+    const seen = await opened.read();
+    assert.deepEqual(seen.packets.map(hop), ['a eth0 out 17', 'host va other 17', 'host br0 in 17']);
+    const { packets, drops } = await later.read();
+    assert.deepEqual(packets, []);
+    assert.match(drops.map(dropText).join(), /^host br0 NETFILTER_DROP [^,]+$/);
+  } finally {
+    for (const one of [opened, later, probe]) one.close();
+    sh('nft delete table ip fw');
+  }
+});
+
 /** This process's descriptors of programs, links and maps of BPF. */
 const objects = (): string[] =>
   readdirSync('/proc/self/fd').flatMap((fd) => {

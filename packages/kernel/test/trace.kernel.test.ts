@@ -185,6 +185,23 @@ test('other traffic is neither traced nor tapped, not even that of another trace
 
 const tables = (): string => sh('nft list tables');
 
+test('a disarmed trace has no table, and still reports what was traced before', host, async () => {
+  table('table ip fw {\n chain forw {\n type filter hook forward priority 0; tcp dport 81 drop\n }\n}');
+  const request = { ns: a, protocol: 'tcp', destination: '10.8.0.2', port: 81 } as const;
+  const probe = tracing.openProbe(request);
+  const trace = tracing.openRuleTrace(probe);
+  const sent = probe.send(patience, AbortSignal.timeout(100));
+  trace.disarm();
+  trace.disarm();
+  assert.equal(tables(), 'table ip fw\n');
+  assert.deepEqual(
+    trace.read().flatMap(({ own, rule }) => (own ? [] : [rule?.text])),
+    ['tcp dport 81 drop'],
+  );
+  assert.deepEqual(await sent, { outcome: 'timeout', source: '10.9.0.2' }, 'not waited for any longer');
+  for (const handle of [trace, probe]) handle.close();
+});
+
 test('closing leaves no table and no descriptor, also when a namespace is deleted meanwhile', host, async () => {
   sh('ip netns add gone; ip -n gone link set lo up');
   table('table bridge fw {\n chain forw {\n type filter hook forward priority 0\n }\n}');

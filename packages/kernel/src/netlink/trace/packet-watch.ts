@@ -35,17 +35,33 @@ export function openPacketWatch(request: WatchRequest): PacketWatch {
       ...(request.drops === false ? [] : (['drop'] as const)),
       ...(request.outgoing ? (['out'] as const) : []),
     ];
-    for (const kind of kinds) {
-      const program = encodeWatch(kind, request.match, fields, queue.fd);
-      opened.push(attachToTracepoint(types.tracepoint(tracepoints[kind]), program));
-    }
+    const programs = new AttachedPrograms();
+    opened.push(() => programs.detach(kinds));
+    for (const kind of kinds)
+      programs.attach(kind, types.tracepoint(tracepoints[kind]), encodeWatch(kind, request.match, fields, queue.fd));
     const namespaces = new WatchedNamespaces(request.namespaces);
     opened.push(() => namespaces.close());
     const reasons = types.enumNames('skb_drop_reason');
-    return new BpfPacketWatch(queue, { request, namespaces, reasons, opened });
+    return new BpfPacketWatch(queue, { request, namespaces, reasons, opened, programs });
   } catch (error) {
     for (const close of opened.reverse()) close();
     throw error;
+  }
+}
+
+class AttachedPrograms {
+  readonly #detach = new Map<RecordKind, () => void>();
+
+  /** `type`: as of `attachToTracepoint`. */
+  attach(kind: RecordKind, type: number, program: Uint8Array): void {
+    this.#detach.set(kind, attachToTracepoint(type, program));
+  }
+
+  detach(kinds: readonly RecordKind[]): void {
+    for (const kind of kinds) {
+      this.#detach.get(kind)?.();
+      this.#detach.delete(kind);
+    }
   }
 }
 
@@ -98,6 +114,7 @@ interface WatchParts {
   namespaces: WatchedNamespaces;
   reasons: ReadonlyMap<number, string>;
   opened: (() => void)[];
+  programs: AttachedPrograms;
 }
 
 class BpfPacketWatch implements PacketWatch {
@@ -149,6 +166,10 @@ class BpfPacketWatch implements PacketWatch {
       const location = symbols.get(address);
       return { ...drop, ...(location === undefined ? {} : { location }) };
     });
+  }
+
+  stopPackets(): void {
+    this.#parts.programs.detach(['in', 'out']);
   }
 
   close(): void {

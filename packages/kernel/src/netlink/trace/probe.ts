@@ -60,13 +60,13 @@ class SocketProbe implements Probe {
     this.#length = length;
   }
 
-  async send(timeoutMs: number): Promise<ProbeResult> {
+  async send(timeoutMs: number, signal?: AbortSignal): Promise<ProbeResult> {
     if (this.#fd === undefined || this.#isSent) throw new NetyardError('invalid', 'a probe can be sent once');
     this.#isSent = true;
     try {
       const failure = this.#transmit(this.#fd);
       const source = sourceOf(this.#fd, this.match.family);
-      const result = failure ?? (await this.#waitForResult(performance.now() + timeoutMs));
+      const result = failure ?? (await this.#waitForResult(performance.now() + timeoutMs, signal));
       return { ...result, ...(source === undefined ? {} : { source }) };
     } finally {
       this.close();
@@ -94,14 +94,14 @@ class SocketProbe implements Probe {
     return sent < 0 ? failed(fd, errnoName(libc().errno())) : undefined;
   }
 
-  async #waitForResult(deadline: number): Promise<ProbeResult> {
+  async #waitForResult(deadline: number, signal?: AbortSignal): Promise<ProbeResult> {
     for (let interval = firstPause; ; interval = Math.min(interval * 2, longestPause)) {
       const fd = this.#fd;
       if (fd === undefined) throw new NetyardError('failed', 'the probe was closed');
       const result = this.#poll(fd);
       if (result !== undefined) return result;
       const rest = deadline - performance.now();
-      if (rest <= 0) return { outcome: 'timeout' };
+      if (rest <= 0 || signal?.aborted) return { outcome: 'timeout' };
       await pause(Math.min(interval, Math.ceil(rest)));
     }
   }

@@ -46,8 +46,8 @@ export function openRuleTrace({ ns, match }: TraceRequest): RuleTrace {
     opened.push({ close: () => closeFile(fd) });
     setIntegerOption(fd, SOL_SOCKET, SO_RCVBUFFORCE, receiveBuffer);
     const table = `${traceTablePrefix}${randomBytes(6).toString('hex')}`;
-    opened.push(createTables(namespace.path, table, match));
-    return new NftRuleTrace(namespace, fd, { match, packets: new TracedPackets(match, table), opened });
+    const tables = createTables(namespace.path, table, match);
+    return new NftRuleTrace(namespace, fd, { match, packets: new TracedPackets(match, table), opened, tables });
   } catch (error) {
     for (const one of opened.reverse()) one.close();
     throw error;
@@ -110,28 +110,34 @@ function printTraceTable(
   return `table ${family} ${name} {\n  flags owner\n${chains.join('')}}\n`;
 }
 
+interface RuleTraceParts {
+  match: TraceMatch;
+  packets: TracedPackets;
+  opened: { close(): void }[];
+  tables: NftContext;
+}
+
 class NftRuleTrace implements RuleTrace {
   readonly #namespace: HeldNamespace;
   readonly #fd: number;
   readonly #packets: TracedPackets;
   readonly #vxlanPorts: readonly number[] | undefined;
   readonly #opened: { close(): void }[];
+  /** Owns the tables. */
+  #tables: NftContext | undefined;
   readonly #buffer = new Uint8Array(bufferLength);
   /** Chains as listed at the first message that names them. */
   readonly #chains = new Map<string, ObservedNftChain | undefined>();
   #rules: NftContext | undefined;
   incomplete = false;
 
-  constructor(
-    namespace: HeldNamespace,
-    fd: number,
-    { match, packets, opened }: { match: TraceMatch; packets: TracedPackets; opened: { close(): void }[] },
-  ) {
+  constructor(namespace: HeldNamespace, fd: number, { match, packets, opened, tables }: RuleTraceParts) {
     this.#namespace = namespace;
     this.#fd = fd;
     this.#packets = packets;
     this.#vxlanPorts = match.vxlanPorts;
     this.#opened = opened;
+    this.#tables = tables;
   }
 
   read(): RuleTraceMessage[] {
@@ -156,7 +162,13 @@ class NftRuleTrace implements RuleTrace {
     }
   }
 
+  disarm(): void {
+    this.#tables?.close();
+    this.#tables = undefined;
+  }
+
   close(): void {
+    this.disarm();
     this.#rules?.close();
     this.#rules = undefined;
     for (const one of this.#opened.splice(0).reverse()) one.close();
