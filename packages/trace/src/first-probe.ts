@@ -6,7 +6,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { HostNamespace } from '@netyard/topology';
 import { agreesWithPrediction } from './agreement.ts';
 import type { TraceCase } from './explain/case.ts';
-import type { ProbeResult, TraceEvidence } from './model.ts';
+import type { ProbeResult, Sighting, TraceEvidence } from './model.ts';
 import { namespacesOf } from './observed-namespaces.ts';
 import { collectPeer, joinPeer, type PeerPart, watchPeer } from './peer-part.ts';
 import { type PreparedCase, predictCase } from './prepare.ts';
@@ -17,6 +17,10 @@ export interface FirstProbe {
   waitForAnswer(): Promise<TraceCase | undefined>;
   /** The case if the answer has come by now; `second`: how a second probe ended meanwhile, which was not answered. */
   lateAnswer(second?: ProbeResult): Promise<TraceCase | undefined>;
+  /** The packets that were seen until now; undefined if none are observed. */
+  peek(): Promise<Sighting[] | undefined>;
+  /** Ends the observation of packets. An answer still counts, but the way that it takes is not seen. */
+  reduce(): void;
   close(): void;
 }
 
@@ -92,6 +96,14 @@ class SentProbe implements FirstProbe {
     if (this.#isRefuted) return undefined;
     const note = `why a second probe, sent before this answer came, had none (${second?.errno ?? second?.outcome})`;
     return second === undefined ? seen : { ...seen, evidence: { ...seen.evidence, incomplete: [note] } };
+  }
+
+  async peek(): Promise<Sighting[] | undefined> {
+    return await this.#observation?.peek();
+  }
+
+  reduce(): void {
+    this.#observation?.reduce();
   }
 
   #answer = (): ProbeResult | undefined => (this.#result?.outcome === 'answered' ? this.#result : undefined);

@@ -38,14 +38,14 @@ function openProbe(tracing: PacketTracing, sender: HostNamespace, packet: TraceP
   });
   return {
     sourcePort: probe.match.id,
-    send: async (waitMs) => send(probe, waitMs),
+    send: async (waitMs, signal) => send(probe, waitMs, signal),
     close: () => probe.close(),
   };
 }
 
-async function send(probe: KernelProbe, waitMs: number): Promise<ProbeResult> {
+async function send(probe: KernelProbe, waitMs: number, signal?: AbortSignal): Promise<ProbeResult> {
   const begin = performance.now();
-  const result = await probe.send(waitMs);
+  const result = await probe.send(waitMs, signal);
   return { ...translate(result), ms: performance.now() - begin };
 }
 

@@ -63,8 +63,10 @@ export async function withLegacyRules(
   const before = await read();
   const observation = open();
   return {
-    start: observation.start,
-    close: observation.close,
+    start: () => observation.start(),
+    peek: () => observation.peek(),
+    reduce: () => observation.reduce(),
+    close: () => observation.close(),
     collect: async () => {
       const [seen, after] = await Promise.all([observation.collect(), read()]);
       const drops = withTables.map(({ id: namespaceId }, index) =>

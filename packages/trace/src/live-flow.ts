@@ -1,8 +1,8 @@
 /** Which packets of other programs a trace of real traffic is about, and how their connection ended. Pure. */
 import type { PacketHeaders, TraceMatch } from '@netyard/kernel';
 import type { HostTopology } from '@netyard/topology';
+import { flagsOf, isAnswerTo, packetOf } from './evidence.ts';
 import type { ProbeResult, TracePacket } from './model.ts';
-import { flagsOf, isAnswerTo, packetOf } from './observation.ts';
 import type { PreparedCase } from './prepare.ts';
 import { findPublished } from './published.ts';
 import { withoutLength } from './route-lookup.ts';

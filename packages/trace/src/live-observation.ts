@@ -11,7 +11,8 @@ import {
   type TraceMatch,
 } from '@netyard/kernel';
 import type { HostNamespace } from '@netyard/topology';
-import { type Armed, armNamespace, closeAll, collectEvidence } from './observation.ts';
+import { type Armed, collectEvidence } from './evidence.ts';
+import { armNamespace, closeAll } from './observation.ts';
 import { type ObservedDrop, type ObservedPackets, openPackets } from './observed-packets.ts';
 import type { LiveObservation, LivePacket } from './tools.ts';
 

@@ -34,6 +34,8 @@ export interface ObservedPackets {
     packets: { namespace: HostNamespace; packet: ObservedPacket }[];
     drops: ObservedDrop[];
   }>;
+  /** Where drops are reported, only those are from now on: they show the fate of what is seen no more. */
+  stopPackets(): void;
   close(): void;
 }
 
@@ -94,6 +96,7 @@ function watchPackets(
       });
       return { packets, drops };
     },
+    stopPackets: () => watch.stopPackets(),
     close: () => watch.close(),
   };
 }
@@ -128,6 +131,7 @@ function tapPackets(tracing: PacketTracing, { namespaces, match }: ObservationRe
         if (tap.dropped > 0) incomplete.push(`${tap.dropped} packets of ${namespace.name} were not seen`);
       return { packets, drops: [] };
     },
+    stopPackets: () => undefined,
     close,
   };
 }

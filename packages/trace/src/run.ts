@@ -3,17 +3,19 @@
  * traced, which makes other traffic slower, for a second probe only: when the first one is not answered as predicted. Changes
  * nothing but for the time of the probe: rule tracing of the probe's own packets, here and on the peer that it is for.
  */
+import { setTimeout as pause } from 'node:timers/promises';
 import type { HostNamespace } from '@netyard/topology';
 import type { RemoteSide, TraceCase } from './explain/case.ts';
 import { explain, explainEnds } from './explain/explain.ts';
 import { type FirstProbe, sendFirst } from './first-probe.ts';
+import { flightTime, hasLeft, isIncomplete, shortFlight } from './flight.ts';
 import type { PathEnd, ProbeResult, TraceRequest } from './model.ts';
 import { askNeighbours } from './neighbours.ts';
 import { leavesObserved, namespacesOf } from './observed-namespaces.ts';
 import { armPeer, collectPeer, joinPeer } from './peer-part.ts';
 import { type PreparedCase, predictCase, prepare } from './prepare.ts';
 import { answerSteps, answerStepsOnPeer, stepsOf, stepsOnPeer, type TraceReport } from './report.ts';
-import type { Observation, TraceTools } from './tools.ts';
+import type { Observation, Probe, TraceTools } from './tools.ts';
 
 export interface TraceOptions {
   /** Predict only: send nothing and observe nothing on the way. */
@@ -60,13 +62,41 @@ async function observe(
   }
 }
 
-/** Sends a probe, and collects all that was seen of it. A late answer to the first probe counts. */
+/**
+ * Observes everything while the probe is on its way, and again, until the end, if that was too short. A peer observes one
+ * probe only.
+ */
 async function observeAll(
   tools: TraceTools,
   prepared: PreparedCase,
   sender: HostNamespace,
   first?: FirstProbe,
 ): Promise<TraceCase> {
+  const { traced, flightMs } = await observeOnce(tools, prepared, sender, { first });
+  if (traced.observed !== 'rules' || flightMs === undefined || !isIncomplete(traced, flightMs)) return traced;
+  if (traced.remote?.trace === undefined)
+    return (await observeOnce(tools, prepared, sender, { first, isLong: true })).traced;
+  return withProblem(traced, shortFlight(flightMs));
+}
+
+const withProblem = (traced: TraceCase, problem: string): TraceCase =>
+  traced.evidence === undefined
+    ? traced
+    : { ...traced, evidence: { ...traced.evidence, incomplete: [...traced.evidence.incomplete, problem] } };
+
+interface Observed {
+  traced: TraceCase;
+  /** When the complete observation ended before the probe's result; undefined if it did not. */
+  flightMs?: number;
+}
+
+/** Sends a probe, and collects all that was seen of it. A late answer to the first probe counts. */
+async function observeOnce(
+  tools: TraceTools,
+  prepared: PreparedCase,
+  sender: HostNamespace,
+  { first, isLong = false }: { first: FirstProbe | undefined; isLong?: boolean },
+): Promise<Observed> {
   const probe = await tools.openProbe(sender, prepared.packet, prepared.request.size);
   try {
     const predicted = predictCase(prepared, sender, { ...prepared.packet, sourcePort: probe.sourcePort });
@@ -76,21 +106,53 @@ async function observeAll(
     try {
       const peer = await arming;
       const before = await first?.lateAnswer();
-      if (before !== undefined) return before;
-      observation.start();
-      const result = await probe.send(waitFor(predicted));
+      if (before !== undefined) return { traced: before };
+      const flight = isLong ? undefined : flightTime(predicted, await first?.peek());
+      const { result, flightMs } = await sendObserved(probe, predicted, { observation, first, flight });
       const meanwhile = result.outcome === 'answered' ? undefined : await first?.lateAnswer(result);
-      if (meanwhile !== undefined) return meanwhile;
-      await new Promise((resolve) => setTimeout(resolve, settleMs));
+      if (meanwhile !== undefined) return { traced: meanwhile };
+      if (flightMs === undefined) await pause(settleMs);
+      observation.reduce();
       const collecting = collectPeer(peer, result);
       const seen = await collect(tools, predicted, observation, result);
-      return joinPeer(seen, await collecting);
+      return { traced: joinPeer(seen, await collecting), ...(flightMs === undefined ? {} : { flightMs }) };
     } finally {
       observation.close();
     }
   } finally {
     probe.close();
   }
+}
+
+/** Sends the probe; reduces what is observed, or ends the wait for what cannot be answered, after its flight. */
+async function sendObserved(
+  probe: Probe,
+  predicted: PreparedCase,
+  {
+    observation,
+    first,
+    flight,
+  }: { observation: Observation; first: FirstProbe | undefined; flight: number | undefined },
+): Promise<{ result: ProbeResult; flightMs?: number }> {
+  const enough = new AbortController();
+  observation.start();
+  const sending = probe.send(waitFor(predicted), enough.signal);
+  if (flight === undefined || (await isOverWithin(sending, flight))) return { result: await sending };
+  if (predicted.to.isOutside && hasLeft(predicted, await observation.peek())) {
+    enough.abort();
+    return { result: await sending };
+  }
+  observation.reduce();
+  first?.reduce();
+  return { result: await sending, flightMs: flight };
+}
+
+async function isOverWithin(sending: Promise<unknown>, ms: number): Promise<boolean> {
+  const timer = new AbortController();
+  const late = pause(ms, false, { signal: timer.signal }).catch(() => true);
+  const isOver = await Promise.race([sending.then(() => true), late]);
+  timer.abort();
+  return isOver;
 }
 
 /** With what was seen, and who has the addresses on the way if nothing answered. */

@@ -20,8 +20,8 @@ import type { ObservedPacket } from './observed-packets.ts';
 export interface Probe {
   /** For icmp, the identifier of the echo request. */
   sourcePort: number;
-  /** Sends, and resolves with the answer, an error, or after the wait without either. */
-  send(waitMs: number): Promise<ProbeResult>;
+  /** Sends, and resolves with the answer, an error, or without either after the wait or when the signal aborts it. */
+  send(waitMs: number, signal?: AbortSignal): Promise<ProbeResult>;
   close(): void;
 }
 
@@ -33,6 +33,13 @@ export interface Observation {
   >;
   /** The probe is sent now. */
   start(): void;
+  /** The packets that were seen until now. */
+  peek(): Promise<TraceEvidence['sightings']>;
+  /**
+   * Ends what costs other traffic most: rules are traced no more and, where the kernel reports drops, packets are not
+   * observed any more. What was seen until now is kept.
+   */
+  reduce(): void;
   /** Leaves nothing behind. */
   close(): void;
 }

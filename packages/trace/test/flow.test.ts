@@ -24,6 +24,8 @@ function fakeTools(): FlowTools & { log: string[] } {
       log.push('watch');
       return {
         start: () => undefined,
+        peek: async () => [],
+        reduce: () => undefined,
         collect: async () => ({ sightings: [], verdicts: [], counters: [], drops: [], incomplete: [] }),
         close: () => void log.push('end watch'),
       };
@@ -32,6 +34,8 @@ function fakeTools(): FlowTools & { log: string[] } {
       log.push(`arm ${namespaces.map(({ name }) => name).join(' ')}`);
       return {
         start: () => void log.push('start'),
+        peek: async () => [],
+        reduce: () => void log.push('reduce'),
         collect: async () => ({
           ...{ verdicts: [], counters: [], drops: [], incomplete: [] },
           sightings: [
@@ -91,6 +95,34 @@ test('the second probe ends the observation of the first, and there is no third'
   await assert.rejects(session.watch(packet), /a flow is observed once/);
   session.close();
   assert.equal(tools.log.at(-1), 'close');
+});
+
+test('the peer traces rules no longer than the first packets need, and says what it may have missed', async () => {
+  const tools = fakeTools();
+  const reduced = Promise.withResolvers<void>();
+  const seen = {
+    namespaceId: '1',
+    link: 'eth0',
+    direction: 'in',
+    atMs: 0,
+    packet,
+    isAnswer: false,
+    flags: 'S',
+  } as const;
+  const late = { namespaceId: '1', reason: 'NETFILTER_DROP', atMs: 60_000, packet, isAnswer: true, flags: 'SA' };
+  tools.arm = async () => ({
+    start: () => undefined,
+    peek: async () => [seen],
+    reduce: () => reduced.resolve(),
+    collect: async () => ({ sightings: [seen], verdicts: [], counters: [], drops: [late], incomplete: [] }),
+    close: () => undefined,
+  });
+  const session = await openFlow(tools, { target: 'web', protocol: 'tcp', port: 80 });
+  await session.arm(packet);
+  await reduced.promise;
+  const { incomplete } = await session.collect({ outcome: 'timeout' });
+  assert.match(incomplete.join(), /^rules were traced for \d+ ms: what happened later is known without them$/);
+  session.close();
 });
 
 test('questions about more than one probe, or about none, are refused', async () => {

@@ -33,6 +33,42 @@ test('a container that ends while it is traced leaves what was seen, and says wh
   assert.deepEqual(closed, ['tap', 'rules']);
 });
 
+test('a reduced observation keeps what was read, also by a read that is still under way', async () => {
+  const [, web] = hostWith([{ name: 'web', network: 'bridge', address: '172.17.0.3' }]).namespaces;
+  assert.ok(web);
+  const headers = { version: 4, source: '172.17.0.2', destination: '172.17.0.3', protocol: 6, length: 60, ttl: 64 };
+  const pending = [{ ...{ namespace: web.path, link: 'eth0', linkIndex: 2, direction: 'in', time: 0n }, headers }];
+  const log: string[] = [];
+  const slow = Promise.withResolvers<void>();
+  const watch = {
+    read: async () => {
+      const packets = pending.splice(0);
+      await slow.promise;
+      return { packets, drops: [] };
+    },
+    incomplete: false,
+    stopPackets: () => log.push('stop packets'),
+    close: () => log.push('close'),
+  };
+  const tracing = {
+    readCounters: (): NamespaceCounters => ({ protocols: new Map(), links: new Map() }),
+    openPacketWatch: () => watch,
+    openRuleTrace: () => ({ read: () => [], incomplete: false, disarm: () => log.push('disarm'), close: () => {} }),
+  } as unknown as PacketTracing;
+  const match = { family: 4, protocol: 'tcp', id: 40_000 } as const;
+  const observation = openObservation(tracing, { namespaces: [web], match, outgoing: true });
+  const reads = [observation.peek(), observation.collect().then(({ sightings }) => sightings)];
+  observation.reduce();
+  assert.deepEqual(log, ['disarm', 'stop packets']);
+  slow.resolve();
+  for (const sightings of await Promise.all(reads))
+    assert.deepEqual(
+      sightings.map(({ link }) => link),
+      ['eth0'],
+    );
+  observation.close();
+});
+
 test('what one end of a veth pair receives, the other end has sent; drops name where the packet was', async () => {
   const topology = hostWith([{ name: 'web', network: 'bridge', address: '172.17.0.3' }]);
   const [host, web] = topology.namespaces;

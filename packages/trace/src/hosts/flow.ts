@@ -1,7 +1,9 @@
 /** A peer's part of a trace, on the peer: observes one flow of another host's probe, and nothing else. */
+import { setTimeout as pause } from 'node:timers/promises';
 import { NetyardError } from '@netyard/core';
 import type { HostNamespace, HostTopology } from '@netyard/topology';
 import { findEnd } from '../ends.ts';
+import { hasNews, shortFlight } from '../flight.ts';
 import type { FlowEvidence, KnownHost, PredictedPath, ProbeResult, TracePacket } from '../model.ts';
 import { askNeighbours } from '../neighbours.ts';
 import { predictPath } from '../predict.ts';
@@ -18,6 +20,9 @@ export interface FlowTools extends Pick<TraceTools, 'watch' | 'arm' | 'askNeighb
 
 /** Sightings and verdicts of one flow: a probe has some ten of each. More are other packets of its port. */
 const maxEvents = 2000;
+/** After its first packet, everything about a flow is observed for this time: what answers here has answered by then. */
+const flightMs = 100;
+const pollMs = 20;
 /** More than one that dropped meanwhile is no evidence. */
 const maxLegacyDrops = 100;
 
@@ -36,6 +41,8 @@ interface ObservedFlow {
   observation: Observation;
   packet: TracePacket;
   path: PredictedPath;
+  /** When rules were not traced any more, in milliseconds since `start`. */
+  reducedAtMs?: number;
 }
 
 class LocalFlow implements FlowSession {
@@ -62,7 +69,24 @@ class LocalFlow implements FlowSession {
 
   async arm(packet: TracePacket): Promise<void> {
     const { path, namespaces } = this.#begin('arm', packet);
-    this.#observe({ observation: await this.#tools.arm(namespaces, packet, true), packet, path });
+    const flow: ObservedFlow = { observation: await this.#tools.arm(namespaces, packet, true), packet, path };
+    const startedAt = performance.now();
+    this.#observe(flow);
+    // What fails here also does so in `collect`, which reports it.
+    this.#reduceAfterFlight(flow, startedAt).catch(() => undefined);
+  }
+
+  /** The host that asks waits longer for an answer than any rule sees a packet. */
+  async #reduceAfterFlight(flow: ObservedFlow, startedAt: number): Promise<void> {
+    for (let endsAt = Number.POSITIVE_INFINITY; performance.now() < endsAt; ) {
+      await pause(pollMs, undefined, { ref: false });
+      if (this.#observed !== flow) return;
+      const [first] = await flow.observation.peek();
+      if (first !== undefined) endsAt = startedAt + first.atMs + flightMs;
+    }
+    if (this.#observed !== flow) return;
+    flow.reducedAtMs = performance.now() - startedAt;
+    flow.observation.reduce();
   }
 
   /** Two probes at most, the second with all that can be observed. */
@@ -90,9 +114,10 @@ class LocalFlow implements FlowSession {
 
   async collect({ outcome }: Pick<ProbeResult, 'outcome'>): Promise<FlowEvidence> {
     if (this.#observed === undefined) throw new NetyardError('invalid', 'this flow is not observed');
-    const { observation, packet, path } = this.#observed;
+    const { observation, packet, path, reducedAtMs } = this.#observed;
     const seen = await observation.collect();
     this.#endObservation();
+    if (reducedAtMs !== undefined && hasNews(seen, reducedAtMs)) seen.incomplete.push(shortFlight(reducedAtMs));
     const isOver = outcome === 'answered' || seen.sightings.length === 0;
     const asked = { topology: this.#topology, path, from: { text: '', addresses: [] }, packet };
     const neighbours = isOver ? [] : await askNeighbours(this.#tools, asked, seen);
