@@ -120,6 +120,7 @@ interface WatchParts {
 class BpfPacketWatch implements PacketWatch {
   readonly #queue: BpfQueue;
   readonly #parts: WatchParts;
+  readonly #symbols = new Map<bigint, string | undefined>();
   incomplete = false;
 
   constructor(queue: BpfQueue, parts: WatchParts) {
@@ -161,11 +162,19 @@ class BpfPacketWatch implements PacketWatch {
       const place = namespaces.place(inode, linkIndex);
       return place === undefined ? [] : [{ reason, headers, time: drop.time, address: drop.location, ...place }];
     });
-    const symbols = await findSymbols(drops.map(({ address }) => address));
+    const symbols = await this.#findSymbols(drops.map(({ address }) => address));
     return drops.map(({ address, ...drop }) => {
       const location = symbols.get(address);
       return { ...drop, ...(location === undefined ? {} : { location }) };
     });
+  }
+
+  /** Each address is looked up once: what is sent again is dropped by the same function. */
+  async #findSymbols(addresses: readonly bigint[]): Promise<ReadonlyMap<bigint, string | undefined>> {
+    const unknown = addresses.filter((address) => !this.#symbols.has(address));
+    const found = await findSymbols(unknown);
+    for (const address of unknown) this.#symbols.set(address, found.get(address));
+    return this.#symbols;
   }
 
   stopPackets(): void {
