@@ -31,8 +31,8 @@ end. Runs all parts unless one is named. Needs root, and Debian's docker.io.
   traffic    TCP between containers of two hosts: peers over routes and VXLAN, compared with host to host, with manual
              setups of ip and iptables, and with dockerd's Swarm overlay; VXLAN through a router; TCP on one bridge;
              TCP through a published port
-  trace      round trips between two containers while netyard trace observes the way between them, compared with the
-             same without a trace; time of a trace on one host and across two
+  trace      round trips between two containers while netyard trace observes the way between them, and during whole
+             traces, compared with the same without a trace; time of a trace on one host and across two
   cluster    a daemon in a cluster of many hosts on Debian's etcd: all hosts join at once; one host joins and one leaves
              among few and among many; memory; compared with one ip -batch and with the kernel package alone
   images     docker load, save, push and pull of 600 MB, and the disk that a loaded image takes, compared with dockerd

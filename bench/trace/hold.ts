@@ -1,6 +1,7 @@
 /**
- * Observes what `netyard trace` observes of its first probe, between all containers of this host, until its standard input ends.
- * Prints a line when it does. The observation of a real trace ends sooner than round trips can be measured.
+ * Observes what `netyard trace` observes of a probe, between all containers of this host, until its standard input ends:
+ * `first` of the first one, `everything` of the second one. Prints a line when it does. The observation of a real trace ends
+ * sooner than round trips can be measured.
  */
 import { packetTracing } from '@netyard/kernel';
 import { observeHost } from '@netyard/topology';
@@ -11,9 +12,9 @@ const packet = { protocol: 'tcp', sourcePort: 1, destination: '192.0.2.1', desti
 
 const { namespaces, containers } = await observeHost({ env: process.env });
 const isTraced = (id: string): boolean => containers.some(({ namespaceId }) => namespaceId === id);
-const observation = await openTraceTools(packetTracing()).watch(
-  namespaces.filter(({ id, isHost }) => isHost || isTraced(id)),
-  packet,
-);
+const traced = namespaces.filter(({ id, isHost }) => isHost || isTraced(id));
+const tools = openTraceTools(packetTracing());
+const isFirst = process.argv[2] === 'first';
+const observation = isFirst ? await tools.watch(traced, packet) : await tools.arm(traced, packet, false);
 console.log(observation === undefined ? 'this kernel has no BPF for it: nothing is observed' : 'observed');
 process.stdin.on('end', () => observation?.close()).resume();

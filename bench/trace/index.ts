@@ -1,12 +1,12 @@
 /**
  * What `netyard trace` costs: round trips between two containers while the way between them is observed, as for the first
- * probe and with everything, compared with the same without, in turns; and the time of a whole trace of a reachable target,
- * on one host and across two.
+ * probe and with everything, and during a whole trace of a target that does not answer, compared with the same without, in
+ * turns; and the time of a whole trace of a reachable target, on one host and across two.
  */
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { execInHost, type HostHandle } from '@netyard/lab';
+import { execInHost } from '@netyard/lab';
 import { engineIn, setUpEngine } from '../engine.ts';
 import { inLab, output, say } from '../in-lab.ts';
 import { formatColumns, medianInterval, type Samples, summarize, timed } from '../measure.ts';
@@ -14,6 +14,7 @@ import { openBridge } from '../traffic/engines.ts';
 import { type Path, ports } from '../traffic/path.ts';
 import { type Delays, probeDelays, startServers } from '../traffic/probe.ts';
 import { traceAcrossHosts } from './hosts.ts';
+import { addDrop, formatWhole, measureWhole, type SilentTarget, silentTargets, type WholeTrace } from './whole.ts';
 
 const lab = 'bench-trace';
 const address = '172.30.0.1';
@@ -29,23 +30,20 @@ const traceTable = /netyard_trace_/;
 
 const hold = join(import.meta.dirname, 'hold.ts');
 
-/** Until the trace has armed everything else and sent its probe: then it uses no processor itself. */
+/** Until the observing program uses no processor itself. */
 const settleMs = 500;
 
-const isArmed = async (host: HostHandle): Promise<boolean> =>
-  traceTable.test(await output(host, ['nft', 'list', 'tables']));
-
-/** An address of the containers' network that no container has: a trace waits for its neighbour for 3 s. */
-const silentAddress = (path: Path): string => path.address.replace(/\.\d+$/, '.250');
-
-/** Measures while received packets are observed, as for the first probe of each trace, the only one of a reachable target. */
-async function whileWatched(path: Path): Promise<Delays> {
-  const child = execInHost(path.client.host, [process.execPath, hold], {
+/** Measures while received packets are observed, as for the first probe of each trace, or everything, as for the second. */
+async function whileObserved(path: Path, what: 'first' | 'everything'): Promise<Delays> {
+  const { host } = path.client;
+  const child = execInHost(host, [process.execPath, hold, what], {
     ...{ environment: process.env, folder: import.meta.dirname, stdio: ['pipe', 'pipe', 'inherit'] },
   });
   const ended = once(child, 'close');
   const [line] = await Promise.race([once(child.stdout ?? child, 'data'), ended]);
-  if (!/^observed/.test(`${line}`)) throw new Error(`the first probe's observation cannot be measured: ${line}`);
+  if (!/^observed/.test(`${line}`)) throw new Error(`the observation cannot be measured: ${line}`);
+  if (what === 'everything' && !traceTable.test(await output(host, ['nft', 'list', 'tables'])))
+    throw new Error('no rule is traced');
   await pause(settleMs);
   const delays = await probeDelays(path);
   const isObserved = child.exitCode === null;
@@ -55,42 +53,32 @@ async function whileWatched(path: Path): Promise<Delays> {
   return delays;
 }
 
-/** Measures while a full trace, of a target that does not answer, is armed from before to after. */
-async function whileArmed(path: Path): Promise<Delays> {
-  const { host } = path.client;
-  for (let attempt = 0; attempt < 5; attempt += 1) {
-    const child = execInHost(host, [netyard, 'trace', '--full', 'one', silentAddress(path)], {
-      ...{ environment: process.env, folder: '/', stdio: 'ignore' },
-    });
-    const ended = new Promise<void>((resolve, reject) => child.once('error', reject).once('close', () => resolve()));
-    while (child.exitCode === null && !(await isArmed(host))) await pause(20);
-    await pause(settleMs);
-    const delays = await probeDelays(path);
-    const stillArmed = await isArmed(host);
-    await ended;
-    if (stillArmed) return delays;
-  }
-  throw new Error('no trace stays armed while round trips are measured: the machine is too busy');
-}
-
 interface Measured {
   idle: Delays[];
   first: Delays[];
   full: Delays[];
   /** Milliseconds. */
   traces: number[];
+  whole: Record<SilentTarget, WholeTrace[]>;
 }
 
 async function measure(path: Path, rounds: number): Promise<Measured> {
-  const result: Measured = { idle: [], first: [], full: [], traces: [] };
+  const result: Measured = {
+    idle: [],
+    first: [],
+    full: [],
+    traces: [],
+    whole: { 'rule drop': [], 'silent neighbour': [] },
+  };
   const { host } = path.client;
   const reachable = [netyard, 'trace', 'one', `${path.address}:${ports.echo}`];
   const work = {
     idle: async () => result.idle.push(await probeDelays(path)),
-    first: async () => result.first.push(await whileWatched(path)),
-    full: async () => result.full.push(await whileArmed(path)),
+    first: async () => result.first.push(await whileObserved(path, 'first')),
+    full: async () => result.full.push(await whileObserved(path, 'everything')),
     traces: async () => result.traces.push(await timed(() => output(host, reachable))),
   };
+  await addDrop(path);
   await probeDelays(path);
   await output(host, reachable);
   for (let round = 0; round < rounds; round += 1) {
@@ -98,6 +86,8 @@ async function measure(path: Path, rounds: number): Promise<Measured> {
     const order = ['first', 'idle', 'full'] as const;
     for (const name of round % 2 === 0 ? order : order.toReversed()) await work[name]();
     await work.traces();
+    for (const target of silentTargets)
+      result.whole[target].push(await measureWhole(path, { netyard, target, isFirst: round % 2 === 0 }));
   }
   return result;
 }
@@ -164,6 +154,7 @@ export async function trace({ rounds, archive }: { rounds: number; archive: stri
       formatRow('round trip', 'full', 'roundTrip', measured),
       formatRow('round trip, 99 % within', 'full', 'roundTrip99', measured),
       formatRow('new connection', 'full', 'connection', measured),
+      ...silentTargets.flatMap((target) => formatWhole(target, measured.whole[target])),
     ]),
   );
   console.log(`\n${formatTime('', measured.traces, targets.oneHost)}`);

@@ -5,8 +5,9 @@
 #   echo.pl answer PORT                    answers each byte with a byte, one connection at a time, until it is killed
 #   echo.pl ask ADDRESS PORT COUNT         COUNT round trips of one byte on one connection
 #   echo.pl connect ADDRESS PORT COUNT     COUNT new connections, each until its first answer
+#   echo.pl follow ADDRESS PORT            round trips of one byte on one connection until SIGTERM; prints a line at its start
 #
-# The last two print one time per line, in microseconds.
+# The last three print one time per line, in microseconds.
 use strict;
 use warnings;
 use Socket qw(:DEFAULT IPPROTO_TCP TCP_NODELAY);
@@ -72,9 +73,29 @@ sub connect_often {
     return @times;
 }
 
-my %modes = (answer => \&answer, ask => \&ask, connect => \&connect_often);
+# The first round trip is not counted.
+sub follow {
+    my ($address, $port) = @_;
+    my $socket = connected($address, $port);
+    round_trip($socket);
+    my $ended = 0;
+    local $SIG{TERM} = sub { $ended = 1 };
+    local $| = 1;
+    print "started\n";
+    my @times;
+    until ($ended) {
+        my $start = now();
+        # A signal may interrupt it.
+        syswrite($socket, 'x') or last;
+        sysread($socket, my $byte, 1) or last;
+        push @times, now() - $start;
+    }
+    return @times;
+}
+
+my %modes = (answer => \&answer, ask => \&ask, connect => \&connect_often, follow => \&follow);
 my ($mode, @arguments) = @ARGV;
-my $work = $modes{$mode // ''} or die "usage: echo.pl answer|ask|connect ...\n";
+my $work = $modes{$mode // ''} or die "usage: echo.pl answer|ask|connect|follow ...\n";
 $SIG{ALRM} = sub { die "no answer within 20 s\n" };
 alarm 20 unless $mode eq 'answer';
 printf "%.1f\n", $_ for $work->(@arguments);

@@ -1,4 +1,5 @@
 /** Measures one path once: throughput with iperf3, round trips and new connections with echo.pl. */
+import { once } from 'node:events';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -73,6 +74,37 @@ export async function probeDelays(path: Path): Promise<Delays> {
     roundTrip99: percentile(roundTrips, 0.99),
     connection: percentile(connections, 0.5),
   };
+}
+
+/** Round trips as long as something lasts, in microseconds. */
+export interface Followed {
+  mean: number;
+  median: number;
+}
+
+/** All round trips of one byte from the start of `work` to its end. */
+export async function followDelays(path: Path, work: () => Promise<unknown>): Promise<Followed> {
+  const command = commandAt(path.client, processors.client, ['perl', echo, 'follow', path.address, ports.echo]);
+  const child = execInHost(path.client.host, command, {
+    ...{ environment: process.env, folder: '/', stdio: ['ignore', 'pipe', 'inherit'] },
+  });
+  let received = '';
+  child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+    received += text;
+  });
+  const ended = once(child, 'close');
+  await Promise.race([child.stdout && once(child.stdout, 'data'), ended]);
+  try {
+    await work();
+  } finally {
+    child.kill('SIGTERM');
+    await ended;
+  }
+  const [started, ...lines] = received.trim().split('\n');
+  if (started !== 'started' || lines.length === 0)
+    throw new Error(`no round trips to ${path.address} while they are followed`);
+  const all = lines.map(Number);
+  return { mean: all.reduce((sum, one) => sum + one, 0) / all.length, median: percentile(all, 0.5) };
 }
 
 /** One stream for `seconds`, which iperf3 limits to whole numbers. */
