@@ -13,10 +13,17 @@ const attempts = 8;
 
 export class LowDescriptors {
   readonly #reserved: number[] = [];
+  #isReserving = false;
 
-  /** Reserves descriptors, as far as lower ones are free. */
+  /** Reserves descriptors until the end of the process, as far as lower ones are free. */
   reserve(): void {
-    while (this.#reserved.length < reservedCount) {
+    this.#isReserving = true;
+    this.refill();
+  }
+
+  /** Reserves again what `open` used; call after a descriptor was closed. Without `reserve`, none. */
+  refill(): void {
+    while (this.#isReserving && this.#reserved.length < reservedCount) {
       const fd = openFile('/dev/null');
       if (fd < selectLimit) this.#reserved.push(fd);
       else {

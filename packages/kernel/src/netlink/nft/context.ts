@@ -134,7 +134,7 @@ export class NftContext {
 
   close(): void {
     freePointer(this.#pointer);
-    NftContext.reserve();
+    NftContext.#descriptors.refill();
   }
 }
 
