@@ -16,7 +16,7 @@ import {
   prefixContains,
   prefixesOverlap,
 } from './ip.ts';
-import { macFromIpv4, macFromIpv6, parseMac } from './mac.ts';
+import { isUnicastMac, macFromIpv4, macFromIpv6, parseMac } from './mac.ts';
 import { KeyedQueue } from './queue.ts';
 import { withUndo } from './undo.ts';
 
@@ -72,6 +72,12 @@ test('MAC addresses are parsed, formatted and derived from IPv4 addresses', () =
   assert.notEqual(macFromIpv6(ipToBytes(parseIp('fd00::3'))), mac);
   assert.deepEqual([...parseMac('02-42-AC-11-00-02')], [2, 0x42, 0xac, 0x11, 0, 2]);
   assert.throws(() => parseMac('02:42'), /is not a valid mac address/);
+  assert.deepEqual(
+    ['02:42:ac:11:00:02', '00:00:00:00:00:01', '01:00:5e:00:00:01', 'ff:ff:ff:ff:ff:ff', '00:00:00:00:00:00'].map(
+      (mac) => isUnicastMac(parseMac(mac)),
+    ),
+    [true, true, false, false, false],
+  );
 });
 
 test('ids have the form of Docker ids', () => {

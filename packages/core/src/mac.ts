@@ -11,6 +11,10 @@ export function parseMac(text: string): Uint8Array {
   return Uint8Array.from(text.split(/[:-]/), (byte) => Number.parseInt(byte, 16));
 }
 
+/** Whether an interface can have it: neither of a group (IEEE 802, the lowest bit of the first byte) nor zero. */
+export const isUnicastMac = (bytes: Uint8Array): boolean =>
+  ((bytes[0] ?? 0) & 1) === 0 && bytes.some((byte) => byte !== 0);
+
 export function formatMac(bytes: Uint8Array): string {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join(':');
 }

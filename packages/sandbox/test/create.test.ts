@@ -37,6 +37,11 @@ test('create rejects invalid configurations and registers nothing', async () => 
     [endpoint({ addresses: { v4: '1.2' } }), 'invalid', `${invalid}invalid IPv4 address: 1.2`],
     [endpoint({ macAddress: 'zz' }), 'invalid', `${invalid}zz is not a valid mac address`],
     [
+      endpoint({ macAddress: '01:00:5e:00:00:01' }),
+      'invalid',
+      `${invalid}01:00:5e:00:00:01 is not the address of a single interface`,
+    ],
+    [
       endpoint({ aliases: ['a'] }),
       'invalid',
       `${invalid}network-scoped aliases are only supported for user-defined networks`,

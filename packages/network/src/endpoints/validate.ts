@@ -1,5 +1,5 @@
 /** Checks settings of an endpoint. Pure. */
-import { formatIp, messageOf, parseIp, parseMac } from '@netyard/core';
+import { formatIp, isUnicastMac, messageOf, parseIp, parseMac } from '@netyard/core';
 import type { EndpointConfig } from '../contract.ts';
 import { findSysctlProblems } from '../endpoint-options.ts';
 import { type Family, families, type PerFamily, perFamily } from '../family.ts';
@@ -36,8 +36,7 @@ export function findSettingProblems(endpoint: EndpointConfig, pools: NetworkPool
 
 function findMacProblem(text: string): string[] {
   try {
-    parseMac(text);
-    return [];
+    return isUnicastMac(parseMac(text)) ? [] : [`${text} is not the address of a single interface`];
   } catch (error) {
     return [messageOf(error)];
   }
