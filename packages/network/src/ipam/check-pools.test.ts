@@ -25,6 +25,10 @@ test('valid and automatic pools pass', () => {
 
 const single: [IpamPool, string][] = [
   [{ subnet: '10.0.0.5/24' }, 'invalid subnet 10.0.0.5/24: it should be 10.0.0.0/24'],
+  [{ subnet: '127.5.0.0/16' }, 'invalid subnet 127.5.0.0/16: loopback addresses'],
+  [{ subnet: '239.0.0.0/24' }, 'invalid subnet 239.0.0.0/24: multicast addresses'],
+  [{ subnet: '::1/128' }, 'invalid subnet ::1/128: the loopback address'],
+  [{ subnet: '::ffff:10.1.0.0/120' }, 'invalid subnet ::ffff:10.1.0.0/120: IPv4-mapped addresses'],
   [{ subnet: '10.0.0.0' }, 'invalid subnet 10.0.0.0: invalid CIDR block notation'],
   [{ subnet: '', gateway: '10.0.0.1' }, 'invalid subnet : invalid CIDR block notation'],
   [{ subnet: '10.0.0.0/24', range: 'fd00::/64' }, 'invalid ip-range fd00::/64: parent subnet is an IPv4 block'],

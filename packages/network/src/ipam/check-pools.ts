@@ -4,6 +4,7 @@ import {
   NetyardError,
   networkOf,
   type Prefix,
+  parsePrefix,
   prefixContains,
   prefixesOverlap,
   tryParseIp,
@@ -29,6 +30,8 @@ function findPoolProblems(pool: IpamPool): string[] {
   if (isAutomatic(pool)) return [];
   const subnet = tryParsePrefix(pool.subnet);
   if (!subnet) return [`invalid subnet ${pool.subnet}: invalid CIDR block notation`];
+  const special = specialBlocks.find((block) => prefixContains(block.prefix, networkOf(subnet)));
+  if (special) return [`invalid subnet ${pool.subnet}: ${special.use}`];
   const network = networkOf(subnet);
   const isMasked = network.value === subnet.value;
   const gateway = findAddressProblem(pool.gateway, subnet);
@@ -43,6 +46,17 @@ function findPoolProblems(pool: IpamPool): string[] {
     ...aux,
   ];
 }
+
+/**
+ * Linux gives no interface an address of these, or drops its packets (RFC 1122, 3.2.1.3; RFC 4291, 2.5.3 and 2.5.5.2).
+ * Drivers refuse IPv6 multicast.
+ */
+const specialBlocks = [
+  { prefix: parsePrefix('127.0.0.0/8'), use: 'loopback addresses' },
+  { prefix: parsePrefix('224.0.0.0/4'), use: 'multicast addresses' },
+  { prefix: parsePrefix('::1/128'), use: 'the loopback address' },
+  { prefix: parsePrefix('::ffff:0:0/96'), use: 'IPv4-mapped addresses' },
+];
 
 function findRangeProblems(text: string, subnet: Prefix): string[] {
   const range = tryParsePrefix(text);
