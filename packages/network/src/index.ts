@@ -41,6 +41,7 @@ export {
   setClusterNetworks,
 } from './networks/cluster.ts';
 export { type ChangeNetworksDependencies, createNetwork, networkQueueKey } from './networks/create.ts';
+export { warnOfUnusedSubnets } from './networks/families.ts';
 export { checkRemove, removeNetwork } from './networks/remove.ts';
 export { usesOf } from './networks.ts';
 export { hostLinkName, netnsName, ownerPrefix } from './object-names.ts';

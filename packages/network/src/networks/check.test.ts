@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import { isNetyardError } from '@netyard/core';
 import type { CreateNetworkRequest, NetworkRecord } from '../contract.ts';
 import { checkCreate } from './check.ts';
+import { warnOfUnusedSubnets } from './families.ts';
 
 const record = (name: string, more: Partial<NetworkRecord> = {}): NetworkRecord => ({
   ...{ id: name.padEnd(64, '0'), name, driver: 'bridge', created: 0n, ipam: { driver: 'default', v4: [] } },
@@ -52,6 +53,17 @@ test('families: the request takes precedence over options', () => {
     'invalid',
     'driver-opt "com.docker.network.enable_ipv6" is not a valid bool',
   );
+});
+
+test('subnets of a family that the network does not have are named', () => {
+  const ipam = { v4: [{ subnet: '10.6.0.0/16' }], v6: [{ subnet: 'fd00::/64' }, { subnet: '' }] };
+  const warn = (enable: CreateNetworkRequest['enable']): string[] => {
+    const request: CreateNetworkRequest = { name: 'front', driver: 'bridge', ipam };
+    return warnOfUnusedSubnets(enable === undefined ? request : { ...request, enable });
+  };
+  assert.deepEqual(warn(undefined), []);
+  assert.deepEqual(warn({}), ['IPv6 is not enabled: subnet fd00::/64 is not used']);
+  assert.deepEqual(warn({ v4: false, v6: true }), ['IPv4 is not enabled: subnet 10.6.0.0/16 is not used']);
 });
 
 test('all problems of the subnets are reported at once, those of IPv6 only where it is enabled', () => {

@@ -1,7 +1,7 @@
 /** The address families that a new network has. Docker's rules and message. Pure. */
 import { NetyardError, parseGoBoolean } from '@netyard/core';
 import type { CreateNetworkRequest } from '../contract.ts';
-import type { Family } from '../family.ts';
+import { type Family, families } from '../family.ts';
 
 /** IPv4 by default. The field of the request takes precedence over the driver option. Throws `invalid` for a bad option. */
 export function enabledFamilies({ enable, ipam, options = {} }: CreateNetworkRequest): Record<Family, boolean> {
@@ -10,6 +10,18 @@ export function enabledFamilies({ enable, ipam, options = {} }: CreateNetworkReq
     v4: enable?.v4 ?? booleanOption(options, 'com.docker.network.enable_ipv4') ?? true,
     v6: enable?.v6 ?? booleanOption(options, 'com.docker.network.enable_ipv6') ?? false,
   };
+}
+
+/** A warning for each subnet of a family that the network does not have, which has no effect. Throws like `enabledFamilies`. */
+export function warnOfUnusedSubnets(request: CreateNetworkRequest): string[] {
+  const enabled = enabledFamilies(request);
+  return families.flatMap((family) => {
+    const name = family === 'v4' ? 'IPv4' : 'IPv6';
+    const subnets = enabled[family] ? [] : (request.ipam?.[family] ?? []).map(({ subnet }) => subnet);
+    return subnets
+      .filter((subnet) => subnet !== '')
+      .map((subnet) => `${name} is not enabled: subnet ${subnet} is not used`);
+  });
 }
 
 function booleanOption(options: Readonly<Record<string, string>>, key: string): boolean | undefined {

@@ -14,6 +14,7 @@ import {
   removeNetwork as removeHostNetwork,
   setClusterNetworks as setHostNetworks,
   valuesOf,
+  warnOfUnusedSubnets,
 } from '@netyard/network';
 import type {
   ClusterNetworks,
@@ -49,10 +50,10 @@ export async function createNetwork(
   request: CreateNetworkRequest,
 ): Promise<{ id: string; warnings: string[] }> {
   const ofCluster = asClusterRequest(request);
-  if (ofCluster) return { id: await createInCluster(context, ofCluster), warnings: [] };
+  if (ofCluster) return { id: await createInCluster(context, ofCluster), warnings: warnOfUnusedSubnets(ofCluster) };
   const record = await createHostNetwork(context, request);
   reserveForStopped(context, record);
-  return { id: record.id, warnings: [] };
+  return { id: record.id, warnings: warnOfUnusedSubnets(request) };
 }
 
 async function createInCluster(context: ClusterNetworksDependencies, request: CreateNetworkRequest): Promise<string> {
