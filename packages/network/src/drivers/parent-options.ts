@@ -5,7 +5,6 @@ import { carriesIpv6, smallestIpv6Mtu } from './addresses.ts';
 import { validateAdvertisement } from './advertisement.ts';
 import type { NetworkSpec } from './driver.ts';
 
-/** Of Ethernet interfaces (linux/if_ether.h ETH_MAX_MTU). */
 /** Of Ethernet interfaces (linux/if_ether.h ETH_MIN_MTU and ETH_MAX_MTU). */
 const smallestMtu = 68;
 const largestMtu = 65_535;
