@@ -103,8 +103,9 @@ for (const engine of ['netyard', 'dockerd'] as const) {
     assert.equal(await run('--read-only', '--net', 'host'), '');
     assert.equal(await run('--read-only', '--net', 'none'), '');
     assert.equal(await run(), 'hosts written\nhostname written\nresolv.conf written');
-    await host.sh('echo > /tmp/own-hosts');
-    assert.equal(await run('--read-only', '-v', '/tmp/own-hosts:/etc/hosts'), 'hosts written');
+    await host.sh(`echo > /tmp/own-hosts-${engine}`);
+    assert.equal(await run('--read-only', '-v', `/tmp/own-hosts-${engine}:/etc/hosts`), 'hosts written');
+    await host.sh(`rm /tmp/own-hosts-${engine}`);
   });
 
   test(`${engine}: --sysctl sets net.* in the joined network namespace`, { skip }, async () => {

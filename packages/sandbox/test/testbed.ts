@@ -44,8 +44,20 @@ export interface TestbedOptions {
   adapters?: Pick<NetworksOptions, 'directory' | 'clusterNetworks' | 'peerApis' | 'openListener'>;
 }
 
+/** Of this process. A test of a daemon that was killed does not close its testbed. */
+const directories: string[] = [];
+process.on('exit', () => {
+  for (const directory of directories) rmSync(directory, { recursive: true, force: true });
+});
+
+function makeDirectory(): string {
+  const directory = mkdtempSync(join(tmpdir(), 'netyard-network-'));
+  directories.push(directory);
+  return directory;
+}
+
 export class Testbed {
-  readonly directory = mkdtempSync(join(tmpdir(), 'netyard-network-'));
+  readonly directory = makeDirectory();
   readonly kernel: Kernel;
   readonly store: NetworkStore;
   readonly containers = new Map<string, FakeContainer>();
