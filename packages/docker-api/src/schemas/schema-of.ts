@@ -21,16 +21,17 @@ const objectOf = (fields: FieldTable): z.ZodType =>
     ),
   );
 
-/** Renames fields as Go's decoder matches them: in any letter case; of several for one field, the last one counts. */
+/** Takes the fields that Go's decoder would: their names match in any letter case; of several for one field, the last one counts. */
 function nameMatcher(names: readonly string[]): (body: unknown) => unknown {
-  const known = new Set(names);
   const byLowerCase = new Map(names.map((name) => [name.toLowerCase(), name]));
-  const nameOf = (key: string): string => (known.has(key) ? key : (byLowerCase.get(key.toLowerCase()) ?? key));
   return (body) => {
     if (typeof body !== 'object' || body === null || Array.isArray(body)) return body;
-    const keys = Object.keys(body);
-    if (keys.every((key) => nameOf(key) === key)) return body;
-    return Object.fromEntries(Object.entries(body).map(([key, value]) => [nameOf(key), value]));
+    const fields = new Map<string, unknown>();
+    for (const [key, value] of Object.entries(body)) {
+      const name = byLowerCase.get(key.toLowerCase());
+      if (name !== undefined) fields.set(name, value);
+    }
+    return Object.fromEntries(fields);
   };
 }
 
