@@ -137,6 +137,7 @@ async function sendObserved(
   const enough = new AbortController();
   observation.start();
   const sending = probe.send(waitFor(predicted), enough.signal);
+  sending.catch(() => undefined); // awaited below, unless reading what was seen fails before
   if (flight === undefined || (await isOverWithin(sending, flight))) return { result: await sending };
   if (predicted.to.isOutside && hasLeft(predicted, await observation.peek())) {
     enough.abort();
