@@ -284,31 +284,6 @@ test('stop sends the image’s signal, then SIGKILL after the timeout', async ()
   assert.equal(harness.state(id).exitCode, 137);
 });
 
-test('restart policies restart a container that ended by itself, not one that was stopped', async () => {
-  const id = await harness.run({ restartPolicy: { name: 'always', maximumRetryCount: 0 } });
-  const pid = harness.state(id).pid;
-  harness.runtime.exit(id, 1);
-  await until(() => harness.state(id).status === 'restarting');
-  assert.equal(harness.state(id).exitCode, 1);
-  await until(() => harness.state(id).status === 'running');
-  assert.notEqual(harness.state(id).pid, pid);
-  assert.equal(harness.state(id).restartCount, 1);
-  await harness.engine.containers.stop(id, {});
-  assert.equal(harness.state(id).status, 'exited');
-});
-
-test('with unless-stopped, TERM stops a container whose stop signal is QUIT; HUP does not', async () => {
-  const restartPolicy = { name: 'unless-stopped' as const, maximumRetryCount: 0 };
-  const id = await harness.run({ stopSignal: 'SIGQUIT', restartPolicy });
-  await harness.engine.containers.kill(id, 'HUP');
-  harness.runtime.exit(id, 1);
-  await until(() => harness.state(id).restartCount === 1 && harness.state(id).status === 'running');
-  await harness.engine.containers.kill(id, 'TERM');
-  harness.runtime.exit(id, 0);
-  await until(() => harness.state(id).status !== 'running');
-  assert.equal(harness.state(id).status, 'exited');
-});
-
 test('a container that waits for its restart can be stopped and removed', async () => {
   const id = await harness.run({ restartPolicy: { name: 'always', maximumRetryCount: 0 } });
   harness.runtime.exit(id, 1);

@@ -21,11 +21,16 @@ export async function restartContainer(context: RestartDependencies, ref: string
   try {
     await context.restarts.restartingByUser(id, async () => {
       if (isAlive(context.index.get(id))) await stopAndWait(context, id, options);
-      await context.queue.run(id, () => startNow(context, id));
+      await context.queue.run(id, () => startUnlessRunning(context, id));
     });
   } catch (error) {
     const code = errorCodeOf(error);
     throw new NetyardError(code, `Cannot restart container ${ref}: ${messageOf(error)}`, { cause: error });
   }
   publishContainer(context.events, context.index.get(id), 'restart');
+}
+
+/** Another restart or a start may have started it since the stop: it is restarted then, as in Docker. */
+async function startUnlessRunning(context: RestartDependencies, id: string): Promise<void> {
+  if (context.index.get(id).state.status !== 'running') await startNow(context, id);
 }
