@@ -6,6 +6,7 @@ export * from './compression.ts';
 export * from './errors.ts';
 export * from './ids.ts';
 export * from './ip.ts';
+export * from './json-names.ts';
 export * from './log.ts';
 export * from './mac.ts';
 export * from './masked-paths.ts';

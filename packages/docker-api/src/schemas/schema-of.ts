@@ -1,5 +1,6 @@
 /** Builds schemas of request bodies from the field tables of api-types. Unknown fields are ignored. */
 import type { FieldTable, Output, Shape } from '@netyard/api-types';
+import { nameMatcher } from '@netyard/core';
 import { z } from 'zod';
 
 /** The schema of a body with these fields; missing ones get zero values. Built when the first body is parsed. */
@@ -20,20 +21,6 @@ const objectOf = (fields: FieldTable): z.ZodType =>
       ),
     ),
   );
-
-/** Takes the fields that Go's decoder would: their names match in any letter case; of several for one field, the last one counts. */
-function nameMatcher(names: readonly string[]): (body: unknown) => unknown {
-  const byLowerCase = new Map(names.map((name) => [name.toLowerCase(), name]));
-  return (body) => {
-    if (typeof body !== 'object' || body === null || Array.isArray(body)) return body;
-    const fields = new Map<string, unknown>();
-    for (const [key, value] of Object.entries(body)) {
-      const name = byLowerCase.get(key.toLowerCase());
-      if (name !== undefined) fields.set(name, value);
-    }
-    return Object.fromEntries(fields);
-  };
-}
 
 function valueSchema(shape: Shape): z.ZodType {
   switch (shape.kind) {
