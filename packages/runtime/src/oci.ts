@@ -102,6 +102,7 @@ export interface OciSeccomp {
   architectures: string[];
   flags?: string[];
   listenerPath?: string;
+  listenerMetadata?: string;
   syscalls: OciSeccompRule[];
 }
 

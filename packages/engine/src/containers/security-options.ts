@@ -1,10 +1,12 @@
 /** `--security-opt`. SELinux labels are accepted and have no effect. Pure. */
 import { NetyardError } from '@netyard/core';
+import type { SeccompProfile } from '../ports.ts';
+import { parseSeccompProfile } from './seccomp-profile.ts';
 
 export interface SecurityOptions {
   noNewPrivileges: boolean;
-  /** undefined: the default profile; `unconfined`; or the profile as JSON. */
-  seccomp: string | undefined;
+  /** undefined: the default profile. */
+  seccomp: SeccompProfile | 'unconfined' | undefined;
   /** Of AppArmor; absent: none. */
   apparmorProfile?: string;
 }
@@ -39,13 +41,7 @@ export function warnAboutSecurityOptions(options: readonly string[], hasAppArmor
   ];
 }
 
-function seccompProfile(value: string): string | undefined {
+function seccompProfile(value: string): SeccompProfile | 'unconfined' | undefined {
   if (value === 'unconfined') return value;
-  if (value === '' || value === 'builtin') return undefined;
-  try {
-    JSON.parse(value);
-  } catch (cause) {
-    throw new NetyardError('invalid', `Decoding seccomp profile failed: ${value.slice(0, 80)}`, { cause });
-  }
-  return value;
+  return value === '' || value === 'builtin' ? undefined : parseSeccompProfile(value);
 }

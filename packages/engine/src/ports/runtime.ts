@@ -44,8 +44,8 @@ export interface TaskSpec {
   capAdd: string[];
   capDrop: string[];
   noNewPrivileges: boolean;
-  /** undefined: Netyard's default profile; 'unconfined'; or the profile's JSON. */
-  seccomp: string | undefined;
+  /** undefined: Netyard's default profile. */
+  seccomp: SeccompProfile | 'unconfined' | undefined;
   devices: TaskDevice[];
   /** `c 1:3 rwm`: what the device cgroup allows besides. */
   deviceRules?: readonly string[];
@@ -64,6 +64,36 @@ export interface TaskSpec {
   /** crun | runc | path; '' = the daemon's default. */
   runtimeName: string;
   stdio: TaskStdio;
+}
+
+/** A user's seccomp profile, as in the OCI runtime specification, with conditions that are not resolved yet. */
+export interface SeccompProfile {
+  defaultAction: string;
+  defaultErrnoRet?: number | undefined;
+  architectures: readonly string[];
+  /** Instead of `architectures`: other architectures by the machine's own. */
+  archMap: readonly { architecture: string; subArchitectures: readonly string[] }[];
+  flags: readonly string[];
+  listenerPath: string;
+  listenerMetadata: string;
+  syscalls: readonly SeccompProfileRule[];
+}
+
+export interface SeccompProfileRule {
+  names: readonly string[];
+  action: string;
+  errnoRet?: number | undefined;
+  args: readonly { index: number; value: number; valueTwo: number; op: string }[];
+  includes?: SeccompCondition | null | undefined;
+  excludes?: SeccompCondition | null | undefined;
+}
+
+export interface SeccompCondition {
+  caps: readonly string[];
+  /** By Go's names. */
+  arches: readonly string[];
+  /** `4.8`; empty: any. */
+  minKernel: string;
 }
 
 export interface TaskResources {

@@ -2,8 +2,7 @@
  * The seccomp filter of a container: Netyard's default one, as strict as Docker's, or a user's profile. Pure. See
  * seccomp(2), seccomp_rule_add(3), and the OCI runtime specification, "Seccomp".
  */
-import { messageOf, NetyardError } from '@netyard/core';
-import { z } from 'zod';
+import type { SeccompProfile, SeccompProfileRule } from '@netyard/engine';
 import type { OciSeccomp, OciSeccompRule } from '../oci.ts';
 import { allowedSyscalls, syscallsByCapability } from './syscalls.ts';
 
@@ -26,18 +25,21 @@ const personalities = [0x0, 0x0008, 0x20000, 0x20008, 0xffffffff];
 const AF_ALG = 38;
 const AF_VSOCK = 40;
 
-/**
- * `profile`: undefined for the default, else the JSON of `--security-opt seccomp=FILE`. Throws `invalid` for an invalid
- * profile.
- */
+/** What conditions of a profile are about. */
+export interface SeccompHost {
+  /** Node's `process.arch`. */
+  architecture: string;
+  /** Its release, such as `6.12.3-amd64`. */
+  kernel: string;
+}
+
+/** @param profile undefined: the default one */
 export function planSeccomp(
-  profile: string | undefined,
+  profile: SeccompProfile | undefined,
   capabilities: readonly string[],
-  architecture: string,
+  host: SeccompHost,
 ): OciSeccomp {
-  return profile === undefined
-    ? planDefault(capabilities, architecture)
-    : planCustom(profile, capabilities, architecture);
+  return profile === undefined ? planDefault(capabilities, host.architecture) : planCustom(profile, capabilities, host);
 }
 
 function planDefault(capabilities: readonly string[], architecture: string): OciSeccomp {
@@ -92,72 +94,54 @@ function planClone(): OciSeccompRule[] {
   ];
 }
 
-/** The format of `--security-opt seccomp=`: OCI's, with conditions on capabilities and architectures. */
-const condition = z.object({ caps: z.array(z.string()).optional(), arches: z.array(z.string()).optional() });
-const custom = z.object({
-  defaultAction: z.string(),
-  defaultErrnoRet: z.number().optional(),
-  architectures: z.array(z.string()).optional(),
-  archMap: z.array(z.object({ architecture: z.string(), subArchitectures: z.array(z.string()).nullish() })).optional(),
-  syscalls: z
-    .array(
-      z.object({
-        name: z.string().optional(),
-        names: z.array(z.string()).optional(),
-        action: z.string(),
-        errnoRet: z.number().optional(),
-        args: z
-          .array(z.object({ index: z.number(), value: z.number(), valueTwo: z.number().optional(), op: z.string() }))
-          .nullish(),
-        includes: condition.nullish(),
-        excludes: condition.nullish(),
-      }),
-    )
-    .nullish(),
-});
-type CustomRule = NonNullable<z.infer<typeof custom>['syscalls']>[number];
-
 const goArchitecture: Readonly<Record<string, string>> = { x64: 'amd64', arm64: 'arm64' };
 
-function planCustom(profile: string, capabilities: readonly string[], architecture: string): OciSeccomp {
-  const parsed = parseProfile(profile);
-  const own = architectures[architecture]?.[0];
-  const mapped = parsed.archMap?.find((entry) => entry.architecture === own);
-  const fromMap = mapped ? [mapped.architecture, ...(mapped.subArchitectures ?? [])] : [];
-  const applies = (rule: CustomRule): boolean => {
-    const held = (caps: readonly string[] = []): boolean => caps.every((name) => capabilities.includes(name));
-    const here = (arches: readonly string[] = []): boolean =>
-      arches.length === 0 || arches.includes(goArchitecture[architecture] ?? architecture);
-    const { includes, excludes } = rule;
-    if (includes && !(held(includes.caps) && here(includes.arches))) return false;
-    if (excludes?.caps?.some((name) => capabilities.includes(name))) return false;
-    return !excludes?.arches?.includes(goArchitecture[architecture] ?? architecture);
-  };
+function planCustom(profile: SeccompProfile, capabilities: readonly string[], host: SeccompHost): OciSeccomp {
+  const own = architectures[host.architecture]?.[0];
+  const mapped = profile.archMap.find((entry) => entry.architecture === own);
+  const fromMap = mapped ? [mapped.architecture, ...mapped.subArchitectures] : [];
+  const { defaultAction, defaultErrnoRet, flags, listenerPath, listenerMetadata } = profile;
   return {
-    defaultAction: parsed.defaultAction,
-    ...(parsed.defaultErrnoRet === undefined ? {} : { defaultErrnoRet: parsed.defaultErrnoRet }),
-    architectures: parsed.architectures ?? fromMap,
-    syscalls: (parsed.syscalls ?? []).filter(applies).map(customRule),
+    defaultAction,
+    ...(defaultErrnoRet === undefined ? {} : { defaultErrnoRet }),
+    architectures: profile.architectures.length > 0 ? [...profile.architectures] : fromMap,
+    ...(flags.length > 0 ? { flags: [...flags] } : {}),
+    ...(listenerPath === '' ? {} : { listenerPath }),
+    ...(listenerMetadata === '' ? {} : { listenerMetadata }),
+    syscalls: profile.syscalls.filter((rule) => applies(rule, capabilities, host)).map(customRule),
   };
 }
 
-function customRule(rule: CustomRule): OciSeccompRule {
-  const args = rule.args?.map(({ valueTwo, ...rest }) => ({
-    ...rest,
-    ...(valueTwo === undefined ? {} : { valueTwo }),
-  }));
-  return {
-    names: rule.names ?? (rule.name === undefined ? [] : [rule.name]),
-    action: rule.action,
-    ...(rule.errnoRet === undefined ? {} : { errnoRet: rule.errnoRet }),
-    ...(args && args.length > 0 ? { args } : {}),
-  };
-}
-
-function parseProfile(text: string): z.infer<typeof custom> {
-  try {
-    return custom.parse(JSON.parse(text));
-  } catch (error) {
-    throw new NetyardError('invalid', `Decoding seccomp profile failed: ${messageOf(error)}`, { cause: error });
+function applies(
+  { includes, excludes }: SeccompProfileRule,
+  capabilities: readonly string[],
+  { architecture, kernel }: SeccompHost,
+): boolean {
+  const isHeld = (name: string): boolean => capabilities.includes(name);
+  const arch = goArchitecture[architecture] ?? architecture;
+  if (includes) {
+    const { caps, arches, minKernel } = includes;
+    if (!caps.every(isHeld) || (arches.length > 0 && !arches.includes(arch))) return false;
+    if (minKernel !== '' && !isAtLeast(kernel, minKernel)) return false;
   }
+  if (!excludes) return true;
+  const { caps, arches, minKernel } = excludes;
+  return !(caps.some(isHeld) || arches.includes(arch) || (minKernel !== '' && isAtLeast(kernel, minKernel)));
+}
+
+/** @param kernel its release, such as `6.12.3-amd64` */
+function isAtLeast(kernel: string, minimum: string): boolean {
+  const numbers = (version: string): number[] => version.split(/[^\d]/, 2).map(Number);
+  const [major = 0, minor = 0] = numbers(kernel);
+  const [minMajor = 0, minMinor = 0] = numbers(minimum);
+  return major === minMajor ? minor >= minMinor : major > minMajor;
+}
+
+function customRule({ names, action, errnoRet, args }: SeccompProfileRule): OciSeccompRule {
+  return {
+    names: [...names],
+    action,
+    ...(errnoRet === undefined ? {} : { errnoRet }),
+    ...(args.length > 0 ? { args: args.map((argument) => ({ ...argument })) } : {}),
+  };
 }

@@ -17,6 +17,8 @@ export interface HostFacts {
   available: readonly string[];
   /** Node's `process.arch`. */
   architecture: string;
+  /** The kernel's release, such as `6.12.3-amd64`. */
+  kernel: string;
   /** Of tini or docker-init, for `--init`. */
   initPath: string;
   /** For `--device`, and all of /dev for `--privileged`. */
@@ -37,8 +39,8 @@ export function planSpec(spec: TaskSpec, facts: HostFacts, user: ProcessUser): O
     { add: spec.capAdd, drop: spec.capDrop, privileged: spec.privileged },
     facts.available,
   );
-  const unconfined = spec.privileged || spec.seccomp === 'unconfined';
-  const seccomp = unconfined ? undefined : planSeccomp(spec.seccomp, capabilities, facts.architecture);
+  const seccomp =
+    spec.privileged || spec.seccomp === 'unconfined' ? undefined : planSeccomp(spec.seccomp, capabilities, facts);
   return {
     ociVersion: '1.0.2',
     process: planProcess(spec, user, capabilities, facts),

@@ -1,4 +1,5 @@
 /** Creates a container and its task; a failure leaves nothing behind. */
+import { release } from 'node:os';
 import { basename, join } from 'node:path';
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { NetyardError, UndoStack } from '@netyard/core';
@@ -77,6 +78,7 @@ function planOf(context: TaskContext, spec: TaskSpec) {
   const facts = {
     available: readBoundingSet(),
     architecture: process.arch,
+    kernel: release(),
     initPath: spec.init ? findInit(context.searchPath) : '',
     devices: findDevices(spec),
     cgroups: context.cgroups,
