@@ -24,7 +24,7 @@ export interface ImageInspect {
   RepoDigests: string[];
   Parent: string;
   Comment: string;
-  Created: string;
+  Created?: string;
   DockerVersion: string;
   Author: string;
   Config: Partial<ContainerConfig>;

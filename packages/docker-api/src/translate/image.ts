@@ -57,7 +57,7 @@ function showImage(record: ImageRecord, version: ApiVersion, withContainerConfig
     RepoDigests: record.digests,
     Parent: record.parent ?? '',
     Comment: config.history.at(-1)?.comment ?? '',
-    Created: config.created ?? formatTime(record.created),
+    ...createdOf(record, version),
     DockerVersion: '',
     Author: config.author ?? '',
     Config: translateImageConfig(config),
@@ -71,6 +71,13 @@ function showImage(record: ImageRecord, version: ApiVersion, withContainerConfig
     RootFS: { Type: 'layers', Layers: config.diffIds },
     Metadata: { LastTagTime: record.lastTagged > 0n ? formatTime(record.lastTagged) : zeroTime },
   };
+}
+
+/** Of an image without a time: absent since API 1.44. */
+function createdOf({ config, created }: ImageRecord, version: ApiVersion): Pick<ImageInspect, 'Created'> {
+  if (config.created !== undefined) return { Created: config.created };
+  if (created !== 0n) return { Created: formatTime(created) };
+  return speaks(version, 44) ? {} : { Created: zeroTime };
 }
 
 function translateImageConfig(config: ImageRecord['config']): ImageInspect['Config'] {

@@ -2,7 +2,7 @@
 import type { ImageService } from '../contract.ts';
 import type { ImageRecord } from '../model.ts';
 import type { ImageContent } from '../ports.ts';
-import { parseTime } from './image-record.ts';
+import { parseTime } from './image-time.ts';
 
 type HistoryStep = Awaited<ReturnType<ImageService['history']>>[number];
 

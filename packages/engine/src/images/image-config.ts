@@ -5,9 +5,11 @@
 import { isNetyardError, NetyardError } from '@netyard/core';
 import type { ExposedPort } from '@netyard/network';
 import { z } from 'zod';
+import { goObject } from '../go-object.ts';
 import type { ImageConfig } from '../model.ts';
+import { digestProblem } from './digest.ts';
+import { normalizeTime } from './image-time.ts';
 import { parseJson } from './json.ts';
-import { isDigest } from './reference.ts';
 
 /** A null element is an empty text, as in Go. */
 const element = z
@@ -36,47 +38,56 @@ const text = z
   .nullish()
   .transform((value) => value ?? '');
 
-const configSchema = z.object({
+/** Empty when it is absent. */
+const time = z
+  .string()
+  .nullish()
+  .transform((given, context) => {
+    const parsed = given === null || given === undefined ? '' : normalizeTime(given);
+    if (parsed === undefined)
+      context.addIssue({ code: 'custom', message: `cannot parse ${JSON.stringify(given)} as a time of RFC 3339` });
+    return parsed ?? '';
+  });
+const diffId = z.string().transform((digest, context) => {
+  const problem = digestProblem(digest) ?? (digest.startsWith('sha256:') ? undefined : 'unsupported digest algorithm');
+  if (problem !== undefined) context.addIssue({ code: 'custom', message: problem });
+  return digest;
+});
+
+const configSchema = goObject({
   architecture: text,
   os: text,
   variant: text,
   author: text,
-  created: text,
-  config: z
-    .object({
-      Env: texts,
-      Entrypoint: words,
-      Cmd: words,
-      WorkingDir: text,
-      User: text,
-      ExposedPorts: set,
-      Volumes: set,
-      Labels: z
-        .record(z.string(), element)
-        .nullish()
-        .transform((labels) => labels ?? {}),
-      StopSignal: text,
-      Shell: words,
-      OnBuild: texts,
-      Healthcheck: z
-        .object({
-          Test: texts,
-          Interval: number,
-          Timeout: number,
-          StartPeriod: number,
-          StartInterval: number,
-          Retries: number,
-        })
-        .nullish(),
-    })
-    .nullish(),
-  rootfs: z.object({
-    type: z.literal('layers'),
-    diff_ids: z.array(z.string().refine(isDigest, 'no digest')).nullish(),
-  }),
+  created: time,
+  config: goObject({
+    Env: texts,
+    Entrypoint: words,
+    Cmd: words,
+    WorkingDir: text,
+    User: text,
+    ExposedPorts: set,
+    Volumes: set,
+    Labels: z
+      .record(z.string(), element)
+      .nullish()
+      .transform((labels) => labels ?? {}),
+    StopSignal: text,
+    Shell: words,
+    OnBuild: texts,
+    Healthcheck: goObject({
+      Test: texts,
+      Interval: number,
+      Timeout: number,
+      StartPeriod: number,
+      StartInterval: number,
+      Retries: number,
+    }).nullish(),
+  }).nullish(),
+  rootfs: goObject({ type: z.literal('layers'), diff_ids: z.array(diffId).nullish() }).nullish(),
   history: z
     .array(
-      z.object({ created: text, created_by: text, author: text, comment: text, empty_layer: z.boolean().nullish() }),
+      goObject({ created: time, created_by: text, author: text, comment: text, empty_layer: z.boolean().nullish() }),
     )
     .nullish()
     .transform((list) => list ?? []),
@@ -88,6 +99,7 @@ export function parseImageConfig(bytes: Uint8Array): ImageConfig {
   if (raw.os !== '' && raw.os !== 'linux') {
     throw new NetyardError('invalid', `cannot load ${raw.os} image on linux`);
   }
+  if (!raw.rootfs) throw new NetyardError('invalid', 'invalid rootfs in image configuration');
   const diffIds = raw.rootfs.diff_ids ?? [];
   if (diffIds.length > longestChain) throw new NetyardError('invalid', 'max depth exceeded');
   const filled = raw.history.filter((entry) => !entry.empty_layer).length;

@@ -3,6 +3,7 @@ import { NetyardError } from '@netyard/core';
 import type { ImageConfig, ImageLayer, ImageRecord } from '../model.ts';
 import type { Descriptor } from '../ports.ts';
 import { chainIdsOf } from './digest.ts';
+import { parseTime } from './image-time.ts';
 
 /** @param blobs the layers' blobs, lowest first, one for each diff id */
 export function layersOf(config: ImageConfig, blobs: readonly Descriptor[]): ImageLayer[] {
@@ -55,12 +56,4 @@ export function withoutName(record: ImageRecord, name: string): ImageRecord {
     tags: record.tags.filter((each) => each !== name),
     digests: record.digests.filter((each) => each !== name),
   };
-}
-
-/** RFC 3339 as nanoseconds since 1970; undefined for any other text. */
-export function parseTime(text: string | undefined): bigint | undefined {
-  const match = /^([^.]+?)(?:\.(\d{1,9})\d*)?(Z|[+-]\d\d:\d\d)$/i.exec(text ?? '');
-  const milliseconds = Date.parse(`${match?.[1]}${match?.[3]}`);
-  if (!match || Number.isNaN(milliseconds)) return undefined;
-  return BigInt(milliseconds) * 1_000_000n + BigInt((match[2] ?? '').padEnd(9, '0'));
 }

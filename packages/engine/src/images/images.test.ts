@@ -7,8 +7,17 @@ import { chainIdsOf, digestOf } from './digest.ts';
 import { encodeImageConfig, parseImageConfig } from './image-config.ts';
 import { filterImages } from './image-filters.ts';
 import { findImage } from './image-lookup.ts';
-import { newImageRecord, parseTime } from './image-record.ts';
-import { encodeManifest, mediaTypes, parseIndex, parseManifest, pickPlatform, platformOf } from './manifest.ts';
+import { newImageRecord } from './image-record.ts';
+import { normalizeTime, parseTime } from './image-time.ts';
+import {
+  checkManifest,
+  encodeManifest,
+  mediaTypes,
+  parseIndex,
+  parseManifest,
+  pickPlatform,
+  platformOf,
+} from './manifest.ts';
 import { chooseImages } from './save.ts';
 
 const empty: ImageConfig = parseImageConfig(Buffer.from('{"rootfs":{"type":"layers","diff_ids":[]}}'));
@@ -220,4 +229,78 @@ test('times of images are parsed', () => {
   assert.equal(parseTime('1970-01-01T01:00:01.000000007+01:00'), 1_000_000_007n);
   assert.equal(parseTime('yesterday'), undefined);
   assert.equal(parseTime(undefined), undefined);
+});
+
+test('times of configurations are read as strictly as in Go', () => {
+  const read = (created: unknown) =>
+    parseImageConfig(Buffer.from(JSON.stringify({ created, rootfs: { type: 'layers' } }))).created;
+  assert.equal(read(null), undefined);
+  assert.equal(read('2024-02-29T23:59:59.1230000000007+02:00'), '2024-02-29T23:59:59.123+02:00');
+  assert.equal(normalizeTime('2024-01-01T00:00:00,50Z'), '2024-01-01T00:00:00.5Z');
+  for (const text of [
+    '',
+    'not a date',
+    '2024-01-01',
+    '2024-01-01t00:00:00z',
+    '2024-01-01T24:00:00Z',
+    '2024-02-31T00:00:00Z',
+  ])
+    assert.throws(() => read(text), {
+      code: 'invalid',
+      message: /at created: cannot parse ".*" as a time of RFC 3339/,
+    });
+});
+
+test('names of fields match in any letter case, as in Go', () => {
+  const digest = `sha256:${'1'.repeat(64)}`;
+  const { os, env, diffIds, healthcheck, history } = parseImageConfig(
+    Buffer.from(
+      JSON.stringify({
+        OS: 'linux',
+        Config: { env: ['A=b'], healthCheck: { test: ['NONE'] } },
+        RootFS: { Type: 'layers', DIFF_IDS: [digest] },
+        History: [{ Created_By: 'x' }],
+      }),
+    ),
+  );
+  assert.deepEqual([os, env, diffIds, history], ['linux', ['A=b'], [digest], [{ createdBy: 'x' }]]);
+  assert.deepEqual(healthcheck?.test, ['NONE']);
+  const entry = {
+    MediaType: mediaTypes.ociManifest,
+    DIGEST: digest,
+    Size: 1,
+    Platform: { OS: 'linux', Architecture: 'arm' },
+  };
+  const [found] = parseIndex(Buffer.from(JSON.stringify({ SchemaVersion: 2, Manifests: [entry] })));
+  assert.deepEqual([found?.digest, found?.platform?.architecture], [digest, 'arm']);
+  const manifest = { SchemaVersion: 2, CONFIG: { Digest: digest, Size: 1 }, Layers: [] };
+  assert.equal(parseManifest(Buffer.from(JSON.stringify(manifest))).config.digest, digest);
+});
+
+test('a manifest of what is no image, and digests that cannot be verified, are rejected with Docker’s messages', () => {
+  const blob = (digest: string, mediaType: string) => ({ mediaType, digest, size: 1 });
+  const sha256 = `sha256:${'1'.repeat(64)}`;
+  const check = (configType: string, layer = sha256, type: string = mediaTypes.ociManifest): void =>
+    checkManifest({ config: blob(sha256, configType), layers: [blob(layer, mediaTypes.ociLayer)] }, type);
+  for (const type of [mediaTypes.ociConfig, mediaTypes.dockerConfig, 'application/octet-stream']) check(type);
+  const helm = 'application/vnd.cncf.helm.config.v1+json';
+  const rejected = (message: string): object => ({ code: 'invalid', message });
+  assert.throws(() => check(helm), rejected(`unsupported media type ${helm}`));
+  const plugin = 'application/vnd.docker.plugin.v1+json';
+  assert.throws(
+    () => check(plugin, sha256, mediaTypes.dockerManifest),
+    rejected(`Encountered remote "${plugin}"(plugin) when fetching`),
+  );
+  const digests = {
+    nothing: 'invalid checksum digest format',
+    [`md5:${'1'.repeat(32)}`]: 'unsupported digest algorithm',
+    [`sha512:${'1'.repeat(128)}`]: 'unsupported digest algorithm',
+    [`sha512:${'1'.repeat(64)}`]: 'invalid checksum digest length',
+    [`sha256:${'A'.repeat(64)}`]: 'invalid checksum digest format',
+  };
+  for (const [digest, problem] of Object.entries(digests))
+    assert.throws(
+      () => check(mediaTypes.ociConfig, digest),
+      rejected(`could not validate layer digest "${digest}": ${problem}`),
+    );
 });

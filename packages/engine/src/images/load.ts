@@ -2,16 +2,17 @@
 import { type ArchiveLimits, NetyardError } from '@netyard/core';
 import { z } from 'zod';
 import type { Platform } from '../contract.ts';
+import { goObject } from '../go-object.ts';
 import type { ImageLayer, ImageRecord } from '../model.ts';
 import type { Descriptor, ImageContent, ImageStore } from '../ports.ts';
 import { ArchiveFiles } from './archive-files.ts';
 import type { Adding, ContentCollector } from './content-collector.ts';
-import { shortDigest } from './digest.ts';
+import { checkBlobDigest, shortDigest } from './digest.ts';
 import { parseImageConfig } from './image-config.ts';
 import type { ImageNames } from './image-names.ts';
 import { layersOf, newImageRecord } from './image-record.ts';
 import { longestJson, parseJson } from './json.ts';
-import { checkLayerType, type IndexEntry, isIndexType, parseIndex, parseManifest, pickPlatform } from './manifest.ts';
+import { checkManifest, type IndexEntry, isIndexType, parseIndex, parseManifest, pickPlatform } from './manifest.ts';
 import { formatPlatform, isPlatformOf } from './platform.ts';
 import type { Report } from './progress.ts';
 import { familiarString, parseReference } from './reference.ts';
@@ -34,7 +35,7 @@ interface ArchivedImage {
 
 const dockerManifest = z
   .array(
-    z.object({
+    goObject({
       Config: z.string(),
       RepoTags: z.array(z.string()).nullish(),
       Layers: z.array(z.string()).max(125).nullish(),
@@ -112,6 +113,7 @@ async function describeManifest(
   entry: Descriptor,
   depth: number,
 ): Promise<ArchivedImage> {
+  checkBlobDigest('manifest', entry.digest);
   const blob = (digest: string): Descriptor => files.blob(`blobs/${digest.replace(':', '/')}`);
   const body = await parts.content.readAll(blob(entry.digest).digest, longestJson);
   if (isIndexType(entry.mediaType)) {
@@ -121,7 +123,7 @@ async function describeManifest(
     return await describeManifest(parts, files, picked, depth + 1);
   }
   const manifest = parseManifest(body);
-  for (const layer of manifest.layers) checkLayerType(layer.mediaType);
+  checkManifest(manifest, entry.mediaType);
   return {
     configDigest: blob(manifest.config.digest).digest,
     layers: manifest.layers.map((layer) => ({ ...blob(layer.digest), mediaType: layer.mediaType })),

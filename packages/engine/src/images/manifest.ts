@@ -2,10 +2,10 @@
 import { NetyardError } from '@netyard/core';
 import { z } from 'zod';
 import type { Platform } from '../contract.ts';
+import { goObject } from '../go-object.ts';
 import type { Descriptor } from '../ports.ts';
-import { digestOf } from './digest.ts';
+import { checkBlobDigest, digestOf } from './digest.ts';
 import { parseJson } from './json.ts';
-import { isDigest } from './reference.ts';
 
 export const mediaTypes = {
   dockerManifest: 'application/vnd.docker.distribution.manifest.v2+json',
@@ -31,22 +31,25 @@ export interface IndexEntry extends Descriptor {
   annotations: Record<string, string>;
 }
 
-const descriptor = z.object({
+const descriptorShape = {
   mediaType: z.string().nullish(),
-  digest: z.string().refine(isDigest, 'no digest'),
+  digest: z.string(),
   size: z.number().int().nonnegative(),
-});
-const manifestSchema = z.object({
+};
+const descriptor = goObject(descriptorShape);
+const manifestSchema = goObject({
   schemaVersion: z.literal(2),
   config: descriptor,
   layers: z.array(descriptor).max(125),
 });
-const indexSchema = z.object({
+const platform = goObject({ os: z.string(), architecture: z.string(), variant: z.string().nullish() });
+const indexSchema = goObject({
   schemaVersion: z.literal(2),
   manifests: z
     .array(
-      descriptor.extend({
-        platform: z.object({ os: z.string(), architecture: z.string(), variant: z.string().nullish() }).nullish(),
+      goObject({
+        ...descriptorShape,
+        platform: platform.nullish(),
         annotations: z.record(z.string(), z.string()).nullish(),
       }),
     )
@@ -59,7 +62,7 @@ export const isIndexType = (mediaType: string): boolean =>
 export function parseManifest(bytes: Uint8Array): Manifest {
   const raw = parseJson(manifestSchema, bytes, 'invalid manifest: it');
   return {
-    config: { ...raw.config, mediaType: raw.config.mediaType ?? mediaTypes.ociConfig },
+    config: { ...raw.config, mediaType: raw.config.mediaType || mediaTypes.ociConfig },
     layers: raw.layers.map((layer) => ({ ...layer, mediaType: layer.mediaType ?? mediaTypes.ociLayer })),
   };
 }
@@ -116,8 +119,41 @@ export function encodeManifest(manifest: Manifest, kind?: 'oci'): Descriptor & {
   return { mediaType, body, size: body.length, digest: digestOf(body) };
 }
 
-/** Checks a layer's media type. Throws `invalid` for foreign and unknown ones. */
-export function checkLayerType(mediaType: string): void {
+/** Of configurations that tools write for images; registries of former times stored them with the others. */
+const configTypes: readonly string[] = [
+  mediaTypes.dockerConfig,
+  mediaTypes.ociConfig,
+  'application/octet-stream',
+  'application/json',
+  'text/html',
+];
+const pluginConfig = 'application/vnd.docker.plugin.v1+json';
+
+/**
+ * Throws `invalid`, with Docker's messages, for what is no container image, such as a plugin or a Helm chart, and for
+ * layers and digests that cannot be read.
+ * @param mediaType the manifest's
+ */
+export function checkManifest({ config, layers }: Manifest, mediaType: string): void {
+  if (!configTypes.includes(config.mediaType)) throw noImage(config.mediaType, mediaType);
+  checkBlobDigest('config', config.digest);
+  for (const layer of layers) {
+    checkBlobDigest('layer', layer.digest);
+    checkLayerType(layer.mediaType);
+  }
+}
+
+function noImage(configType: string, manifestType: string): NetyardError {
+  const kind = configType === pluginConfig ? 'plugin' : 'unknown';
+  const message =
+    manifestType === mediaTypes.dockerManifest
+      ? `Encountered remote ${JSON.stringify(configType)}(${kind}) when fetching`
+      : `unsupported media type ${configType}`;
+  return new NetyardError('invalid', message, { hint: 'this name stands for no container image' });
+}
+
+/** Throws `invalid` for foreign and unknown ones. */
+function checkLayerType(mediaType: string): void {
   const known: string[] = [
     mediaTypes.dockerLayer,
     mediaTypes.dockerLayerGzip,

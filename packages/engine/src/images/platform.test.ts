@@ -44,7 +44,7 @@ test('an import for an invalid platform is rejected before its archive is read',
 });
 
 /** The parts of a registry and of local stores that a pull of images without layers uses. */
-function openRegistry(architectures: readonly string[]) {
+function openRegistry(architectures: readonly string[], configType: string = mediaTypes.ociConfig) {
   const blobs = new Map<string, Buffer>();
   const add = (mediaType: string, value: unknown): Descriptor => {
     const body = Buffer.from(JSON.stringify(value));
@@ -52,7 +52,7 @@ function openRegistry(architectures: readonly string[]) {
     return { mediaType, digest: digestOf(body), size: body.length };
   };
   const manifests = architectures.map((architecture) => {
-    const config = add(mediaTypes.ociConfig, { architecture, os: 'linux', rootfs: { type: 'layers', diff_ids: [] } });
+    const config = add(configType, { architecture, os: 'linux', rootfs: { type: 'layers', diff_ids: [] } });
     const manifest = add(mediaTypes.ociManifest, { schemaVersion: 2, config, layers: [] });
     return { ...manifest, platform: { os: 'linux', architecture } };
   });
@@ -132,4 +132,11 @@ test('an image that exists for one platform only is pulled with a warning, and t
   await assert.rejects(service.save([ref], { platform }), { code: 'failed', message });
   const record = await service.get(ref, { os: 'linux', architecture: 'arm64', variant: 'v8' });
   assert.ok(isPlatformOf(record, { os: 'linux', architecture: 'aarch64' }));
+});
+
+test('an artifact that is no image is not pulled, whatever its configuration says', async () => {
+  const type = 'application/vnd.cncf.helm.config.v1+json';
+  const { service, pull } = openRegistry(['amd64'], type);
+  await assert.rejects(pull(), (error: Error) => error.message.includes(`unsupported media type ${type}`));
+  await assert.rejects(service.get('registry:5000/app'), { code: 'not-found' });
 });

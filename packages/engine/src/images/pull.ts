@@ -11,12 +11,12 @@ import type {
   RegistryReference,
 } from '../ports.ts';
 import type { Adding, ContentCollector } from './content-collector.ts';
-import { shortDigest } from './digest.ts';
+import { checkBlobDigest, shortDigest } from './digest.ts';
 import { parseImageConfig } from './image-config.ts';
 import type { ImageNames } from './image-names.ts';
 import { layersOf, newImageRecord } from './image-record.ts';
 import { longestJson } from './json.ts';
-import { checkLayerType, isIndexType, type Manifest, parseIndex, parseManifest, pickPlatform } from './manifest.ts';
+import { checkManifest, isIndexType, type Manifest, parseIndex, parseManifest, pickPlatform } from './manifest.ts';
 import { isPlatformOf, platformMismatch } from './platform.ts';
 import { counted, type Report } from './progress.ts';
 import {
@@ -61,6 +61,7 @@ export async function pullImage(parts: PullParts, request: TransferRequest, repo
   const shown = familiarString(reference);
   await withRegistryErrors('pull', reference, async () => {
     const remote = registryReference(reference);
+    if (reference.digest !== undefined) checkBlobDigest('manifest', reference.digest);
     const resolved = await parts.registry.resolve(remote, request.credentials, request.signal);
     report({ id: reference.digest ?? reference.tag ?? '', status: `Pulling from ${reference.path}` });
     const before = parts.names.holder(reference.digest === undefined ? shown : `${name}@${resolved.digest}`);
@@ -115,10 +116,11 @@ async function chooseManifest(
         `no matching manifest for ${os}/${architecture} in the manifest list entries`,
       );
     }
+    checkBlobDigest('manifest', picked.digest);
     current = await parts.registry.fetchManifest({ ...remote, reference: picked.digest }, credentials, signal);
   }
   const manifest = parseManifest(current.body);
-  for (const layer of manifest.layers) checkLayerType(layer.mediaType);
+  checkManifest(manifest, current.mediaType);
   return manifest;
 }
 

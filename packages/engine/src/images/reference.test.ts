@@ -53,6 +53,9 @@ test('invalid names are rejected with Docker’s messages', () => {
   ]) {
     assert.throws(() => parseReference(text), { code: 'invalid', message: 'invalid reference format' }, text);
   }
+  const unknown = { code: 'invalid', message: 'unsupported digest algorithm' };
+  assert.throws(() => parseReference(`a@md5:${hex.slice(32)}`), unknown);
+  assert.throws(() => parseReference(`a@sha512:${hex}`), { message: 'invalid checksum digest length' });
   assert.throws(() => parseReference('Nginx'), {
     message: 'invalid reference format: repository name (library/Nginx) must be lowercase',
   });

@@ -3,6 +3,7 @@
  * `nginx:latest`. Grammar and messages: github.com/distribution/reference. Pure.
  */
 import { isFullId, NetyardError } from '@netyard/core';
+import { digestProblem } from './digest.ts';
 
 export interface ImageReference {
   /** `docker.io`, or host and optional port. */
@@ -45,18 +46,18 @@ export function parseReference(text: string): ImageReference {
     domainPattern.test(domain) &&
     pathPattern.test(path) &&
     (tag === undefined || tagPattern.test(tag)) &&
-    (digest === undefined || isDigest(digest));
+    (digest === undefined || digestPattern.test(digest));
   if (!wellFormed) throw invalid();
+  const problem = digest === undefined ? undefined : digestProblem(digest);
+  if (problem !== undefined) throw new NetyardError('invalid', problem);
   if (path.length > longestName) {
     throw new NetyardError('invalid', `repository name must not be more than ${longestName} characters`);
   }
   return { domain, path, tag, digest };
 }
 
-/** `sha256:` and 64 digits, or a digest with another algorithm. */
-export function isDigest(text: string): boolean {
-  return text.startsWith('sha256:') ? isFullId(text.slice(7)) : digestPattern.test(text);
-}
+/** `sha256:` and 64 digits, or a digest with another algorithm that Docker knows. */
+export const isDigest = (text: string): boolean => digestProblem(text) === undefined;
 
 /** Splits `localhost:5000/a/b` into host and remainder; without a host it is Docker's. */
 function splitDomain(text: string): { domain: string; rest: string } {
