@@ -43,6 +43,8 @@ import {
 } from './start-membership.ts';
 
 const START_TIMEOUT_MS = 10_000;
+/** Of one operation, each on another connection. */
+const ATTEMPTS = 3;
 
 export class Member implements Cluster {
   readonly #options: ClusterOptions;
@@ -61,6 +63,8 @@ export class Member implements Cluster {
   /** The subnet is in use and cannot be changed any more. */
   #bound = false;
   #entered: StartedMembership | undefined;
+  /** Resolved while there is a connection, and when there is none for now. */
+  #settled = Promise.withResolvers<void>();
   #connection: ClusterView['connection'] = 'unreachable';
   #reason = '';
   #hosts: readonly ClusterHost[] | undefined;
@@ -86,7 +90,10 @@ export class Member implements Cluster {
       ...{ endpoints, random: options.random ?? Math.random },
       open: (endpoint) => startMembership(endpoint, this.#request(), this.#saveJoined),
       use: (entered) => this.#stay(entered),
-      unreachable: (error) => this.#reportConnection('unreachable', messageOf(error)),
+      unreachable: (error) => {
+        this.#reportConnection('unreachable', messageOf(error));
+        this.#settled.resolve();
+      },
       isOver: () => this.#left,
     });
   }
@@ -136,6 +143,12 @@ export class Member implements Cluster {
     const { session, joined, watch, stop } = entered;
     const signal = AbortSignal.any([session.ended, stop.signal, this.#reconnection.closing]);
     this.#entered = entered;
+    this.#settled.resolve();
+    const unsettle = (): void => {
+      this.#settled = Promise.withResolvers();
+    };
+    if (session.ended.aborted) unsettle();
+    else session.ended.addEventListener('abort', unsettle, { once: true });
     this.#publisher.reset(joined.snapshot);
     this.#emit(this.#directory.replace(joined.snapshot.entries));
     this.#reportConnection('connected');
@@ -155,7 +168,7 @@ export class Member implements Cluster {
     await this.#leaving; // leaving needs the connection and closes it
     this.#entered = undefined;
     stop.abort(new Error(why));
-    session.close();
+    session.close(new Error(why));
     await Promise.allSettled(work);
     this.#options.logger.debug('the connection to etcd ended', { reason: why });
   }
@@ -248,6 +261,7 @@ export class Member implements Cluster {
     }
     this.#own.forget();
     session.close(new Error('this host has left'));
+    this.#settled.resolve();
     this.#publisher.setDesired([]);
     this.#publisher.setEndpoints([]);
     this.#emit(this.#directory.replace([]));
@@ -269,19 +283,28 @@ export class Member implements Cluster {
     });
 
   removeNetwork = (id: string): Promise<void> =>
-    this.#connected(async (session) => {
+    this.#connected(async (session, isRepeated) => {
       const network = this.networks().find((one) => one.id === id);
+      if (!network && isRepeated) return; // removed, without an answer
       if (!network) throw new NetyardError('not-found', `network ${id} not found`);
-      await removeNetwork(session, this.#url.name, network, this.#options.settings.hostName);
+      await removeNetwork(session, this.#url.name, network, this.#options.settings.hostName, isRepeated);
     });
 
-  /** Throws `unavailable` without a connection. */
-  async #connected<T>(work: (session: EtcdSession) => Promise<T>): Promise<T> {
-    const { session } = this.#requireConnection();
-    try {
-      return await work(session);
-    } catch (error) {
-      throw session.explain(error);
+  /**
+   * Repeats work on another connection: this one may end because of any other call that etcd does not answer in time. What
+   * is repeated may have been done before, without an answer. Throws `unavailable` without a connection.
+   */
+  async #connected<T>(work: (session: EtcdSession, isRepeated: boolean) => Promise<T>): Promise<T> {
+    for (let attempt = 1; ; attempt++) {
+      if (this.#connection === 'connected') await this.#settled.promise;
+      const { session } = this.#requireConnection();
+      try {
+        return await work(session, attempt > 1);
+      } catch (error) {
+        const explained = session.explain(error);
+        if (attempt === ATTEMPTS || !isNetyardError(explained, 'unavailable')) throw explained;
+        session.close(explained);
+      }
     }
   }
 
@@ -294,6 +317,7 @@ export class Member implements Cluster {
   async close(): Promise<void> {
     this.#addressWatch.close();
     await this.#reconnection.close(new Error('the cluster was closed'));
+    this.#settled.resolve();
     this.#known.close();
   }
 }

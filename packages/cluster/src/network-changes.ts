@@ -46,8 +46,10 @@ export async function createNetwork(
   const key = encodeKey(cluster, { kind: 'network', name });
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const { entries, revision } = await listPrefix(session, folder);
-    if (entries.some((entry) => entry.key === key))
-      throw new NetyardError('conflict', `network with name ${name} already exists`);
+    const existing = entries.find((entry) => entry.key === key);
+    // Of the same id: an attempt before, on a connection that ended without an answer.
+    if (existing && isNetwork(existing.value, rest.id)) return { ...parseNetwork(existing.value), name };
+    if (existing) throw new NetyardError('conflict', `network with name ${name} already exists`);
     const taken = [...networksOf(cluster, entries), ...takenBy(surroundings())];
     const network = {
       ...{ ...rest, partSize: size.partSize, subnet: chooseNetworkSubnet(size.subnet, taken, isTaken) },
@@ -115,12 +117,16 @@ export async function restoreNetworks(session: EtcdSession, networks: readonly E
   return restored;
 }
 
-/** @param self this host, whose own containers the caller checks */
+/**
+ * @param self this host, whose own containers the caller checks
+ * @param isRepeated whether an attempt before may have removed it
+ */
 export async function removeNetwork(
   session: EtcdSession,
   cluster: string,
   { id, name }: Pick<ClusterNetwork, 'id' | 'name'>,
   self: string,
+  isRepeated: boolean,
 ): Promise<void> {
   const networkKey = encodeKey(cluster, { kind: 'network', name });
   const folder = `${prefixOf(cluster)}endpoints/${id}/`;
@@ -128,7 +134,9 @@ export async function removeNetwork(
     const [found] = (await listPrefix(session, `${prefixOf(cluster)}networks/`)).entries.filter(
       (entry) => entry.key === networkKey,
     );
-    if (!found || !isNetwork(found.value, id)) throw new NetyardError('not-found', `network ${name} not found`);
+    const isThere = found !== undefined && isNetwork(found.value, id);
+    if (!isThere && isRepeated) return;
+    if (!isThere) throw new NetyardError('not-found', `network ${name} not found`);
     const { entries, revision } = await listPrefix(session, folder);
     checkUnused(cluster, name, entries, self);
     const { succeeded } = await session.kv.txn({

@@ -73,25 +73,36 @@ test('when the leader of three is killed, the hosts continue with the others and
   );
 });
 
-test('an endpoint that keeps its connection but does not respond is abandoned for another', host, async () => {
-  await using etcd = await startEtcd({ members: 3 });
-  const leader = await leaderOf(etcd);
-  const unresponsive = etcd.members.find((member) => member !== leader) ?? leader;
-  const healthy = etcd.members.filter((member) => member !== unresponsive).map(({ endpoint }) => endpoint);
-  // the unresponsive endpoint is first, and a random number of 0 starts with the first
-  await using one = await openHost(etcd, 'server1', {
-    url: `etcd://${unresponsive.endpoint},${healthy.join()}`,
-    random: () => 0,
-  });
-  unresponsive.pause();
-  try {
-    await using two = await openHost(etcd, 'server2', { url: `etcd://${healthy.join()}` });
-    await until(one, 'server2', () => others(one).length === 1);
-    assert.deepEqual(others(two).length <= 1, true);
-  } finally {
-    unresponsive.resume();
-  }
-});
+test(
+  'an endpoint that keeps its connection but does not respond is abandoned for another, and so is what it did not answer',
+  host,
+  async () => {
+    await using etcd = await startEtcd({ members: 3 });
+    const leader = await leaderOf(etcd);
+    const unresponsive = etcd.members.find((member) => member !== leader) ?? leader;
+    const healthy = etcd.members.filter((member) => member !== unresponsive).map(({ endpoint }) => endpoint);
+    // the unresponsive endpoint is first, and a random number of 0 starts with the first
+    await using one = await openHost(etcd, 'server1', {
+      url: `etcd://${unresponsive.endpoint},${healthy.join()}`,
+      random: () => 0,
+    });
+    const more = { created: 1n, internal: false, attachable: true, options: {}, labels: {}, isTaken: () => false };
+    const { id } = await one.cluster.createNetwork({ ...more, id: 'a'.repeat(64), name: 'back' });
+    await until(one, 'the network', () => one.cluster.networks().length === 1);
+    unresponsive.pause();
+    const removal = one.cluster.removeNetwork(id); // repeated on the other connection
+    removal.catch(() => undefined);
+    try {
+      await using two = await openHost(etcd, 'server2', { url: `etcd://${healthy.join()}` });
+      await until(one, 'server2', () => others(one).length === 1);
+      assert.deepEqual(others(two).length <= 1, true);
+      await removal;
+      await until(two, 'no network', () => two.cluster.networks().length === 0);
+    } finally {
+      unresponsive.resume();
+    }
+  },
+);
 
 test(
   'a host that does not renew its lease is removed; its subnet stays reserved and is assigned again when it rejoins',
