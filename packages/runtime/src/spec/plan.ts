@@ -118,16 +118,9 @@ function planNamespaces(spec: TaskSpec): OciNamespace[] {
   ];
 }
 
-/** Docker's defaults, so that an ordinary user in a container can ping and bind low ports, and the requested ones. */
 function planSysctls(spec: TaskSpec): Record<string, string> {
   const domain = spec.domainname !== '' && spec.utsNamespace === 'private';
-  const own = { ...(domain ? { 'kernel.domainname': spec.domainname } : {}), ...spec.sysctls };
-  if (spec.netnsPath === undefined) return own;
-  return {
-    'net.ipv4.ip_unprivileged_port_start': '0',
-    'net.ipv4.ping_group_range': '0 2147483647',
-    ...own,
-  };
+  return { ...(domain ? { 'kernel.domainname': spec.domainname } : {}), ...spec.sysctls };
 }
 
 function planResources(spec: TaskSpec, facts: HostFacts): OciResources {
