@@ -2,10 +2,12 @@
  * Objects that share their name or location with those of other programs: foreign links, files that keep their inode.
  */
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { beforeEach, test } from 'node:test';
-import { type KernelPlan, openKernel } from '@netyard/kernel';
+import { type KernelObject, type KernelPlan, openKernel } from '@netyard/kernel';
 import { inFreshHost, sh } from '@netyard/testkit';
 import { cleanHost, folder } from './plan-host.ts';
 
@@ -29,6 +31,38 @@ test('foreign links under our names are left alone', host, async () => {
   };
   assert.deepEqual((await kernel.remove(plan)).operations, []);
   sh('ip link show ny8; ip link show ny9; ip link delete ny8; ip link delete ny9');
+});
+
+test("a pair's far end is set up when it has its settings and addresses", host, async () => {
+  const ns = '/run/netns/c9';
+  sh('ip netns add c9');
+  const events = spawn('ip', ['-n', 'c9', '-o', 'monitor', 'link', 'address'], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const lines = createInterface(events.stdout)[Symbol.asyncIterator]();
+  const next = async (expected: RegExp): Promise<string[]> => {
+    const passed: string[] = [];
+    while (!expected.test(passed.at(-1) ?? ''))
+      passed.push((await lines.next()).value ?? assert.fail('no more events'));
+    return passed;
+  };
+  const toggle = setInterval(() => sh('ip -n c9 link set lo up; ip -n c9 link set lo down'), 50);
+  await next(/: lo: /); // the monitor listens now
+  clearInterval(toggle);
+  const objects: KernelObject[] = [
+    { kind: 'veth', name: 'ny9', up: true, peer: { ns, name: 'eth0', up: true } },
+    { kind: 'sysctl', ns, key: 'net.ipv6.conf.eth0.disable_ipv6', value: '1' },
+    { kind: 'address', ns, link: 'eth0', prefix: '10.9.9.2/24' },
+    { kind: 'route', ns, to: 'default', family: 4, via: '10.9.9.1', link: 'eth0' },
+  ];
+  await kernel.apply({ owner: 'x', objects });
+  const until = await next(/: eth0@\S+ <[^>]*[<,]UP[,>]/);
+  assert.ok(until.some((line) => line.includes('inet 10.9.9.2/24')));
+  assert.ok((await kernel.observe(objects)).every(({ state }) => state === 'present'));
+  assert.equal(sh('ip -n c9 -6 address show dev eth0'), '');
+  events.kill();
+  await kernel.remove({ owner: 'x', objects });
+  sh('ip netns delete c9');
 });
 
 test('an owner text of the maximum length is set and read back', host, async () => {

@@ -11,11 +11,14 @@ import type { Session } from '../netlink/session.ts';
 import { describeObject, namespaceOf } from '../system/identity.ts';
 import { diff } from './diff.ts';
 import type { Undo } from './objects/handler.ts';
-import { checkObject, handlerOf, isNft } from './objects/index.ts';
+import { checkObject, handlerOf, isNft, type PlainObject } from './objects/index.ts';
 import { applyBatch, type NftBatch } from './objects/nft-batch.ts';
 import { observeAll } from './observe.ts';
 
-type Step = { kind: 'plain'; operation: KernelOperation } | { kind: 'nft'; batch: NftBatch };
+type Step =
+  | { kind: 'plain'; operation: KernelOperation }
+  | { kind: 'nft'; batch: NftBatch }
+  | { kind: 'complete'; object: PlainObject };
 
 export async function applyPlan(
   session: Session,
@@ -54,11 +57,28 @@ function difference(
   return onlyElementsDiffer ? diff(elements, observeAll(session, elements)) : operations;
 }
 
+/** Creations are completed as late as possible: see `ObjectHandler.complete`. */
+function stepsOf(operations: readonly KernelOperation[]): Step[] {
+  const steps: Step[] = [];
+  let incomplete: PlainObject[] = [];
+  for (const step of groupedSteps(operations)) {
+    const isDue = (object: PlainObject): boolean =>
+      step.kind !== 'plain' || handlerOf(object).complete?.precedes(object, step.operation.object) !== true;
+    steps.push(...incomplete.filter(isDue).map((object) => ({ kind: 'complete', object }) as const), step);
+    incomplete = incomplete.filter((object) => !isDue(object));
+    if (step.kind === 'plain') incomplete.push(...completedLater(step.operation));
+  }
+  return [...steps, ...incomplete.map((object) => ({ kind: 'complete', object }) as const)];
+}
+
+const completedLater = ({ action, object }: KernelOperation): PlainObject[] =>
+  action === 'create' && !isNft(object) && handlerOf(object).complete !== undefined ? [object] : [];
+
 /**
  * Plain operations stay separate; nftables operations are grouped by namespace, at the position of the first of each.
  */
-function stepsOf(operations: readonly KernelOperation[]): Step[] {
-  const steps: Step[] = [];
+function groupedSteps(operations: readonly KernelOperation[]): Exclude<Step, { kind: 'complete' }>[] {
+  const steps: Exclude<Step, { kind: 'complete' }>[] = [];
   const gathered = Map.groupBy(
     operations.filter(({ object }) => isNft(object)),
     ({ object }) => namespaceOf(object),
@@ -83,6 +103,10 @@ function batchOf(ns: string | undefined, members: readonly KernelOperation[]): N
 
 function perform(session: Session, step: Step): { operations: KernelOperation[]; undo: Undo } {
   if (step.kind === 'nft') return applyBatch(session, step.batch);
+  if (step.kind === 'complete') {
+    handlerOf(step.object).complete?.perform(session, step.object);
+    return { operations: [], undo: () => undefined };
+  }
   const { action, object } = step.operation;
   return { operations: [step.operation], undo: performPlain(session, action, object) };
 }

@@ -11,6 +11,11 @@ export interface ObjectHandler<O extends KernelObject> {
   check(object: O): void;
   observe(session: Session, object: O): Observation;
   create(session: Session, object: O): Undo;
+  /**
+   * Ends a creation, after the operations on objects that `precedes` names and that follow it in the plan. The undo of
+   * `create` reverts it.
+   */
+  complete?: { precedes(object: O, next: KernelObject): boolean; perform(session: Session, object: O): void };
   /** From the observed to the desired state. */
   change(session: Session, object: O): Undo;
   /** Ignores an object that does not exist. Returns whether an object of ours was deleted. */

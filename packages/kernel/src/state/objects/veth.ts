@@ -1,5 +1,5 @@
 /** Handler of veth pairs. */
-import type { VethObject } from '../../desired.ts';
+import type { KernelObject, VethObject } from '../../desired.ts';
 import * as links from '../../netlink/rtnl/link.ts';
 import type { Session } from '../../netlink/session.ts';
 import { absent, type ObjectHandler, observed, type Undo } from './handler.ts';
@@ -77,6 +77,29 @@ function farDifferences(veth: VethObject, far: links.Link): (string | false)[] {
   return [far.name !== veth.peer.name && `far end named ${far.name}`, ...differences(far, peerSettings(veth))];
 }
 
+/**
+ * Whether `next` belongs to the far end and is set while that is down. Not an IPv6 address: the kernel checks it for
+ * duplicates, and adds its routes, when the interface is up.
+ */
+const isSetWhileDown = ({ peer }: VethObject, next: KernelObject): boolean =>
+  (next.kind === 'sysctl' && next.ns === peer.ns) ||
+  (next.kind === 'address' && next.ns === peer.ns && next.link === peer.name && !next.prefix.includes(':'));
+
+function setUpPeer(session: Session, { peer }: VethObject): void {
+  if (peer.up) links.changeLink(session.route(peer.ns), peer.name, { up: true });
+}
+
+function createWhole(session: Session, veth: VethObject): Undo {
+  const undo = vethHandler.create(session, veth);
+  try {
+    setUpPeer(session, veth);
+    return undo;
+  } catch (error) {
+    links.deleteLink(session.route(veth.ns), veth.name);
+    throw error;
+  }
+}
+
 export const vethHandler: ObjectHandler<VethObject> = {
   check(veth) {
     checkSettings(veth);
@@ -97,7 +120,7 @@ export const vethHandler: ObjectHandler<VethObject> = {
     ]);
   },
   create(session, veth) {
-    const { up: peerUp = false, ...peer } = peerSettings(veth);
+    const { up: _up, ...peer } = peerSettings(veth);
     const elsewhere = veth.peer.ns === veth.ns ? {} : { netnsFd: session.netnsFd(veth.peer.ns) };
     links.createVeth(session.route(veth.ns), {
       ...vethSettings(veth),
@@ -105,21 +128,18 @@ export const vethHandler: ObjectHandler<VethObject> = {
       name: veth.name,
       peer: { ...peer, ...elsewhere, name: veth.peer.name },
     });
-    try {
-      if (peerUp) links.changeLink(session.route(veth.peer.ns), veth.peer.name, { up: true });
-    } catch (error) {
-      links.deleteLink(session.route(veth.ns), veth.name);
-      throw error;
-    }
     return undoCreate(session, veth);
   },
+  // With its far end up, a pair has a carrier. A thread of the kernel then configures both ends, beside many ports of a
+  // bridge for a millisecond, and holds the lock (RTNL) that settings and addresses need.
+  complete: { precedes: isSetWhileDown, perform: setUpPeer },
   change(session, veth) {
     const ends = findEnds(session, veth);
     const undoNames = arePair(ends.near, ends.far) ? restoreNames(session, veth, ends) : [];
     refuseOtherKind(session, veth, 'veth');
     if (!veth.peer.keep && !arePair(ends.near, ends.far)) {
       links.deleteLink(session.route(veth.ns), veth.name); // left by a crash and unusable
-      return vethHandler.create(session, veth);
+      return createWhole(session, veth);
     }
     const undoNear = change(session, veth, { ...vethSettings(veth), ...masterSetting(session, veth) });
     try {
