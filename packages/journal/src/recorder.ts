@@ -183,8 +183,11 @@ export class Recorder {
     const found = this.#foreign.take(change, now);
     if (!found) return;
     const { entry, key, link } = found;
+    // Repairs of these are recorded. Before the search for users, which takes longer the more containers there are: each
+    // start of a container changes such links several times.
+    if (link !== undefined && ownLink.test(link)) return;
     const users = entry.names.flatMap((name) => this.#usersOf(name));
-    if (link !== undefined && (users.length > 0 || ownLink.test(link))) return; // repairs of these are recorded
+    if (link !== undefined && users.length > 0) return;
     const names = [...entry.names, ...users];
     if (this.#foreignRate.isWithin(now)) this.#noteRepeatable({ ...entry, names: unique(names) }, key);
   }
