@@ -182,6 +182,10 @@ for (const engine of enginesUnderTest())
       const joined = ['run', '--rm', '--net', 'container:owner', '--sysctl', `${key}=32`, 'netyard-test', 'cat', read];
       assert.equal(await host.docker(...joined), '32');
       assert.equal(await inside('owner', `cat ${read}`), '32');
+      const limits = 'cat /proc/sys/net/ipv4/ip_unprivileged_port_start /proc/sys/net/ipv4/ping_group_range';
+      assert.deepEqual((await inside('owner', limits)).split(/\s+/), ['0', '0', '2147483647']);
+      const own = ['--sysctl', 'net.ipv4.ip_unprivileged_port_start=80', 'netyard-test', 'sh', '-c', limits];
+      assert.match(await host.docker('run', '--rm', ...own), /^80\n0\s2147483647$/);
       const rejected = await host.tryDocker(
         'run',
         '--rm',

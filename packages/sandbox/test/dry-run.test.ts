@@ -66,9 +66,9 @@ const compareDisconnect = (id: string, network: string): Promise<number> =>
 
 test('start and stop: a container with ports and settings', async () => {
   const id = await testbed.create('web', { ports: [tcp(8801)], sysctls: { 'net.core.somaxconn': '7' } });
-  assert.equal(await compareStart(id), 13);
+  assert.equal(await compareStart(id), 15);
   assert.equal(await compareStop(id), 4);
-  assert.equal(await compareStart(id), 11);
+  assert.equal(await compareStart(id), 13);
 });
 
 test('start and stop: a link target, whose parents get its address', async () => {

@@ -66,24 +66,13 @@ export function planTask(record: ContainerRecord, facts: TaskFacts): TaskSpec {
   };
 }
 
-/** Docker's defaults, so that an ordinary user in a container can ping and bind low ports. */
-const defaultSysctls: Readonly<Record<string, string>> = {
-  'net.ipv4.ip_unprivileged_port_start': '0',
-  'net.ipv4.ping_group_range': '0 2147483647',
-};
-
 /**
- * `network` sets the sysctls of a network namespace that it creates, before the runtime sets the defaults; in another
- * container's namespace, which has that container's, the runtime sets them. Throws `invalid` if that container uses the
- * host's network, which is known only now.
+ * `network` sets the sysctls of a network namespace that it creates; in another container's namespace the runtime sets
+ * them. Throws `invalid` if that container uses the host's network, which is known only now.
  */
 function taskSysctls({ config }: ContainerRecord, network: SandboxState): Record<string, string> {
   const { net, other } = splitSysctls(config.sysctls);
-  if (config.networkDisabled || config.networkMode.kind !== 'container') {
-    if (network.netnsPath === undefined) return other;
-    const defaults = Object.entries(defaultSysctls).map(([key, value]) => [key, net[key] ?? value]);
-    return { ...Object.fromEntries(defaults), ...other };
-  }
+  if (config.networkDisabled || config.networkMode.kind !== 'container') return other;
   const [first] = Object.keys(net);
   if (first !== undefined && network.netnsPath === undefined)
     throw new NetyardError('invalid', `sysctl "${first}" not allowed in host network namespace`);

@@ -7,7 +7,7 @@ import { findAttached, planNetworks, planOf } from '@netyard/network';
 import type { Peers } from '@netyard/peers';
 import type { ContainerDirectory, EndpointRecord, NetworkRecord, NetworkSettings, NetworkStore } from '../contract.ts';
 import { networkOf, type Sandbox, sandboxOf } from '../lookup.ts';
-import { planSandbox } from '../plan/sandbox.ts';
+import { planDefaultSysctls, planSandbox } from '../plan/sandbox.ts';
 import { isNamespaceRepaired, type RepairSandboxDependencies } from './repair-sandbox.ts';
 import { planInput, type SandboxPlanDependencies } from './sandbox-plan.ts';
 
@@ -75,7 +75,7 @@ function explainContainer(context: ExplainDependencies, containerId: string): Ke
   const own = planSandbox(planInput(context, { config, state }, { files: true }));
   const isRepaired = state.netnsPath === undefined || isNamespaceRepaired(context, { config, state });
   const owner = `container ${config.name}${isRepaired ? '' : '; changes inside it are not repaired'}`;
-  return { owner, objects: [...networks, ...own.map(unchanged)] };
+  return { owner, objects: [...networks, ...own.map(unchanged), ...planDefaultSysctls({ config, state })] };
 }
 
 /** Shows files with their current content, which includes later link updates and the user's changes. */

@@ -9,7 +9,7 @@ import type { LinkDeletions } from '@netyard/network';
 import { type EndpointDependencies, flushUdpConntrack, storeEndpoint, unstoreEndpoint } from '@netyard/network';
 import type { ContainerDirectory, NetworkStore, SandboxState } from '../contract.ts';
 import { type Sandbox, sandboxOf, save } from '../lookup.ts';
-import { planRemoval, planSandbox, planSysctls } from '../plan/sandbox.ts';
+import { planDefaultSysctls, planRemoval, planSandbox, planSysctls } from '../plan/sandbox.ts';
 import type { ContainerNames, NamespaceRepairs } from '../services.ts';
 import { type AllocateDependencies, allocateSandbox, freeSandbox } from './allocate.ts';
 import { resolvConfState } from './container-resolv-conf.ts';
@@ -114,7 +114,7 @@ async function createSandbox(context: PrepareDependencies, sandbox: Sandbox): Pr
     const input = planInput(context, prepared, { files: true });
     Object.assign(state, resolvConfState(state, input.files?.resolvConf ?? ''));
     storePrepared(context, prepared);
-    const objects = planSandbox(input);
+    const objects = [...planSandbox(input), ...planDefaultSysctls(prepared)];
     context.ownDeletion();
     await context.kernel.apply({ owner: `container ${config.name}`, objects });
     await flushUdpConntrack(context, state.ports);

@@ -117,6 +117,24 @@ export function planSysctls(config: Pick<SandboxConfig, 'sysctls'>, ns: string):
   return sysctls.map(([key, value]) => ({ kind: 'sysctl', ns, key, value }));
 }
 
+/** Docker's defaults: an ordinary user in a container can ping and bind low ports. */
+const defaultSysctls: Readonly<Record<string, string>> = {
+  'net.ipv4.ip_unprivileged_port_start': '0',
+  'net.ipv4.ping_group_range': '0 2147483647',
+};
+
+/**
+ * The defaults in a namespace of the container's own, unless `--sysctl` sets them. Not part of its plan, since they are not
+ * repaired. The OCI runtime could set them as well, but it would look them up in the host's /proc, where the kernel
+ * searches the entries of all namespaces.
+ */
+export function planDefaultSysctls({ config, state }: Pick<SandboxPlanInput, 'config' | 'state'>): SysctlObject[] {
+  const ns = state.netnsPath;
+  if (ns === undefined || state.sharedWith !== undefined) return [];
+  const keys = Object.entries(defaultSysctls).filter(([key]) => config.sysctls[key] === undefined);
+  return keys.map(([key, value]) => ({ kind: 'sysctl', ns, key, value }));
+}
+
 /** Elements of all endpoints that depend on the others: what makes published ports reachable, and source addresses. */
 export const planSharedElements = (input: SandboxPlanInput): NftElementObject[] =>
   input.state.endpoints.flatMap((endpoint) =>
