@@ -68,7 +68,7 @@ export function openJournal({ dataRoot, journal: limits }: DaemonConfig, logger:
         drops = new DropRecorder({ source: dropSource, networks, note, clock, logger });
       },
       async close() {
-        drops?.close();
+        await drops?.close();
         recorder.close();
         await states.close();
         await journal.close();

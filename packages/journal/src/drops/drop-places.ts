@@ -3,6 +3,8 @@ import type { NetworkRecord, Networks } from '@netyard/sandbox';
 
 /** A network namespace of this host or of an endpoint. */
 export interface DropNamespace {
+  /** Another one for a namespace that is created again at the path. */
+  key: string;
   path: string;
   /** Such as `container web`. */
   object: string;
@@ -16,15 +18,15 @@ const hostPath = '/proc/self/ns/net';
 export function listDropNamespaces(networks: Networks): DropNamespace[] {
   const containers = new Map<string, DropNamespace>();
   for (const { containerId, containerName, endpoint } of networks.uses()) {
-    const { netnsPath: path, sharedWith } = networks.state(containerId) ?? {};
+    const { id: key = '', netnsPath: path, sharedWith } = networks.state(containerId) ?? {};
     if (path === undefined || sharedWith !== undefined) continue; // the owner's name stands for all
     const names = [...(containers.get(containerId)?.names ?? [containerName, containerId]), endpoint.networkName];
-    containers.set(containerId, { path, object: `container ${containerName}`, names });
+    containers.set(containerId, { key, path, object: `container ${containerName}`, names });
   }
   const attached = networks.endpoints.list().map(({ id, name, netnsPath, endpoint }) => ({
-    ...{ path: netnsPath, object: `endpoint ${name}`, names: [name, id, endpoint.networkName] },
+    ...{ key: id, path: netnsPath, object: `endpoint ${name}`, names: [name, id, endpoint.networkName] },
   }));
-  return [{ path: hostPath, object: 'host', names: [] }, ...containers.values(), ...attached];
+  return [{ key: 'host', path: hostPath, object: 'host', names: [] }, ...containers.values(), ...attached];
 }
 
 /** The network of a bridge of the host, or the container of a veth. */

@@ -21,7 +21,7 @@ const networks = {
     { containerId: webId, containerName: 'web', endpoint },
     { containerId: 'pod-id', containerName: 'pod', endpoint },
   ],
-  state: (id: string) => (id === webId ? { netnsPath: '/ns/web' } : undefined),
+  state: (id: string) => (id === webId ? { id: 'run-1', netnsPath: '/ns/web' } : undefined),
   endpoints: { list: () => [{ id: 'pod-id', name: 'pod', netnsPath: '/ns/pod', endpoint }] },
 } as unknown as Networks;
 
@@ -30,7 +30,10 @@ const count = (namespace: number, linkIndex: number, packets: number, reason = '
 });
 
 /** Entries as `OBJECT  TEXT  NAMES` after one sample each ten seconds. */
-function record(samples: readonly DropCount[][], open?: DropSource['open']): { entries: string[]; closed: number } {
+async function record(
+  samples: readonly DropCount[][],
+  open?: DropSource['open'],
+): Promise<{ entries: string[]; closed: number }> {
   const entries: Omit<JournalEntry, 'time'>[] = [];
   let now = 0n;
   const clock: Clock = { now: () => now };
@@ -47,17 +50,17 @@ function record(samples: readonly DropCount[][], open?: DropSource['open']): { e
   const recorder = new DropRecorder({
     ...{ source, networks, clock, logger: silentLogger, note: (entry) => void entries.push(entry) },
   });
-  recorder.sample();
+  await recorder.sample();
   for (const _ of samples) {
     now += 10_000_000_000n;
-    recorder.sample();
+    await recorder.sample();
   }
-  recorder.close();
+  await recorder.close();
   return { entries: entries.map(({ object, text, names }) => `${object}  ${text}  ${names.join(' ')}`), closed };
 }
 
-test('drops are named with the container, the endpoint or the network, and those of others are left out', () => {
-  const { entries, closed } = record([
+test('drops are named with the container, the endpoint or the network, and those of others are left out', async () => {
+  const { entries, closed } = await record([
     [count(1, 2, 5), count(2, 2, 12), count(2, 2, 3, 'SOCKET_RCVBUFF'), count(3, 9, 4), count(99, 2, 50)],
     [count(2, 0, 6)],
   ]);
@@ -70,15 +73,15 @@ test('drops are named with the container, the endpoint or the network, and those
   assert.equal(closed, 1);
 });
 
-test('many reasons are summed up, and what was not due is written at the end', () => {
+test('many reasons are summed up, and what was not due is written at the end', async () => {
   const many = Array.from({ length: 12 }, (_, index) => count(2, 2, 20 - index, `REASON_${index}`));
-  const { entries } = record([many, [count(2, 2, 7, 'REASON_0')]]);
+  const { entries } = await record([many, [count(2, 2, 7, 'REASON_0')]]);
   assert.match(entries[0] ?? '', /20 REASON_0, .*13 REASON_7, 42 for other reasons in 10 s/);
   assert.match(entries[1] ?? '', /eth0: 7 REASON_0 in 10 s/);
 });
 
-test('a kernel that does not count says so once', () => {
-  const { entries } = record([[], []], () => {
+test('a kernel that does not count says so once', async () => {
+  const { entries } = await record([[], []], () => {
     throw new Error('this kernel does not describe its types (BTF)');
   });
   assert.deepEqual(entries, [

@@ -3,7 +3,8 @@ import { type Clock, type Logger, messageOf } from '@netyard/core';
 import type { DropCount, DropCounter } from '@netyard/kernel';
 import type { Networks } from '@netyard/sandbox';
 import type { JournalEntry } from '../entry.ts';
-import { type DropNamespace, listDropNamespaces, namesOfHostLink } from './drop-places.ts';
+import { DropNamespaces, type KnownNamespace } from './drop-namespaces.ts';
+import { listDropNamespaces, namesOfHostLink } from './drop-places.ts';
 import { DropRate, type DropReport, type DropSample } from './drop-rate.ts';
 
 /** What the daemon passes of the kernel package. */
@@ -24,11 +25,6 @@ export interface DropRecorderOptions {
   logger: Logger;
 }
 
-/** A namespace by its inode, with the names of its interfaces as they were read last. */
-interface KnownNamespace extends DropNamespace {
-  links: ReadonlyMap<number, string>;
-}
-
 const sampleMilliseconds = 10_000;
 /** Of one entry. */
 const maximumReasons = 8;
@@ -40,22 +36,31 @@ export class DropRecorder {
   #counter: DropCounter | undefined;
   #since = 0n;
   #hasEnded = false;
-  /** Replaced when an unknown inode is counted; those before stay until the next time, for containers that have ended. */
-  #namespaces = new Map<number, KnownNamespace>();
-  #former: ReadonlyMap<number, KnownNamespace> = new Map();
+  readonly #namespaces: DropNamespaces;
+  #running: Promise<void> = Promise.resolve();
 
   /** The counter is opened with the first sample, away from the start of the daemon. */
   constructor(options: DropRecorderOptions) {
+    const { source, networks } = options;
     this.#options = options;
-    this.#timer = setInterval(() => this.sample(), sampleMilliseconds).unref();
+    this.#namespaces = new DropNamespaces({
+      list: () => listDropNamespaces(networks),
+      inodeOf: (path) => source.inodeOf(path),
+    });
+    this.#timer = setInterval(() => void this.sample(), sampleMilliseconds).unref();
   }
 
-  /** Opens the counter at first, and reads it then. Never throws: after an error it samples no more. */
-  sample(): void {
+  /** Opens the counter at first, and reads it then. Never rejects: after an error it samples no more. */
+  sample(): Promise<void> {
+    this.#running = this.#running.then(() => this.#sampleNow());
+    return this.#running;
+  }
+
+  async #sampleNow(): Promise<void> {
     const { clock } = this.#options;
     if (this.#hasEnded) return;
     try {
-      if (this.#counter) this.#read(this.#counter, clock.now());
+      if (this.#counter) await this.#read(this.#counter, clock.now());
       else this.#open();
     } catch (error) {
       this.#end();
@@ -69,37 +74,22 @@ export class DropRecorder {
     this.#since = this.#options.clock.now();
   }
 
-  #read(counter: DropCounter, now: bigint): void {
-    const samples = counter.take();
-    const known = this.#identify(samples);
+  async #read(counter: DropCounter, now: bigint): Promise<void> {
+    const known = await this.#identify(counter.take());
     for (const report of this.#rate.take(known.map(toSample), this.#since, now)) this.#note(report);
     this.#noteOmitted(now, false);
     this.#since = now;
   }
 
   /** Those of the host and of endpoints; namespaces of others are left out. */
-  #identify(counts: readonly DropCount[]): DropCount[] {
-    if (counts.some(({ namespace }) => !this.#namespaces.has(namespace))) this.#findNamespaces();
-    return counts.filter(({ namespace }) => this.#find(namespace) !== undefined);
-  }
-
-  #find = (inode: number): KnownNamespace | undefined => this.#namespaces.get(inode) ?? this.#former.get(inode);
-
-  #findNamespaces(): void {
-    const { source, networks } = this.#options;
-    const found = new Map<number, KnownNamespace>();
-    for (const one of listDropNamespaces(networks)) {
-      const inode = source.inodeOf(one.path);
-      if (inode === undefined || found.has(inode)) continue;
-      found.set(inode, { ...one, links: this.#namespaces.get(inode)?.links ?? new Map() });
-    }
-    this.#former = this.#namespaces;
-    this.#namespaces = found;
+  async #identify(counts: readonly DropCount[]): Promise<DropCount[]> {
+    if (counts.some(({ namespace }) => !this.#namespaces.isKnown(namespace))) await this.#namespaces.lookUp();
+    return counts.filter(({ namespace }) => this.#namespaces.find(namespace) !== undefined);
   }
 
   #note({ place, reasons, period }: DropReport): void {
     const [inode = 0, index = 0] = place.split('/').map(Number);
-    const namespace = this.#find(inode);
+    const namespace = this.#namespaces.find(inode);
     if (namespace === undefined) return; // its container has ended
     const link = index === 0 ? '' : this.#linkName(namespace, index);
     const named = reasons.slice(0, maximumReasons).map(([reason, packets]) => `${packets} ${reason}`);
@@ -143,11 +133,12 @@ export class DropRecorder {
     this.#counter = undefined;
   }
 
-  /** Writes what was not due yet. */
-  close(): void {
+  /** Writes what was not due yet. Never rejects. */
+  async close(): Promise<void> {
+    await this.#running;
     try {
       const now = this.#options.clock.now();
-      if (this.#counter) this.#read(this.#counter, now);
+      if (this.#counter) await this.#read(this.#counter, now);
       for (const report of this.#rate.takeAll(now)) this.#note(report);
       this.#noteOmitted(now, true);
     } catch (error) {
