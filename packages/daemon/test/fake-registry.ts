@@ -1,6 +1,10 @@
 /** Registries whose answers a test decides, and an image to serve from them. */
-import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
+import { execFileSync } from 'node:child_process';
+import { copyFileSync, mkdirSync, readFileSync } from 'node:fs';
+import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { sha256, tarOf } from './image-host.ts';
 
@@ -12,15 +16,42 @@ export interface FakeRegistry extends AsyncDisposable {
 
 /** An HTTP server on loopback that answers as the test says. */
 export async function startFakeRegistry(answer: RequestListener): Promise<FakeRegistry> {
+  return await listen(createServer(), '127.0.0.1', answer);
+}
+
+/**
+ * The same with TLS, at an address that is no loopback's: only there a registry is verified.
+ * @param certificates folder of the certificates of registries; that of this one is added
+ */
+export async function startTlsRegistry(
+  address: string,
+  certificates: string,
+  answer: RequestListener,
+): Promise<FakeRegistry> {
+  const folder = join(certificates, 'new');
+  mkdirSync(folder, { recursive: true });
+  const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')];
+  const names = ['-subj', '/CN=registry', '-addext', `subjectAltName=IP:${address}`];
+  const kind = ['-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2'];
+  execFileSync('openssl', ['req', ...kind, ...names, '-keyout', key, '-out', cert], { stdio: 'ignore' });
+  const server = createTlsServer({ key: readFileSync(key), cert: readFileSync(cert) });
+  const registry = await listen(server, address, answer);
+  const trusted = join(certificates, registry.name.replace(/\/app$/, ''));
+  mkdirSync(trusted);
+  copyFileSync(cert, join(trusted, 'ca.crt'));
+  return registry;
+}
+
+async function listen(server: Server, address: string, answer: RequestListener): Promise<FakeRegistry> {
   const requests: IncomingMessage[] = [];
-  const server = createServer((request, response) => {
+  server.on('request', (request: IncomingMessage, response: ServerResponse) => {
     requests.push(request);
-    answer(request, response);
+    answer(request, response as Parameters<RequestListener>[1]);
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  await new Promise<void>((resolve) => server.listen(0, address, resolve));
   const { port } = server.address() as AddressInfo;
   return {
-    name: `127.0.0.1:${port}/app`,
+    name: `${address}:${port}/app`,
     requests,
     async [Symbol.asyncDispose]() {
       server.closeAllConnections();

@@ -1,11 +1,13 @@
 /** Pulls from and pushes to registries that ask for tokens, serve indexes, break off, or misbehave, all on loopback. */
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { isNetyardError } from '@netyard/core';
 import { inFreshHost } from '@netyard/testkit';
-import { type FakeImage, fakeImage, serve, startFakeRegistry } from './fake-registry.ts';
+import { type FakeImage, fakeImage, serve, startFakeRegistry, startTlsRegistry } from './fake-registry.ts';
 import {
   collect,
   dockerArchive,
@@ -104,6 +106,29 @@ test('a redirect to anything but http is refused, for downloads and uploads', fr
     await assert.rejects(collect(host.images.pull(fake.name, 'latest', {}, never)), isExpected, location);
     await assert.rejects(collect(host.images.push(fake.name, 'latest', {}, never)), isExpected, location);
   }
+  await removeAllImages(host);
+});
+
+test('a redirect from https to plain http is refused, for downloads and uploads', fresh, async () => {
+  const address = '192.0.2.1'; // of documentation (RFC 5737)
+  execFileSync('ip', ['addr', 'add', `${address}/32`, 'dev', 'lo']);
+  const image = await fakeImage();
+  await using plain = await startFakeRegistry((request, response) => serve(image, request, response));
+  let isPlain = false;
+  await using fake = await startTlsRegistry(address, join(host.dataRoot, 'certs'), (request, response) => {
+    const location = `http://${plain.name.replace('/app', '')}${request.url}`;
+    if (!isPlain) return serve(image, request, response);
+    if (request.method === 'POST') response.writeHead(202, { location });
+    else if (request.url?.endsWith('/manifests/latest')) response.writeHead(307, { location });
+    else if (request.url !== '/v2/') response.statusCode = 404;
+    response.end('{}');
+  });
+  await collect(host.images.pull(fake.name, 'latest', {}, never));
+  isPlain = true;
+  const refused = new RegExp(`refusing a redirect from https://${address}:\\d+ to plain http`);
+  await assert.rejects(collect(host.images.pull(fake.name, 'latest', {}, never)), refused);
+  await assert.rejects(collect(host.images.push(fake.name, 'latest', {}, never)), refused);
+  assert.equal(plain.requests.length, 0, 'nothing was sent in plain text');
   await removeAllImages(host);
 });
 
