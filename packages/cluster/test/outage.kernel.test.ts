@@ -233,9 +233,8 @@ test('when etcd has lost its data, members write the networks again and take the
   const network = (one: TestHost): KnownNetwork | undefined => one.cluster.networks().find((each) => each.id === id);
   const isComplete = (one: TestHost) => (): boolean =>
     network(one)?.part !== undefined && network(one)?.parts.length === 1;
-  const loseData = async (): Promise<void> => {
-    const [member] = etcd.members;
-    await member?.kill();
+  const [member] = etcd.members;
+  const restartEmpty = async (): Promise<void> => {
     rmSync(join(etcd.folder, '127.0.0.1'), { recursive: true });
     await member?.start();
   };
@@ -247,15 +246,17 @@ test('when etcd has lost its data, members write the networks again and take the
   });
   for (const each of [one, two]) await until(each, 'the parts', isComplete(each));
   const before = [one, two].map(network);
-  const connections = (): number => one.reported.filter(({ type }) => type === 'connection').length;
-  const known = connections();
-  await loseData();
-  await until(one, 'connected again', () => connections() >= known + 2);
+  await member?.kill();
+  for (const each of [one, two])
+    await until(each, 'unreachable', () => each.cluster.view().connection === 'unreachable');
+  await restartEmpty();
+  await until(one, 'connected again', () => one.cluster.view().connection === 'connected');
   for (const each of [one, two]) await until(each, 'the parts again', isComplete(each));
   assert.deepEqual([one, two].map(network), before);
   await two.cluster.close();
   await one.cluster.close();
-  await loseData();
+  await member?.kill();
+  await restartEmpty();
   await using again = await openHost(etcd, 'server1');
   await until(again, 'its part', () => network(again)?.part !== undefined);
   assert.equal(network(again)?.part, before[0]?.part, 'also by a host that starts');
