@@ -22,7 +22,7 @@ const [destination = '', atATime = '1', ...files] = process.argv.slice(2);
 const durations = new Map<string, number>();
 const events = run({
   ...{ files: slowestFirst(files), concurrency: Number(atATime), timeout },
-  execArgv: ['--import', join(import.meta.dirname, 'exit-check.ts')],
+  execArgv: ['test-cache.ts', 'exit-check.ts'].flatMap((file) => ['--import', join(import.meta.dirname, file)]),
 });
 events.on('test:fail', ({ todo }) => {
   if (todo === undefined || todo === false) process.exitCode = 1;
