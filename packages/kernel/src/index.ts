@@ -30,6 +30,7 @@ export * from './system/files.ts';
 export { describeObject, identityOf, namespaceOf, routeFamily } from './system/identity.ts';
 export { releaseFreeMemory } from './system/memory.ts';
 export * from './system/mount-options.ts';
+export { attachMount, copyMount, NamespaceRoots } from './system/mount-tree.ts';
 export * from './system/mounts.ts';
 export {
   checkNetnsName,

@@ -9,6 +9,7 @@ import { errnoOf, kernelError } from './ffi/errno.ts';
 import { libc } from './ffi/libc.ts';
 
 const SYS_openat2 = 437; // the same on every architecture
+const RESOLVE_NO_XDEV = 0x01;
 const RESOLVE_NO_MAGICLINKS = 0x02;
 const RESOLVE_IN_ROOT = 0x10;
 const FALLOC_FL_KEEP_SIZE = 0x01;
@@ -52,10 +53,18 @@ export function openAt(folder: number, name: string, flags: number, mode = 0): n
   return checkedRetrying(() => libc().openat(folder, path, flags | O_CLOEXEC, mode), 'open', name);
 }
 
+/**
+ * Opens an existing path as `openInRoot` does, but nothing that is mounted in the directory `root`, a descriptor. Throws
+ * KernelError EXDEV where a mount is on the way. RESOLVE_NO_XDEV
+ */
+export function openOnSameMount(root: number, path: string, flags: number = constants.O_RDONLY): number {
+  return openBelow(root, cPath(path), openHow(flags | O_CLOEXEC, 0, RESOLVE_NO_XDEV), path);
+}
+
 /** struct open_how of linux/openat2.h. */
-function openHow(flags: number, mode: number): Uint8Array {
+function openHow(flags: number, mode: number, resolve = 0): Uint8Array {
   const how = new BigUint64Array(3);
-  how.set([BigInt(flags), BigInt(mode), BigInt(RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS)]);
+  how.set([BigInt(flags), BigInt(mode), BigInt(RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | resolve)]);
   return new Uint8Array(how.buffer);
 }
 

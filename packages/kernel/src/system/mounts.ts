@@ -148,9 +148,10 @@ export function unmount(target: string, options: { lazy?: boolean } = {}): void 
  *
  * @returns false when it failed; call `unmount` to learn why
  */
-export function unmountAsync(target: string): Promise<boolean> {
+export function unmountAsync(target: string, options: { lazy?: boolean } = {}): Promise<boolean> {
+  const flags = UMOUNT_NOFOLLOW | (options.lazy ? MNT_DETACH : 0);
   return new Promise((resolve, reject) => {
-    libc().umount2Async(target, UMOUNT_NOFOLLOW, (error, result) => (error ? reject(error) : resolve(result === 0)));
+    libc().umount2Async(target, flags, (error, result) => (error ? reject(error) : resolve(result === 0)));
   });
 }
 

@@ -57,6 +57,7 @@ export interface Libc {
   mount(source: string | null, target: string, type: string | null, flags: number, data: string | null): number;
   chdir(path: string): number;
   fchdir(fd: number): number;
+  chroot(path: string): number;
   umount2(target: string, flags: number): number;
   /** On a thread of the pool; this thread's errno() is not set. */
   umount2Async(target: string, flags: number, done: (error: unknown, result: number) => void): void;
@@ -178,6 +179,9 @@ export interface Libc {
     auxiliary: number,
   ): number;
   syscallFsmount(number: number, context: number, flags: number, attributes: number): number;
+  /** open_tree(2) and move_mount(2), likewise. */
+  syscallOpenTree(number: number, folder: number, path: string, flags: number): number;
+  syscallMoveMount(number: number, from: number, fromPath: string, to: number, toPath: string, flags: number): number;
 }
 
 const sendto =
@@ -198,6 +202,7 @@ function declareLibc(): Libc {
     ),
     chdir: c.declare('int chdir(const char *path)'),
     fchdir: c.declare('int fchdir(int fd)'),
+    chroot: c.declare('int chroot(const char *path)'),
     umount2: c.declare('int umount2(const char *target, int flags)'),
     umount2Async: c.declareAsync('int umount2(const char *target, int flags)'),
     mkfifo: c.declare('int mkfifo(const char *path, unsigned int mode)'),
@@ -254,6 +259,12 @@ const declareMounting = (c: Library) => ({
   ),
   syscallFsmount: c.declare<Libc['syscallFsmount']>(
     'long syscall(long number, int context, unsigned int flags, unsigned int attributes)',
+  ),
+  syscallOpenTree: c.declare<Libc['syscallOpenTree']>(
+    'long syscall(long number, int folder, const char *path, unsigned int flags)',
+  ),
+  syscallMoveMount: c.declare<Libc['syscallMoveMount']>(
+    'long syscall(long number, int from, const char *fromPath, int to, const char *toPath, unsigned int flags)',
   ),
 });
 
