@@ -1,14 +1,16 @@
 /**
  * A generated file tree passes through cp, export, import, run, save and load, with GNU tar at the other end. On Netyard it
- * is unchanged, on dockerd except for what docs/differences.md lists.
+ * is unchanged, on dockerd except for what docs/differences.md lists. Running containers, whose roots Netyard removes from
+ * the host's mount table, are read and written as well.
  */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { type DescribeOptions, describeTree, differencesOf, makeTree, wholeSeconds } from '@netyard/testkit';
 import { cannotRun, type EngineName } from './support/engines.ts';
-import { openHost, type TestHost } from './support/host.ts';
+import { openHost, type TestHost, until } from './support/host.ts';
 
 const seed = Number((process.env['NETYARD_TREE_SEEDS'] ?? '1').split(',')[0]);
 
@@ -64,6 +66,73 @@ for (const engine of ['netyard', 'dockerd'] as const) {
       await host.sh(`${pack(tree)} | docker cp - copy:/`);
       assertSame(await unpack('copied', 'docker cp copy:/top -'), tree);
       assertSame(await unpack('exported', 'docker export copy'), tree);
+    });
+
+    /** Lines of container roots in the host's mount table; dockerd's stay as long as the containers run. */
+    const attachedRoots = async (): Promise<string> => host.sh("grep -o '[^ ]*/merged ' /proc/mounts || true");
+    const untilDetached = (): Promise<void> =>
+      until(async () => engine === 'dockerd' || (await attachedRoots()) === '', 'no root is in the mount table');
+
+    test('a running container is copied, exported, committed and entered, also when restarted', async () => {
+      const users = 'echo web:x:1234:1234::/:/bin/sh > /etc/passwd';
+      const fill = `mkdir /data; echo below > /data/below; ${users}`;
+      await host.docker('run', '--name', 'filled', 'netyard-test', 'sh', '-c', fill);
+      await host.docker('commit', 'filled', 'filled:1');
+      await host.sh('mkdir /run/above; echo web:x:5678:5678::/:/bin/sh > /run/above/passwd; echo in > /run/in');
+      const mounts = ['-v', '/run/above:/data', '-v', '/run/above/passwd:/etc/passwd'];
+      const write = ['sh', '-c', 'echo written > /written; exec sleep 1000'];
+      await host.docker('run', '-d', '--name', 'running', ...mounts, 'filled:1', ...write);
+      const runs = async (): Promise<void> => {
+        await untilDetached();
+        assert.equal(await host.sh('docker export running | tar -xO data/below'), 'below\n');
+        assert.equal(await host.sh("docker export running | tar -t | grep '^data/'"), 'data/\ndata/below\n');
+        assert.equal(await host.sh('docker cp running:/data - | tar -t'), 'data/\ndata/passwd\n');
+        assert.equal(await host.sh('docker cp running:/written - | tar -xO'), 'written\n');
+        assert.equal(await host.docker('exec', '-u', 'web', 'running', 'id', '-u'), '1234');
+      };
+      await runs();
+      await host.docker('cp', '/run/in', 'running:/in');
+      assert.deepEqual((await host.docker('diff', 'running')).split('\n').sort(), ['A /in', 'A /written']);
+      await host.docker('commit', 'running', 'running:1');
+      assert.equal(await host.docker('run', '--rm', 'running:1', 'cat', '/in'), 'in');
+      await host.docker('restart', '-t', '0', 'running');
+      await runs();
+      assert.equal(await host.docker('exec', 'running', 'cat', '/in'), 'in');
+    });
+
+    const isNetyard = { skip: engine === 'dockerd' && "it keeps roots in the host's mount table" };
+
+    test('roots leave the mount table after a kill of the daemon, too', isNetyard, async () => {
+      await host.sh('docker run -d --name fresh netyard-test sleep 1000; kill -9 $(cat /run/netyard/netyard.pid)');
+      await host.killDaemon().catch(() => undefined); // only waits: it is dead
+      await host.restartDaemon();
+      await untilDetached();
+      for (const name of ['running', 'fresh']) {
+        assert.equal(await host.sh(`docker export ${name} | tar -t | grep -x etc/passwd`), 'etc/passwd\n');
+        const merged = await host.docker('inspect', '-f', '{{.GraphDriver.Data.MergedDir}} {{.State.Pid}}', name);
+        const [path = '', pid] = merged.split(' ');
+        assert.equal(path, `/proc/${pid}/root`);
+        assert.match(await host.sh(`ls ${path}/etc`), /^passwd$/m);
+      }
+      assert.equal(await host.docker('exec', '-u', 'web', 'running', 'id', '-u'), '1234');
+    });
+
+    test('a container starts while a process holds the namespace of its last run', isNetyard, async () => {
+      const pid = await host.docker('inspect', '-f', '{{.State.Pid}}', 'running');
+      const holder = host.start(['nsenter', '-t', pid, '-m', 'sh', '-c', 'echo held; exec sleep 1000']);
+      await once(holder.stdout as NodeJS.ReadableStream, 'data');
+      await host.docker('restart', '-t', '0', 'running');
+      await host.docker('exec', 'running', 'sh', '-c', 'echo more > /more');
+      await host.docker('stop', '-t', '0', 'running');
+      assert.equal(await attachedRoots(), '');
+      await host.docker('start', 'running');
+      holder.kill('SIGKILL');
+      await host.docker('restart', '-t', '0', 'running');
+      assert.equal(await host.docker('exec', 'running', 'cat', '/in', '/more', '/written'), 'in\nmore\nwritten');
+      await host.docker('rm', '-f', 'running', 'fresh');
+      assert.equal(await attachedRoots(), '');
+      const found = await host.netyard('system', 'cleanup', '--dry-run');
+      assert.equal(found, 'Nothing to clean up: everything that Netyard created is in use.');
     });
 
     test('import, export, save and load preserve a tree', async () => {

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { cannotRun, enginesUnderTest } from './support/engines.ts';
-import { openHost, type TestHost } from './support/host.ts';
+import { openHost, type TestHost, until } from './support/host.ts';
 import { type Inventory, takeEmptyInventory, untilInventory } from './support/leftovers.ts';
 
 const total = 200;
@@ -33,6 +33,11 @@ for (const engine of enginesUnderTest())
         host.docker('run', '-d', '--name', name, '-p', `${8000 + index}:80`, 'netyard-test', 'sleep', '10000'),
       );
       assert.equal((await host.docker('ps', '-q')).split('\n').length, total);
+    });
+
+    test('their roots leave the mount table', { skip: engine === 'dockerd' && 'they stay' }, async () => {
+      const attached = (): Promise<string> => host.sh("grep -c '/merged ' /proc/mounts || true");
+      await until(async () => (await attached()) === '0\n', 'no root is in the mount table');
     });
 
     test('addresses are unique, and configured in the containers', async () => {

@@ -12,7 +12,7 @@ export function compare(api: Api, observed: Observed): string[] {
     ...compareElements(api, running, observed),
     ...compareLeases(api, observed),
     ...sameLists('shims', running.map(idOf), observed.shims),
-    ...sameLists('mounts', running.map(idOf), observed.mounts),
+    ...sameLists('mounts', [], observed.mounts), // a running container's is in its own namespace
     ...sameLists('control groups', running.map(idOf), observed.cgroups),
     ...sameLists('layers', api.containers.map(idOf), observed.layers),
   ];

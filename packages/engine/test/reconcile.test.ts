@@ -24,6 +24,7 @@ test('running and paused containers continue, and can be stopped', async () => {
   assert.ok(harness.networks.calls.includes('start 2'));
   assert.deepEqual([harness.state(running).pid, harness.state(running).startedAt], [pid, startedAt]);
   assert.equal(harness.state(paused).status, 'paused');
+  assert.deepEqual([...harness.rootfs.detached].sort(), [running, paused].sort());
   await harness.engine.containers.stop(running, {});
   assert.equal(harness.state(running).status, 'exited');
 });

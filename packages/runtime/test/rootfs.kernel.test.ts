@@ -1,8 +1,11 @@
 /** Root file systems of containers: mounts, layers, changes, sizes, paths and volumes of stopped containers. */
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import {
   appendFileSync,
   chmodSync,
+  copyFileSync,
   existsSync,
   lstatSync,
   mkdirSync,
@@ -10,6 +13,7 @@ import {
   readFileSync,
   readlinkSync,
   rmSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
@@ -110,6 +114,65 @@ test('withMounted mounts a stopped container for the duration of the call', fres
   await later.unmount(containerId);
   assert.deepEqual(readdirSync(merged), []);
   await later.remove(containerId);
+});
+
+/** A process with this container's root as its own, which the container's id in its parent's command line confirms. */
+async function runIn(root: string): Promise<{ pid: number; end: () => Promise<void> }> {
+  const inside = '/busybox umount -l /old; /busybox mount -t tmpfs t /mnt; echo ready; exec /busybox sleep 60';
+  const enter = `mount --make-rprivate /; mount --bind ${root} ${root}; cd ${root}; pivot_root . old`;
+  const line = `set -e; echo $$; ${enter}; exec /busybox sh -c '${inside}'`;
+  const child = spawn('sh', ['-c', `unshare -m sh -c "$0"; : ${containerId}`, line], { stdio: ['ignore', 'pipe', 2] });
+  let text = '';
+  for await (const chunk of child.stdout ?? []) {
+    text += String(chunk);
+    if (text.includes('ready')) break;
+  }
+  const pid = Number.parseInt(text, 10);
+  const ended = once(child, 'close');
+  return {
+    pid,
+    async end() {
+      process.kill(pid, 'SIGKILL');
+      await ended;
+    },
+  };
+}
+
+test('a detached root is visited through its container, and mounted again while it is', fresh, async () => {
+  const layers = [host.layer('5', { x: 'image', 'mnt/below': 'hidden', 'old/x': '' })];
+  copyFileSync('/usr/bin/busybox', join(host.folder, 'overlay/layers', '5'.repeat(64), 'diff/busybox'));
+  await host.rootfs.create(containerId, layers);
+  const merged = await host.rootfs.mount(containerId, layers, false);
+  const isAttached = (): boolean => readFileSync('/proc/self/mounts', 'utf8').includes(` ${merged} `);
+  const { pid, end } = await runIn(merged);
+  await host.rootfs.detach(containerId, process.pid); // a process of another id is not the container's
+  assert.ok(isAttached());
+  assert.equal(host.rootfs.holdRoot(containerId, process.pid), undefined);
+  await host.rootfs.withMounted(containerId, layers, async (root) => {
+    await host.rootfs.detach(containerId, pid); // waits for the visit's end
+    assert.equal(readFileSync(join(root, 'x'), 'utf8'), 'image');
+  });
+  assert.ok(!isAttached());
+  writeFileSync(`/proc/${pid}/root/x`, 'changed');
+  const view = { mounts: [{ source: host.folder, target: '/more', readOnly: true }], readOnlyRoot: false };
+  await host.rootfs.withMounts(containerId, layers, view, async (root) => {
+    assert.equal(readFileSync(join(root, 'x'), 'utf8'), 'changed');
+    assert.ok(existsSync(join(root, 'more/overlay')));
+  });
+  await host.rootfs.withMounted(containerId, layers, async (root) => {
+    assert.equal(readFileSync(join(root, 'x'), 'utf8'), 'changed');
+    assert.equal(readFileSync(join(root, 'mnt/below'), 'utf8'), 'hidden');
+    await end();
+    for (const run of [2, 3]) {
+      await host.rootfs.unmount(containerId);
+      await host.rootfs.mount(containerId, layers, false);
+      // Not a second file system on the same folders.
+      assert.equal(statSync(merged).dev, statSync(root).dev, `run ${run}`);
+    }
+  });
+  assert.equal(readFileSync(join(merged, 'x'), 'utf8'), 'changed');
+  await host.rootfs.remove(containerId);
+  assert.ok(!isAttached());
 });
 
 test('a disposable root file system is mounted without flushes, and again with its files', fresh, async () => {

@@ -31,6 +31,8 @@ async function start(...given: Parameters<TaskHost['spec']>): Promise<string> {
   return spec.id;
 }
 
+const containerPid = async (id: string): Promise<number> => (await testbed.runtime.get(id))?.pid ?? 0;
+
 const plainExec = { env: ['PATH=/bin'], workingDirectory: '/', user: '', tty: false, privileged: false };
 const noStdio = { stdin: '', stdout: '', stderr: '' };
 
@@ -80,6 +82,7 @@ test('an exec process has its own exit code, user and environment, and ends by i
   const { pid } = await testbed.runtime.exec(id, {
     ...plainExec,
     execId: 'one',
+    containerPid: await containerPid(id),
     args: ['sh', '-c', 'id; echo $HOME; exit 5'],
     user: 'web',
     stdio: { ...noStdio, stdout: stdout.path },
@@ -144,13 +147,16 @@ test('calls about a process that ends meanwhile report it, whatever the runtimeâ
   const rounds = 12;
   for (let round = 0; round < rounds; round += 1) {
     const id = await start(['sh', '-c', `sleep 0.0${round}; exit 4`]);
+    const found = await containerPid(id);
+    const exec = (execId: string): Promise<unknown> =>
+      testbed.runtime.exec(id, { ...plainExec, execId, containerPid: found, args: ['true'], stdio: noStdio });
     const calls = [
       () => testbed.runtime.pause(id).then(() => testbed.runtime.resume(id)),
       () => testbed.runtime.update(id, { cpuShares: 512 }),
       () => testbed.runtime.pids(id),
       () => testbed.runtime.kill(id, 0, { all: true }),
       () => testbed.runtime.resize(id, 24, 80),
-      () => testbed.runtime.exec(id, { ...plainExec, execId: `e${round}`, args: ['true'], stdio: noStdio }),
+      () => exec(`e${round}`),
     ];
     const call = calls[round % calls.length];
     for (;;) {
@@ -253,8 +259,9 @@ for (const runtimeName of ['crun', 'runc']) {
 
 test('an exec process that cannot run is rejected and leaves the container alone', host, async () => {
   const id = await start(['sleep', '1000']);
+  const pid = await containerPid(id);
   const exec = (execId: string, args: string[], more = {}): Promise<unknown> =>
-    testbed.runtime.exec(id, { ...plainExec, stdio: noStdio, execId, args, ...more });
+    testbed.runtime.exec(id, { ...plainExec, stdio: noStdio, execId, containerPid: pid, args, ...more });
   await assert.rejects(exec('a', ['nope']), /^NetyardError: exec: "nope": executable file not found in \$PATH$/);
   await assert.rejects(exec('b', ['/etc/plain']), /exec: "\/etc\/plain": permission denied/);
   await assert.rejects(exec('c', ['true'], { workingDirectory: '/no' }), /chdir to cwd \("\/no"\)/);

@@ -106,10 +106,14 @@ async function withRoot<T>(
 ): Promise<T> {
   const absolute = path.startsWith('/') ? path : `/${path}`;
   if (hasProcess(record)) {
-    const root = `/proc/${record.state.pid}/root`;
-    const stat = await context.rootfs.statInRoot(root, absolute);
-    if (stat) return work({ root, path: absolute }, stat);
-    if (existsSync(root)) throw missing(record, path);
+    const held = context.rootfs.holdRoot(record.id, record.state.pid);
+    try {
+      const stat = held && (await context.rootfs.statInRoot(held.root, absolute));
+      if (stat) return await work({ root: held.root, path: absolute }, stat);
+      if (held && existsSync(held.root)) throw missing(record, path);
+    } finally {
+      held?.close();
+    }
     return withRoot(context, await afterExit(context, record), path, work);
   }
   const view = { mounts: viewMounts(context, record), readOnlyRoot: record.config.readOnlyRootfs };

@@ -20,7 +20,7 @@ import { type ExitDependencies, recordExit, tearDown } from './exit.ts';
 import type { HealthMonitors } from './healthcheck.ts';
 import { type RemoveDependencies, removeAnonymousVolumes, removeStopped, removeTraces } from './remove.ts';
 import { restartsAtBoot } from './restart-policy.ts';
-import { runContainer, type StartDependencies } from './start.ts';
+import { detachRoot, runContainer, type StartDependencies } from './start.ts';
 import type { StdinPipes } from './stdin.ts';
 
 /** What the functions of this file work on. */
@@ -118,6 +118,7 @@ async function adopt(
     error: '',
     startedAt,
   });
+  await detachRoot(context, adopted); // the daemon before ended too soon, or was of an older version
   outputs.adopt(adopted);
   if (adopted.state.pausedByCommit) await unpauseUncommitted(context, adopted);
   outputs.removeExecFiles(record.id);

@@ -84,11 +84,27 @@ export async function runContainer(
     await releaseVolumes(); // from here on the record owns the resources
     publishContainer(context.events, started, 'start');
     context.health.start(started);
+    setTimeout(() => void detachRoot(context, started), attachedMilliseconds).unref();
   } catch (error) {
     for (const failure of await undo.rollback())
       context.logger.error('undoing a failed start', { container: record.id, error: messageOf(failure) });
     await keepFailure(context, record, error);
     throw failureAnswer(error);
+  }
+}
+
+/** How long a root stays in the host's mount table. Containers that end sooner leave it with their end. */
+const attachedMilliseconds = 1_000;
+
+/** A failure only makes later starts slower. */
+export async function detachRoot(
+  { rootfs, logger }: Pick<StartDependencies, 'rootfs' | 'logger'>,
+  { id, state: { pid } }: ContainerRecord,
+): Promise<void> {
+  try {
+    await rootfs.detach(id, pid);
+  } catch (error) {
+    logger.warn("removing a root from the host's mount table failed", { container: id, error: messageOf(error) });
   }
 }
 

@@ -7,8 +7,8 @@ import type { ContainerDetails, ContainerSummary } from '../contract.ts';
 import type { ExecRegistry } from '../exec/exec-registry.ts';
 import type { ContainerRecord } from '../model.ts';
 import { containerDirectory, logPath } from '../paths.ts';
-import type { RootFilesystems } from '../ports.ts';
-import type { ContainerIndex } from '../records/container-index.ts';
+import type { RootFilesystems, RootFolders } from '../ports.ts';
+import { type ContainerIndex, hasProcess } from '../records/container-index.ts';
 import type { EngineSettings } from '../settings.ts';
 import { statusText } from './status-text.ts';
 
@@ -79,8 +79,14 @@ export async function inspectContainer(
     hostsPath: files?.hosts ?? `${directory}/hosts`,
     resolvConfPath: files?.resolvConf ?? `${directory}/resolv.conf`,
     execIds: context.execs.running(id).map((exec) => exec.id),
-    overlay: context.rootfs.folders?.(id, record.layers) ?? noFolders,
+    overlay: overlayOf(context, record),
   };
+}
+
+/** The root of a running container is mounted nowhere but in its own namespace: it is seen through its process. */
+function overlayOf({ rootfs }: SummaryDependencies, record: ContainerRecord): RootFolders {
+  const folders = rootfs.folders?.(record.id, record.layers) ?? noFolders;
+  return hasProcess(record) ? { ...folders, merged: `/proc/${record.state.pid}/root` } : folders;
 }
 
 const noFolders = { lower: [], upper: '', work: '', merged: '' };

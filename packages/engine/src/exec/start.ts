@@ -122,6 +122,7 @@ function execSpec(
   const shown = networkMode.kind === 'container' ? (context.index.find(networkMode.ref) ?? record) : record;
   return {
     execId: exec.id,
+    containerPid: record.state.pid,
     args: config.command,
     env: processEnv(record, { hostname: hostnameOf(shown), tty: config.tty, links, extra: config.env }),
     workingDirectory: config.workingDirectory || record.process.workingDirectory || '/',

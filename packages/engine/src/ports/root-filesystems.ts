@@ -20,10 +20,20 @@ export interface RootFilesystems {
    * @param isDisposable its files need not survive a crash of the host, so they are not written to the disk on purpose
    */
   mount(containerId: string, layers: readonly string[], isDisposable: boolean): Promise<string>;
+  /**
+   * Once the container runs: removes the mount from the host's mount table, every line of which makes each start of a
+   * container slower. The container's own mount namespace keeps it. No error when the process has ended meanwhile, or
+   * when it is not mounted any more.
+   * @param pid its main process
+   */
+  detach(containerId: string, pid: number): Promise<void>;
   unmount(containerId: string): Promise<void>;
   /** Removes the directories; unmounts first. */
   remove(containerId: string): Promise<void>;
-  /** Runs with the merged view mounted, also for a stopped container. */
+  /**
+   * Runs with the merged view, without what is mounted in it, of a running or stopped container. The path is valid for this
+   * process only.
+   */
   withMounted<T>(containerId: string, layers: readonly string[], work: (root: string) => Promise<T>): Promise<T>;
   /** The same for a stopped container, with its mounts in place; shows the files as the container would see them. */
   withMounts<T>(
@@ -32,6 +42,8 @@ export interface RootFilesystems {
     view: { mounts: readonly ViewMount[]; readOnlyRoot: boolean },
     work: (root: string) => Promise<T>,
   ): Promise<T>;
+  /** The root of a running container as it sees it; undefined when its process has ended. */
+  holdRoot(containerId: string, pid: number): HeldRoot | undefined;
   /** `docker diff`: the container's changes against its image. */
   changes(
     containerId: string,
@@ -75,6 +87,12 @@ export interface RootFilesystems {
   exportTree(root: string): Promise<NodeJS.ReadableStream>;
   /** Copies the image's files at the mount point to a new volume. */
   copyTree(root: string, path: string, destination: string): Promise<void>;
+}
+
+export interface HeldRoot {
+  /** Valid for this process only, and until the container's ends. */
+  root: string;
+  close(): void;
 }
 
 /** A volume, bind mount or network file of a stopped container. */

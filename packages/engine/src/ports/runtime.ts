@@ -143,6 +143,8 @@ export interface TaskInfo {
 
 export interface ExecSpec {
   execId: string;
+  /** Process id of the container's main process. */
+  containerPid: number;
   args: string[];
   env: string[];
   workingDirectory: string;

@@ -1,13 +1,14 @@
 /** Root file systems as plain directories. */
 import { appendFileSync, existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import type { RootFilesystems } from '../../src/index.ts';
+import type { HeldRoot, RootFilesystems } from '../../src/index.ts';
 import { unexpected } from './unexpected.ts';
 
 /** Plain directories instead of overlays. */
 export class FakeRootfs implements RootFilesystems {
   readonly root: string;
   readonly mounted = new Set<string>();
+  readonly detached = new Set<string>();
   /** Containers that were last mounted as disposable. */
   readonly disposable = new Set<string>();
   /** Files of the image, by path: `directory` or content. */
@@ -29,7 +30,16 @@ export class FakeRootfs implements RootFilesystems {
     return join(this.root, id);
   }
 
+  async detach(id: string): Promise<void> {
+    this.detached.add(id);
+  }
+
+  holdRoot(id: string): HeldRoot {
+    return { root: join(this.root, id), close: () => undefined };
+  }
+
   async unmount(id: string): Promise<void> {
+    this.detached.delete(id);
     this.mounted.delete(id);
   }
 

@@ -7,11 +7,11 @@ import { closeSync, constants, mkdirSync, openSync, rmdirSync, statSync } from '
 import { join } from 'node:path';
 import { NetyardError } from '@netyard/core';
 import type { ViewMount } from '@netyard/engine';
-import { bindMount, hasErrno, mount, mountFlag, O_PATH, openInRoot, unmount } from '@netyard/kernel';
+import { attachMount, bindMount, hasErrno, mount, mountFlag, O_PATH, openInRoot, unmount } from '@netyard/kernel';
 import { resolvePath } from '../rootfs/resolve-path.ts';
-import { atFd, inFd, makeFolders, splitPath, withFd } from '../rootfs/root-paths.ts';
+import { atFd, inFd, isMountPoint, makeFolders, splitPath, withFd } from '../rootfs/root-paths.ts';
 import type { OverlayFolders } from './overlay-folders.ts';
-import { isMountPoint } from './overlay-folders.ts';
+import type { VisitedRoot } from './root-mounts.ts';
 
 export interface ViewOptions {
   mounts: readonly ViewMount[];
@@ -21,7 +21,7 @@ export interface ViewOptions {
 /** Runs with the view mounted. */
 export async function withMountView<T>(
   folders: OverlayFolders,
-  merged: string,
+  root: VisitedRoot,
   options: ViewOptions,
   work: (root: string) => Promise<T>,
 ): Promise<T> {
@@ -29,7 +29,7 @@ export async function withMountView<T>(
   const view = join(temporary, 'merged'); // the name by which leftovers of a crash are unmounted at the next start
   mkdirSync(view, { mode: 0o700 });
   try {
-    fill(view, merged, options);
+    fill(view, root, options);
     return await work(view);
   } finally {
     if (isMountPoint(view)) unmount(view, { lazy: true });
@@ -38,8 +38,9 @@ export async function withMountView<T>(
   }
 }
 
-function fill(view: string, merged: string, { mounts, readOnlyRoot }: ViewOptions): void {
-  bindMount(merged, view);
+function fill(view: string, { path, tree }: VisitedRoot, { mounts, readOnlyRoot }: ViewOptions): void {
+  if (tree === undefined) bindMount(path, view);
+  else attachMount(tree, view); // the container was started meanwhile
   mount({ target: view, flags: mountFlag.private });
   const depth = ({ target }: ViewMount): number => target.split('/').length;
   for (const each of [...mounts].sort((a, b) => depth(a) - depth(b))) placeMount(view, each);

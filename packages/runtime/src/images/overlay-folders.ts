@@ -14,7 +14,6 @@ import { randomBytes } from 'node:crypto';
 import {
   closeSync,
   existsSync,
-  lstatSync,
   mkdirSync,
   openSync,
   readdirSync,
@@ -23,9 +22,10 @@ import {
   statfsSync,
   writeFileSync,
 } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { isFullId, NetyardError } from '@netyard/core';
 import { removeTree, separateSubdirectories, syncFileSystem, unmount } from '@netyard/kernel';
+import { isMountPoint } from '../rootfs/root-paths.ts';
 
 /** Directories of one container. */
 export interface ContainerFolders {
@@ -208,12 +208,6 @@ export class OverlayFolders {
     renameSync(folder, grave);
     await removeTree(grave);
   }
-}
-
-/** A mount point is on another device than its parent directory. */
-export function isMountPoint(path: string): boolean {
-  const inside = lstatSync(path, { throwIfNoEntry: false });
-  return inside !== undefined && inside.dev !== lstatSync(dirname(path)).dev;
 }
 
 function hexOf(chainId: string): string {

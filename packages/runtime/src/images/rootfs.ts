@@ -1,14 +1,14 @@
 /**
- * The root file systems of containers: overlay mounts below the data root, and safe access to their files (the engine's
- * `RootFilesystems`). A mount is created by `mount`, or for the duration of `withMounted`; a mount that an earlier
- * daemon left for a running container is adopted, and only `unmount` or `remove` ends it.
+ * The root file systems of containers: their directories below the data root, and safe access to their files (the
+ * engine's `RootFilesystems`). `RootMounts` mounts them.
  */
 import { closeSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { type ArchiveLimits, KeyedQueue, type Logger, NetyardError, silentLogger } from '@netyard/core';
-import type { PathStat, RootFilesystems, RootFolders } from '@netyard/engine';
-import { hasErrno, mountOverlay, unmount, unmountAsync } from '@netyard/kernel';
+import type { HeldRoot, PathStat, RootFilesystems, RootFolders } from '@netyard/engine';
+import { hasErrno, mountOverlay, unmount } from '@netyard/kernel';
+import { holdProcess } from '../rootfs/container-process.ts';
 import { resolvePath } from '../rootfs/resolve-path.ts';
 import { makeFolders } from '../rootfs/root-paths.ts';
 import { readArchive, readTree } from './archive-read.ts';
@@ -17,9 +17,9 @@ import { ensureInitLayer } from './init-layer.ts';
 import { LayerReader } from './layer-stream.ts';
 import { type ViewOptions, withMountView } from './mount-view.ts';
 import { changesOf, usedBytes } from './overlay-changes.ts';
-import { isMountPoint, OverlayFolders } from './overlay-folders.ts';
-import { mountWritable } from './overlay-mount.ts';
+import { OverlayFolders } from './overlay-folders.ts';
 import { statInRoot } from './path-stat.ts';
+import { RootMounts } from './root-mounts.ts';
 
 export interface RootFilesystemsOptions {
   /** Absolute; `overlay` is created below it. */
@@ -36,16 +36,14 @@ export function openRootFilesystems(options: RootFilesystemsOptions): RootFilesy
 class OverlayRootFilesystems implements RootFilesystems {
   readonly #folders: OverlayFolders;
   readonly #limits: Partial<ArchiveLimits>;
-  readonly #logger: Logger;
+  readonly #mounts: RootMounts;
   readonly #queue = new KeyedQueue();
   readonly #reader = new LayerReader();
-  /** Number of `withMounted` calls that use a mount created by one of them. */
-  readonly #visitors = new Map<string, number>();
 
   constructor({ dataRoot, archiveLimits = {}, logger = silentLogger }: RootFilesystemsOptions) {
     this.#folders = new OverlayFolders(dataRoot);
     this.#limits = archiveLimits;
-    this.#logger = logger;
+    this.#mounts = new RootMounts(this.#folders, (layers) => this.#lower(layers), logger);
   }
 
   async create(containerId: string, layers: readonly string[]): Promise<void> {
@@ -58,39 +56,23 @@ class OverlayRootFilesystems implements RootFilesystems {
   }
 
   mount(containerId: string, layers: readonly string[], isDisposable: boolean): Promise<string> {
-    return this.#queue.run(containerId, () => {
-      this.#visitors.delete(containerId); // a concurrent `withMounted` leaves unmounting to this one
-      return this.#ensureMounted(containerId, layers, isDisposable).merged;
-    });
+    return this.#mounts.mount(containerId, layers, isDisposable);
+  }
+
+  detach(containerId: string, pid: number): Promise<void> {
+    return this.#mounts.detach(containerId, pid);
   }
 
   unmount(containerId: string): Promise<void> {
-    return this.#queue.run(containerId, () => {
-      this.#visitors.delete(containerId);
-      return this.#ensureUnmounted(containerId);
-    });
+    return this.#mounts.unmount(containerId);
   }
 
   remove(containerId: string): Promise<void> {
-    return this.#queue.run(containerId, async () => {
-      this.#visitors.delete(containerId);
-      await this.#ensureUnmounted(containerId);
-      await this.#folders.discard(this.#folders.container(containerId).home);
-    });
+    return this.#mounts.remove(containerId);
   }
 
-  async withMounted<T>(containerId: string, layers: readonly string[], work: (root: string) => Promise<T>): Promise<T> {
-    const root = await this.#queue.run(containerId, () => {
-      const visitors = this.#visitors.get(containerId);
-      const { merged, made } = this.#ensureMounted(containerId, layers);
-      if (made || visitors !== undefined) this.#visitors.set(containerId, (visitors ?? 0) + 1);
-      return merged;
-    });
-    try {
-      return await work(root);
-    } finally {
-      await this.#queue.run(containerId, () => this.#leave(containerId));
-    }
+  withMounted<T>(containerId: string, layers: readonly string[], work: (root: string) => Promise<T>): Promise<T> {
+    return this.#mounts.visit(containerId, layers, ({ path }) => work(path));
   }
 
   withMounts<T>(
@@ -99,52 +81,16 @@ class OverlayRootFilesystems implements RootFilesystems {
     view: ViewOptions,
     work: (root: string) => Promise<T>,
   ): Promise<T> {
-    return this.withMounted(containerId, layers, (merged) => withMountView(this.#folders, merged, view, work));
+    return this.#mounts.visit(containerId, layers, (root) => withMountView(this.#folders, root, view, work));
   }
 
-  async #leave(containerId: string): Promise<void> {
-    const visitors = this.#visitors.get(containerId);
-    if (visitors === undefined) return;
-    if (visitors > 1) {
-      this.#visitors.set(containerId, visitors - 1);
-      return;
-    }
-    this.#visitors.delete(containerId);
-    await this.#ensureUnmounted(containerId);
-  }
-
-  #ensureMounted(
-    containerId: string,
-    layers: readonly string[],
-    isDisposable = false,
-  ): { merged: string; made: boolean } {
-    const { upper, work, merged } = this.#folders.container(containerId);
-    if (this.#isMounted(containerId)) return { merged, made: false };
-    mountWritable({ target: merged, upper, work, lower: this.#lower(layers) }, isDisposable);
-    return { merged, made: true };
+  holdRoot(containerId: string, pid: number): HeldRoot | undefined {
+    return holdProcess(containerId, pid);
   }
 
   /** Uppermost first, as overlayfs expects them. */
   #lower(layers: readonly string[]): string[] {
     return [...layers.map((chainId) => this.#folders.diff(chainId)), this.#folders.init(layers)].toReversed();
-  }
-
-  #isMounted(containerId: string): boolean {
-    return isMountPoint(this.#folders.container(containerId).merged);
-  }
-
-  async #ensureUnmounted(containerId: string): Promise<void> {
-    const { merged } = this.#folders.container(containerId);
-    if (this.#isMounted(containerId)) await unmountAsync(merged);
-    while (this.#isMounted(containerId)) {
-      try {
-        unmount(merged);
-      } catch (error) {
-        if (!hasErrno(error, 'EBUSY')) throw error;
-        this.#logger.warn('a root file system is still in use: detached', { containerId });
-        unmount(merged, { lazy: true });
-      }
-    }
   }
 
   async changes(containerId: string, layers: readonly string[]): ReturnType<RootFilesystems['changes']> {

@@ -5,6 +5,7 @@
  * caller owns the descriptors.
  */
 import { closeSync, constants, lstatSync, mkdirSync, readdirSync, rmdirSync, type Stats, unlinkSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { fsPath, NetyardError, TimeSlice, textOf } from '@netyard/core';
 import { hasErrno, O_PATH, openAt, openInRoot } from '@netyard/kernel';
 
@@ -66,6 +67,12 @@ export function openFolder(root: string | number, path: string): number {
 /** Opens a name in an open directory; a symbolic link itself, not its target. */
 export function openName(folder: number, name: string, flags = 0): number {
   return openAt(folder, name === '' ? '.' : name, O_PATH | O_NOFOLLOW | flags);
+}
+
+/** A mount point is on another device than its parent directory. */
+export function isMountPoint(path: string): boolean {
+  const inside = lstatSync(path, { throwIfNoEntry: false });
+  return inside !== undefined && inside.dev !== lstatSync(dirname(path)).dev;
 }
 
 export function lstatName(folder: number, name: string): Stats | undefined {

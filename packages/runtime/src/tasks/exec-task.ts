@@ -8,14 +8,15 @@ import { explained, groupAddLabel } from './create-task.ts';
 import { exitOf, readContainer } from './delete-task.ts';
 import { explainEnded, readProcess } from './ended-process.ts';
 import { planExec } from './exec-process.ts';
-import { readBoundingSet, readUserFiles } from './host-facts.ts';
+import { readBoundingSet, readRunningUserFiles } from './host-facts.ts';
 import type { TaskContext } from './task-context.ts';
 
 export async function execInTask(context: TaskContext, id: string, spec: ExecSpec): Promise<{ pid: number }> {
   const container = await readContainer(context, id);
   if (!container) throw new NetyardError('not-found', `no such task: ${id}`);
   const groups: string[] = JSON.parse(container.labels[groupAddLabel] ?? '[]');
-  const user = resolveUser(spec.user, groups, readUserFiles(container.spec.root.path));
+  const users = await readRunningUserFiles(id, spec.containerPid, container.spec.root.path);
+  const user = resolveUser(spec.user, groups, users);
   const process = planExec(spec, container.spec.process, user, readBoundingSet());
   const { calls } = context;
   const { tasks } = calls.client;

@@ -13,8 +13,9 @@ import {
 import { join } from 'node:path';
 import { NetyardError } from '@netyard/core';
 import type { TaskResources, TaskSpec } from '@netyard/engine';
-import { hasErrno, O_PATH, openInRoot } from '@netyard/kernel';
-import { atFd, withFd } from '../rootfs/root-paths.ts';
+import { hasErrno, O_PATH, openInRoot, openOnSameMount } from '@netyard/kernel';
+import { holdProcess } from '../rootfs/container-process.ts';
+import { atFd, isMountPoint, withFd } from '../rootfs/root-paths.ts';
 import { parseCapabilityMask } from '../spec/capabilities.ts';
 import type { HostDevice, RequestedDevice } from '../spec/devices.ts';
 import type { BlockDevices } from '../spec/limits.ts';
@@ -53,24 +54,61 @@ export function findInit(searchPath: string): string {
 const largestUserFile = 4 * 1024 * 1024;
 
 /** /etc/passwd and /etc/group of a root file system. Symbolic links in it are resolved inside the root. */
-export function readUserFiles(rootPath: string): UserFiles {
-  return { passwd: readInRoot(rootPath, '/etc/passwd'), group: readInRoot(rootPath, '/etc/group') };
+export function readUserFiles(root: string | number): UserFiles {
+  return readUsers((path) => openInRoot(root, path, O_PATH));
+}
+
+/**
+ * The same of a running container. What is mounted there, such as /etc/passwd of the host, counts as little as at the
+ * start and in Docker. Throws `conflict` when its process has ended.
+ *
+ * @param rootPath where its root was mounted on the host, and perhaps still is
+ */
+export async function readRunningUserFiles(id: string, pid: number, rootPath: string): Promise<UserFiles> {
+  if (isMountPoint(rootPath)) return readUserFiles(rootPath);
+  const process = holdProcess(id, pid);
+  try {
+    const root = process?.openRoot();
+    const files = root === undefined ? undefined : withFd(root, readUnmounted);
+    if (files) return files;
+    const tree = await process?.openTree();
+    if (tree !== undefined) return withFd(tree, readUserFiles);
+  } finally {
+    process?.close();
+  }
+  throw new NetyardError('conflict', `the process of ${id} has ended`);
+}
+
+/** Undefined where something is mounted on one of the files, or above it. */
+function readUnmounted(root: number): UserFiles | undefined {
+  try {
+    return readUsers((path) => openOnSameMount(root, path, O_PATH));
+  } catch (error) {
+    if (hasErrno(error, 'EXDEV')) return undefined;
+    throw error;
+  }
+}
+
+function readUsers(open: (path: string) => number): UserFiles {
+  return { passwd: readFrom(() => open('/etc/passwd')), group: readFrom(() => open('/etc/group')) };
 }
 
 /**
  * '' for a file that is missing, too large or not regular. The path is opened with O_PATH first: opening a FIFO or a
  * device node of an image would block or act on the device.
  */
-function readInRoot(rootPath: string, path: string): string {
+function readFrom(open: () => number): string {
+  let held: number;
   try {
-    return withFd(openInRoot(rootPath, path, O_PATH), (held) => {
-      if (!fstatSync(held).isFile()) return '';
-      return withFd(openSync(atFd(held), constants.O_RDONLY | constants.O_NONBLOCK), readBounded);
-    });
+    held = open();
   } catch (error) {
     if (hasErrno(error, 'ENOENT', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG')) return '';
     throw error;
   }
+  return withFd(held, () => {
+    if (!fstatSync(held).isFile()) return '';
+    return withFd(openSync(atFd(held), constants.O_RDONLY | constants.O_NONBLOCK), readBounded);
+  });
 }
 
 function readBounded(fd: number): string {
