@@ -15,11 +15,11 @@ const lab = 'bench-traffic';
 
 /** Pairs of hosts in the order of their addresses: 172.16.2.101 and .102, and so on. */
 const pairs = [
-  ...(['routes', 'hand', 'firewalled', 'tunnel', 'handtunnel', 'walledtunnel', 'swarm'] as const),
+  ...(['routes', 'hand', 'firewalled', 'tunnel', 'handtunnel', 'walledtunnel', 'swarm', 'opentunnel'] as const),
   ...(['routed', 'handrouted'] as const),
 ] as const;
 type Pair = (typeof pairs)[number];
-const withNetyard: readonly Pair[] = ['routes', 'tunnel', 'routed'];
+const withNetyard: readonly Pair[] = ['routes', 'tunnel', 'opentunnel', 'routed'];
 /** Pairs whose second host is on another switch, behind the router. */
 const routedPairs: readonly Pair[] = ['routed', 'handrouted'];
 const switches = { near: '172.16', far: '172.20' } as const;
@@ -38,7 +38,9 @@ function definition(): string {
     ([0, 1] as const).map((end) => {
       const place = { switch: switchOf(pair, end), address: addressOf(pair, end) };
       const gateway = routedPairs.includes(pair) ? { gateway: 'r1' } : {};
-      const daemon = withNetyard.includes(pair) ? { bip: `192.168.${subnets[end]}.1/24` } : { daemon: false };
+      const bip = `192.168.${subnets[end]}.1/24`;
+      const options = pair === 'opentunnel' ? { daemon: ['--tunnel-firewall=false'] } : {};
+      const daemon = withNetyard.includes(pair) ? { bip, ...options } : { daemon: false };
       return [`${pair}${end + 1}`, { ...place, ...gateway, ...daemon }] as const;
     }),
   );
@@ -93,6 +95,11 @@ function candidates(archive: string): Candidate[] {
     { key: 'hand', title: 'manual, no firewall', open: () => openManual(openHost, sidesOf('hand')) },
     { key: 'firewalled', title: 'manual, firewall', open: () => openManual(firewalledHost, sidesOf('firewalled')) },
     { key: 'tunnel', title: 'netyard peers, VXLAN', open: () => peers('tunnel', 'vxlan') },
+    {
+      key: 'opentunnel',
+      title: 'netyard peers, VXLAN, --tunnel-firewall=false',
+      open: () => peers('opentunnel', 'vxlan'),
+    },
     {
       key: 'handtunnel',
       title: 'manual, VXLAN, no firewall',

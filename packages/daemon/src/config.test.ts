@@ -19,13 +19,14 @@ test('defaults are dockerd-like, frozen and complete', () => {
 
 test('flags and file are combined; an option in both is rejected', () => {
   const file = parseConfigFile(
-    '{"bip": "192.168.11.1/24", "icc": false, "foreign-firewall": false, "dns": ["9.9.9.9"]}',
+    '{"bip": "192.168.11.1/24", "icc": false, "foreign-firewall": false, "tunnel-firewall": false, "dns": ["9.9.9.9"]}',
     'daemon.json',
   );
   const config = planConfig({ mtu: 1400 }, file, {});
   assert.equal(config.bip, '192.168.11.1/24');
   assert.equal(config.icc, false);
   assert.equal(config.foreignFirewall, false);
+  assert.equal(config.tunnelFirewall, false);
   assert.equal(config.mtu, 1400);
   const peers = parseConfigFile('{"peers": ["server2=172.16.2.102,192.168.12.0/24"]}', 'daemon.json');
   assert.deepEqual(planConfig({}, peers, {}).peers, [

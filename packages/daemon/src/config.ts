@@ -33,6 +33,7 @@ export interface DaemonConfig extends BridgeConfig {
   ipForward: boolean;
   ipForwardNoDrop: boolean;
   foreignFirewall: boolean;
+  tunnelFirewall: boolean;
   repairContainers: RepairPolicy;
   ipMasquerade: boolean;
   mtu: number;
@@ -194,6 +195,7 @@ export function planConfig(
     ipForward: flagSet('ip-forward'),
     ipForwardNoDrop: flagSet('ip-forward-no-drop'),
     foreignFirewall: flagSet('foreign-firewall'),
+    tunnelFirewall: flagSet('tunnel-firewall'),
     repairContainers: oneOf('repair-containers', textOf('repair-containers'), ['auto', 'always', 'never']),
     ipMasquerade: flagSet('ip-masq'),
     mtu: parseMtu(value('mtu')),

@@ -106,6 +106,11 @@ export const daemonOptions: readonly DaemonOption[] = [
     'do not drop forwarding between other interfaces when the daemon enables ip_forward',
   ),
   toggle('foreign-firewall', true, 'accept containers’ packets in other firewalls’ forward chains that drop'),
+  toggle(
+    'tunnel-firewall',
+    true,
+    'pass packets of tunnels to peers through the firewall (false: faster, with any source address)',
+  ),
   text(
     'repair-containers',
     'auto',

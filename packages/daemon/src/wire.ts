@@ -301,6 +301,7 @@ export function networkSettings(config: DaemonConfig, clusterPool?: string): Net
     dropForeignForwarding: !config.ipForwardNoDrop,
     ipMasquerade: config.ipMasquerade,
     foreignFirewall: config.foreignFirewall,
+    tunnelFirewall: config.tunnelFirewall,
     repairContainers: config.repairContainers,
     ...(config.fixedCidr === '' ? {} : { fixedCidr: config.fixedCidr }),
     ...(config.defaultGateway === '' ? {} : { defaultGateway: config.defaultGateway }),

@@ -170,6 +170,8 @@ export interface NetworkSettings {
    * `--foreign-firewall`: add accept rules for the bridges to other programs' forward chains that drop. Default true.
    */
   foreignFirewall?: boolean;
+  /** `--tunnel-firewall`: packets of tunnels to peers pass the firewall. Default true. */
+  tunnelFirewall?: boolean;
   /**
    * `--repair-containers`: whether changes inside containers are undone. `auto`, the default: unless the container has
    * CAP_NET_ADMIN. A container's own label takes precedence.

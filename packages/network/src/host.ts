@@ -156,6 +156,9 @@ function ownHost(context: () => HostContext): OwnHost {
       return bridges;
     },
     hasIpv6: () => context().facts.ipv6,
+    get openTunnel() {
+      return context().settings.tunnelFirewall === false;
+    },
     mtuChanged: (change) => applyMtu({ ...context(), ...change }),
     refused(name, problem) {
       const bridge = [...context().networks.values()].find((record) => record.name === 'bridge');
@@ -170,9 +173,9 @@ function ownHost(context: () => HostContext): OwnHost {
 /** One for each family of the network. */
 function ownNetworkOf(bridge: BridgeSettings | undefined): OwnNetwork[] {
   if (bridge === undefined) return [];
-  const { networkName, link } = bridge;
+  const { networkName, link, acceptsPeers, internal } = bridge;
   return valuesOf<FamilySettings>(bridge).map(({ subnet, gateway, wholeSubnet }) => ({
-    ...{ networkName, link, subnet },
+    ...{ networkName, link, subnet, acceptsPeers: acceptsPeers && !internal },
     ...(gateway === undefined ? {} : { gateway }),
     ...(wholeSubnet === undefined ? {} : { wholeSubnet }),
   }));

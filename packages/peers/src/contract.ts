@@ -176,6 +176,8 @@ export interface OwnNetwork {
   wholeSubnet?: string;
   /** This host's address in the subnet. */
   gateway?: string;
+  /** Containers of peers reach it. Default false. */
+  acceptsPeers?: boolean;
 }
 
 /** A changed `Peers.mtuLimit`, and where it is applied: a dry run has a kernel that records, and a silent logger. */
@@ -191,6 +193,8 @@ export interface OwnHost {
   networks(): readonly OwnNetwork[];
   /** The kernel has IPv6. */
   hasIpv6(): boolean;
+  /** `--tunnel-firewall=false`: packets between the tunnel over IPv4 and networks that accept peers bypass the firewall. */
+  readonly openTunnel: boolean;
   /** Called when `Peers.mtuLimit` has changed: applies it to all bridges and containers, including running ones. */
   mtuChanged(change: MtuChange): Promise<KernelOperation[]>;
   /** A peer that the cluster announces is rejected; once per reason. */

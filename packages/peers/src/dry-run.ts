@@ -38,6 +38,7 @@ const discardChanges = (store: PeerStore): PeerStore => ({
 const withoutEvents = (host: OwnHost): OwnHost => ({
   networks: () => host.networks(),
   hasIpv6: () => host.hasIpv6(),
+  openTunnel: host.openTunnel,
   mtuChanged: (change) => host.mtuChanged(change),
   refused: ignore,
   ownDeletion: ignore,

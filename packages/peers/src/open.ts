@@ -7,7 +7,7 @@ import { changesHost, scopeOf } from './events.ts';
 import type { HostView } from './host-view.ts';
 import { setClusterPeers } from './operations/cluster.ts';
 import { explainPeer } from './operations/explain.ts';
-import { findPeerObjects, findTunnelTable, planPeers } from './operations/objects.ts';
+import { findPeerObjects, findTunnelTables, planPeers } from './operations/objects.ts';
 import { reconcilePeers } from './operations/reconcile.ts';
 import { addPeer, type PeersDependencies, peerOf, removePeer } from './operations/requests.ts';
 import { listPeers, stateOf } from './operations/states.ts';
@@ -36,7 +36,7 @@ export function openPeers(options: OpenPeersOptions): Peers {
     ...{ kernel, store, host, logger, clock, peers },
     hostView: undefined as HostView | undefined,
     traffic: new Map<string, Traffic>(),
-    ...{ tunnels: {}, tunnelIndexes: [], mtuLimit: undefined },
+    ...{ tunnels: {}, tunnelIndexes: [], bypass: [], mtuLimit: undefined },
     queue: new KeyedQueue(),
   };
   const traffic = new TrafficWatch(context);
@@ -53,9 +53,9 @@ export function openPeers(options: OpenPeersOptions): Peers {
     setClusterPeers: (requests) => setClusterPeers(context, requests),
     states: () => listPeers(context),
     state: async (name) => stateOf(context, peerOf(context, name)),
-    plan: () => [...planTunnelsOf(context), ...planPeers(context)],
+    plan: () => [...planTunnelsOf(context), ...context.bypass, ...planPeers(context)],
     explain: (name) => explainPeer(context, peerOf(context, name)),
-    findObjects: async () => [...(await findTunnelTable(context)), ...(await findPeerObjects(context))],
+    findObjects: async () => [...(await findTunnelTables(context)), ...(await findPeerObjects(context))],
     get awaitsCluster() {
       return peers.awaitsCluster;
     },

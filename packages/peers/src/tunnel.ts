@@ -9,8 +9,9 @@ import type { KernelObject } from '@netyard/kernel';
 import { type OuterFamily, outerFamilyOf } from './outer-family.ts';
 import { ipv6TunnelLink, planTunnelTable, tunnelId, tunnelPort } from './tunnel-table.ts';
 
+export const ipv4TunnelLink = 'ny-vxlan';
 /** An interface has one outer family: its socket and all its forwarding entries are of that one. */
-export const tunnelLinks = { v4: 'ny-vxlan', v6: ipv6TunnelLink } as const satisfies Record<OuterFamily, string>;
+export const tunnelLinks = { v4: ipv4TunnelLink, v6: ipv6TunnelLink } as const satisfies Record<OuterFamily, string>;
 /** Both interfaces in a rule of nft(8). */
 export const anyTunnelLink = 'ny-vxlan*';
 /** The tunnel in which a peer with this address is. */

@@ -54,6 +54,7 @@ export class Testbed<K extends Kernel = Kernel> {
   readonly #host: OwnHost = {
     networks: () => this.networks,
     hasIpv6: () => true,
+    openTunnel: false,
     mtuChanged: async ({ kernel, mtuLimit }) => {
       if (kernel === this.kernel) this.limits.push(mtuLimit);
       return [];

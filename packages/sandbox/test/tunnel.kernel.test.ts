@@ -249,6 +249,55 @@ describe('a peer behind a router', host, () => {
     assert.ok(pings(web.netnsPath, '198.51.100.3'));
   });
 
+  test('with --tunnel-firewall=false packets of peers bypass the firewall with any source, until it is switched off', async () => {
+    await testbed.networks.addPeer({ ...far, subnets: ['192.168.12.0/24', '192.168.14.0/25'] });
+    await testbed.networks.create({ name: 'closed', driver: 'bridge', ipam: { v4: [{ subnet: '10.61.0.0/24' }] } });
+    const shut = await testbed.run('shut', { mode: { kind: 'network', ref: 'closed' } });
+    sh(`for ns in third far; do ip -n $ns route replace 172.17.0.0/16 via 192.0.2.1 dev v0 onlink; done
+      ip -n far route replace 10.61.0.0/24 via 192.0.2.1 dev v0 onlink
+      ip -n far route replace 172.17.0.0/16 via 192.0.2.1 dev v0 onlink src 192.168.12.2
+      nft 'table ip probe { chain f { type filter hook forward priority -500; counter; }; }'`);
+    const forwarded = (): string => sh('nft list table ip probe').match(/packets (\d+)/)?.[1] ?? '';
+    /** Whether packets arrive. No route leads back to an unknown source. */
+    const arrives = (ns: string, source: string, { netnsPath, endpoints }: SandboxState): boolean => {
+      const seen = (): string => sh(`nsenter --net=${netnsPath} awk '/^Icmp: [0-9]/ { print $10 }' /proc/net/snmp`);
+      const former = seen();
+      fromBriefly(ns, source, endpoints[0]?.addresses.v4?.address ?? '');
+      return seen() !== former;
+    };
+    const restart = async (tunnelFirewall: boolean): Promise<void> => {
+      await testbed.networks.close();
+      await testbed.open({ tunnelFirewall }).start([web.containerId, shut.containerId]);
+      await eventually('both ways', reachable);
+    };
+    const unknown = '192.168.77.1';
+    await restart(false);
+    assert.ok(arrives(farNs, unknown, web), 'an unknown subnet of the peer');
+    assert.ok(!arrives(thirdNs, '192.168.12.3', web), 'another host');
+    const former = forwarded();
+    assert.ok(threePings());
+    assert.equal(forwarded(), former);
+    assert.ok(!arrives(farNs, '192.168.12.2', shut), 'a network without peers');
+    assert.ok(pings(shut.netnsPath, '192.168.12.2'), 'which itself reaches them');
+    assert.ok(!fromBriefly(farNs, unknown, '172.17.0.1'), 'the host');
+    assert.equal(ask(undefined, 'tcp', '192.168.12.2', 81), 'far 172.17.0.1');
+    assert.equal(ask(thirdNs, 'tcp', '192.0.2.1', 8801), 'web 198.51.100.3', 'a published port');
+    const findings = (await testbed.networks.inspect()).filter(({ id }) => id === 'tunnel');
+    assert.match(findings.map(({ text }) => text).join(), /reach containers on docker0 with any source address/);
+    assert.ok(testbed.networks.explain('far').objects.some(({ kind }) => kind === 'nft-table'));
+    for (const change of ['nft flush ruleset', 'ip link delete docker0', 'ip link delete ny-vxlan']) {
+      sh(change);
+      await eventually(`it bypasses the firewall after: ${change}`, () => arrives(farNs, unknown, web));
+    }
+
+    await restart(true);
+    assert.ok(!arrives(farNs, unknown, web));
+    assert.doesNotMatch(sh('nft list ruleset'), /netyard_tunnel/);
+    await testbed.remove(shut.containerId);
+    await testbed.networks.remove('closed');
+    await testbed.networks.removePeer('far');
+  });
+
   test('cleanup without stored state deletes the tunnel', async () => {
     await testbed.networks.addPeer(far);
     await testbed.networks.close();

@@ -2,6 +2,7 @@
 
 import { type Logger, messageOf } from '@netyard/core';
 import { identityOf, type Kernel, type KernelObject, type KernelOperation, listElementsIfAny } from '@netyard/kernel';
+import { anyBypass } from '../bypass.ts';
 import type { OwnHost } from '../contract.ts';
 import { peerProtocol, planPeer } from '../plan.ts';
 import { inTables, isPeerComment, peerSets } from '../sets.ts';
@@ -112,11 +113,11 @@ export async function removePeerOrphans(context: PeerObjectsDependencies): Promi
   return await removeObjects(context, orphans);
 }
 
-/** The table of the tunnel over IPv6, desired or not. */
-export async function findTunnelTable({ kernel }: PeerObjectsDependencies): Promise<KernelObject[]> {
-  const table = planTunnelTable();
-  const [observation] = await kernel.observe([table]);
-  return observation === undefined || observation.state === 'absent' ? [] : [table];
+/** The tables of the tunnels, desired or not. */
+export async function findTunnelTables({ kernel }: PeerObjectsDependencies): Promise<KernelObject[]> {
+  const tables = [planTunnelTable(), ...anyBypass()];
+  const observations = await kernel.observe(tables);
+  return tables.filter((_table, index) => (observations[index]?.state ?? 'absent') !== 'absent');
 }
 
 async function findEntries({ kernel }: PeerObjectsDependencies, link: string): Promise<KernelObject[]> {

@@ -4,12 +4,11 @@
  * is limited to the smallest one in use.
  */
 
-import { type Logger, messageOf } from '@netyard/core';
-import type { Kernel, KernelObject, KernelOperation } from '@netyard/kernel';
-import type { OwnHost } from '../contract.ts';
+import { messageOf } from '@netyard/core';
+import type { KernelObject, KernelOperation } from '@netyard/kernel';
 import { type OuterFamily, outerFamilies, outerFamilyOf } from '../outer-family.ts';
 import { hasIpv6, needsIpv6Gateway } from '../plan.ts';
-import type { Peer, PeerTable } from '../table.ts';
+import type { Peer } from '../table.ts';
 import {
   isTunnelLink,
   planTunnel,
@@ -19,13 +18,10 @@ import {
   tunnelLinks,
   tunnelOverheads,
 } from '../tunnel.ts';
+import { type BypassDependencies, reconcileBypass } from './bypass.ts';
 
 /** Dependencies of the functions in this file. */
-export interface TunnelDependencies {
-  readonly kernel: Kernel;
-  readonly logger: Logger;
-  readonly peers: PeerTable;
-  readonly host: OwnHost;
+export interface TunnelDependencies extends BypassDependencies {
   /** The tunnels as last applied, and the ifindexes of their interfaces. */
   tunnels: Tunnels;
   tunnelIndexes: readonly number[];
@@ -72,7 +68,7 @@ export async function reconcileTunnel(
   const operations: KernelOperation[] = [];
   for (const family of outerFamilies) operations.push(...(await reconcileFamily(context, family, options)));
   if (operations.length > 0) context.tunnelIndexes = await findIndexes(context);
-  return [...operations, ...(await updateMtu(context))];
+  return [...operations, ...(await reconcileBypass(context)), ...(await updateMtu(context))];
 }
 
 async function reconcileFamily(

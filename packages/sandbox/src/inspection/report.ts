@@ -160,6 +160,14 @@ export function reportTunnels(blocks: readonly TunnelBlock[] | undefined): HostC
   }));
 }
 
+/** @param links bridges of the networks that accept peers */
+export const reportOpenTunnel = (links: readonly string[]): HostCheck => ({
+  ...{ id: 'tunnel', grade: 'warning', fix: 'start the daemon without --tunnel-firewall=false' },
+  text:
+    '--tunnel-firewall=false: packets of the tunnel to peers reach containers on ' +
+    `${links.join(', ')} with any source address, past all firewalls`,
+});
+
 // Containers
 
 export interface UnrepairedContainer {

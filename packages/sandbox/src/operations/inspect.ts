@@ -16,6 +16,7 @@ import {
   type InspectionMode,
   reportDrift,
   reportForwarding,
+  reportOpenTunnel,
   reportRoutes,
   reportTunnels,
   reportUnrepaired,
@@ -48,6 +49,9 @@ export async function inspect(context: InspectDependencies, mode: InspectionMode
       drops: facts.dropsForeignForwarding,
     }),
     ...reportTunnels(await findBlockedTunnels(context.kernel, context.peers.values())),
+    ...(context.settings.tunnelFirewall === false
+      ? [reportOpenTunnel(bridges.filter(({ acceptsPeers }) => acceptsPeers).map(({ link }) => link))]
+      : []),
     ...(mode.daemonRuns ? findUnrepaired(context).map(reportUnrepaired) : []),
   ];
 }
