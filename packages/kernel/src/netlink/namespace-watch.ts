@@ -3,8 +3,8 @@
  *
  * A socket's buffer holds a few messages, which are not read before `rearm`: once the buffer is full, the kernel drops
  * further messages and sends no further signal. So a namespace that changes constantly costs this process nothing.
- * NETLINK_LISTEN_ALL_NSID would need only one socket, but that socket would also receive the messages of other engines'
- * namespaces and of containers with CAP_NET_ADMIN, and its overrun would hide which namespace changed.
+ * NETLINK_LISTEN_ALL_NSID would need only one socket, but its overrun would hide which namespace changed, and each message
+ * of the machine would be compared with all of its namespaces: see decision 0020.
  */
 import type { NamespaceWatch } from '../contract.ts';
 import { checked, closeFile, O_CLOEXEC } from '../system/calls.ts';
