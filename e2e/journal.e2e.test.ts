@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import type { JournalEntry } from '@netyard/api-types';
 import { cannotRun } from './support/engines.ts';
-import { openHost, type TestHost, until } from './support/host.ts';
+import { collect, openHost, type TestHost, until } from './support/host.ts';
 
 const bridgeName = 'com.docker.network.bridge.name=contested0';
 
@@ -43,14 +43,16 @@ describe('the journal', { skip: cannotRun('netyard') }, () => {
     assert.equal(route.Object, 'network bridge');
     assert.ok(route.Names.includes('docker0'));
     assert.ok(Date.parse(route.Time) >= began - 1000 && Date.parse(route.Time) <= Date.now() + 1000, route.Time);
-    // They are valid commands. The daemon, which repairs what they delete before they add it again, waits meanwhile.
-    const commands = route.Commands.join(' && ');
-    await host.sh(`p=$(cat /run/netyard/netyard.pid); kill -STOP $p; ${commands}; r=$?; kill -CONT $p; exit $r`);
+    // The daemon waits meanwhile: it finds all that the line changed, and repairs nothing between two commands.
+    const atOnce = (line: string): Promise<string> =>
+      host.sh(`p=$(cat /run/netyard/netyard.pid); kill -STOP $p; ${line}; r=$?; kill -CONT $p; exit $r`);
+    // They are valid commands.
+    await atOnce(route.Commands.join(' && '));
 
-    await host.sh('ip address del 172.17.0.1/16 dev docker0; ip address add 10.9.9.9/24 dev docker0');
+    await atOnce('ip address del 172.17.0.1/16 dev docker0; ip address add 10.9.9.9/24 dev docker0');
     await untilEntry(/^address 172\.17\.0\.1\/16 on docker0 was missing; repaired by: ip address /, 'docker0');
 
-    await host.sh('nft flush table ip netyard; nft delete table ip netyard');
+    await atOnce('nft flush table ip netyard; nft delete table ip netyard');
     const table = await untilEntry(/^nft-table ip netyard was missing; repaired by: /, 'bridge');
     assert.match(table.Commands[0] ?? '', /^nft -f - <<'NFT'\ntable ip netyard \{/);
 
@@ -62,13 +64,15 @@ describe('the journal', { skip: cannotRun('netyard') }, () => {
   });
 
   test('a change of another program is recorded with the program, and the repair names it', async () => {
-    // ip stays until its input ends, so that its name can be read; other commands have ended by then.
-    const living = (line: string): Promise<string> => host.sh(`{ echo ${line}; sleep 2; } | ip -batch -`);
-    await living('address del 172.17.0.1/16 dev docker0');
+    // ip stays until its input ends, here after the entry: the name of a command that has ended cannot be read.
+    const deleting = host.start(['ip', '-batch', '-'], { stdin: '' });
+    const ended = collect(deleting);
+    deleting.stdin?.write('address del 172.17.0.1/16 dev docker0\n');
     const change = await untilEntry(
       /^address 172\.17\.0\.1\/16 on docker0 deleted by ip \(process \d+: ip -batch -\)$/,
       'docker0',
-    );
+    ).finally(() => deleting.stdin?.end());
+    assert.equal((await ended).status, 0);
     assert.equal(change.Kind, 'foreign');
     assert.equal(change.Object, 'host');
     assert.ok(change.Names.includes('bridge'), change.Names.join(' '));
