@@ -49,6 +49,8 @@ export class StateRecorder {
   readonly #changed = new Set<string>();
   /** Of the recorded state: digests of the parts by key. */
   #digests = new Map<string, string>();
+  /** Parts of containers are the same values until the container changes: their digests are computed once. */
+  readonly #digestOf = new WeakMap<StateItem, string>();
   #timer: NodeJS.Timeout | undefined;
   #due = Number.POSITIVE_INFINITY;
   #earliest = 0;
@@ -151,13 +153,21 @@ export class StateRecorder {
     else this.#containers.set(id, { items: itemsOfContainer(objects, printer), links: hostLinksOf(objects) });
   }
 
+  #digest(item: StateItem): string {
+    const known = this.#digestOf.get(item);
+    if (known !== undefined) return known;
+    const digest = hash('sha1', JSON.stringify(item), 'base64');
+    this.#digestOf.set(item, digest);
+    return digest;
+  }
+
   async #write(items: readonly StateItem[]): Promise<void> {
     const { files, clock } = this.#options;
     const slice = new TimeSlice();
     const digests = new Map<string, string>();
     const changed: StateItem[] = [];
     for (const item of items) {
-      const digest = hash('sha1', JSON.stringify(item), 'base64');
+      const digest = this.#digest(item);
       digests.set(item.key, digest);
       if (this.#digests.get(item.key) !== digest) changed.push(item);
       if (slice.isOver) await slice.next();
