@@ -130,11 +130,12 @@ test('cp reads files as from a stopped container, once the exit is handled', asy
   const stat = harness.engine.containers.statPath(id, '/kept');
   await end();
   assert.equal((await stat).name, '/kept');
-  await rejects(
-    harness.engine.containers.statPath(id, '/missing'),
-    'not-found',
-    'Could not find the file /missing in container ending',
-  );
+  for (const ref of [id, 'ending'])
+    await rejects(
+      harness.engine.containers.statPath(ref, '/missing'),
+      'not-found',
+      `Could not find the file /missing in container ${ref}`,
+    );
 });
 
 test('cp, diff and export of a container that is removed meanwhile report that it does not exist', async () => {

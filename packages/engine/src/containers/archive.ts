@@ -30,7 +30,7 @@ const exitMilliseconds = 10_000;
 
 export async function statContainerPath(context: ArchiveDependencies, ref: string, path: string): Promise<PathStat> {
   const record = context.index.get(ref);
-  return withRoot(context, record, path, async (_, stat) => stat);
+  return withRoot(context, record, { ref, path }, async (_, stat) => stat);
 }
 
 type Archive = Awaited<ReturnType<ContainerService['readArchive']>>;
@@ -38,7 +38,7 @@ type Archive = Awaited<ReturnType<ContainerService['readArchive']>>;
 export async function readContainerArchive(context: ArchiveDependencies, ref: string, path: string): Promise<Archive> {
   const record = context.index.get(ref);
   const answer = await whileStreaming<Archive>((use) =>
-    withRoot(context, record, path, async (location) => {
+    withRoot(context, record, { ref, path }, async (location) => {
       const archive = await context.rootfs.readArchive(location.root, location.path);
       await use(archive, archive.stream);
     }),
@@ -55,7 +55,7 @@ export async function writeContainerArchive(
   options: { noOverwriteDirNonDir: boolean; copyUidGid: boolean },
 ): Promise<void> {
   const record = context.index.get(ref);
-  await withRoot(context, record, path, async (location) => {
+  await withRoot(context, record, { ref, path }, async (location) => {
     const { noOverwriteDirNonDir, copyUidGid } = options;
     // As Docker: with copyUIDGID set, the owner is the container's user; without such a user, the archive's owner.
     const owner = copyUidGid && record.config.user !== '' ? record.config.user : undefined;
@@ -101,26 +101,27 @@ type Work<T> = (location: Location, stat: PathStat) => Promise<T>;
 async function withRoot<T>(
   context: ArchiveDependencies,
   record: ContainerRecord,
-  path: string,
+  requested: { ref: string; path: string },
   work: Work<T>,
 ): Promise<T> {
+  const { path } = requested;
   const absolute = path.startsWith('/') ? path : `/${path}`;
   if (hasProcess(record)) {
     const held = context.rootfs.holdRoot(record.id, record.state.pid);
     try {
       const stat = held && (await context.rootfs.statInRoot(held.root, absolute));
       if (stat) return await work({ root: held.root, path: absolute }, stat);
-      if (held && existsSync(held.root)) throw missing(record, path);
+      if (held && existsSync(held.root)) throw missing(requested);
     } finally {
       held?.close();
     }
-    return withRoot(context, await afterExit(context, record), path, work);
+    return withRoot(context, await afterExit(context, record), requested, work);
   }
   const view = { mounts: viewMounts(context, record), readOnlyRoot: record.config.readOnlyRootfs };
   const visit = context.volumeMounts.whileMounted(record, () =>
     context.rootfs.withMounts(record.id, record.layers, view, async (root) => {
       const stat = await context.rootfs.statInRoot(root, absolute);
-      if (!stat) throw missing(record, path);
+      if (!stat) throw missing(requested);
       return work({ root, path: absolute }, stat);
     }),
   );
@@ -179,5 +180,6 @@ function whileStreaming<T>(
   });
 }
 
-const missing = (record: ContainerRecord, path: string): NetyardError =>
-  new NetyardError('not-found', `Could not find the file ${path} in container ${record.name}`);
+/** Names the container as the request does. */
+const missing = ({ ref, path }: { ref: string; path: string }): NetyardError =>
+  new NetyardError('not-found', `Could not find the file ${path} in container ${ref}`);
