@@ -178,6 +178,17 @@ test('docker inspect', () => {
   assert.ok(shown.HostConfig.MaskedPaths?.includes('/proc/kcore'));
 });
 
+test('inspect shows a requested MAC address with the configuration, wherever the request had it', () => {
+  const macOf = (network: string, networkModeText: string): string | undefined => {
+    const endpoints = [{ network: 'other' }, { network, macAddress: '02:42:ac:11:00:09' }];
+    const config = { ...someRecord.config, endpoints, networkModeText };
+    return inspected({ record: { ...someRecord, config } }).Config.MacAddress;
+  };
+  for (const mode of ['', 'default', 'bridge']) assert.equal(macOf('bridge', mode), '02:42:ac:11:00:09');
+  assert.equal(macOf('back', 'back'), '02:42:ac:11:00:09');
+  assert.equal(macOf('back', 'other'), undefined);
+});
+
 test('docker inspect of a stopped container shows configured endpoints; of a shared network, none', () => {
   const exited = { ...someRecord, state: { ...someRecord.state, status: 'exited' as const } };
   const shown = inspected({ record: exited, network: undefined });

@@ -62,7 +62,10 @@ const configCodecs: Codecs<typeof containerConfig, ContainerConfig, ContainerRec
   Hostname: { read: (hostname) => ({ hostname }), show: hostnameOf },
   Image: same('image'),
   Labels: same('labels'),
-  MacAddress: same('macAddress'),
+  MacAddress: {
+    read: (macAddress) => ({ macAddress }),
+    show: ({ config }) => config.macAddress || requestedMac(config),
+  },
   NetworkDisabled: same('networkDisabled'),
   OnBuild: {
     read: (instructions) => (instructions?.length ? { onBuild: instructions } : {}),
@@ -93,4 +96,10 @@ export const showConfig: (record: ContainerRecord) => Answer = showerOf(containe
 function hostnameOf({ id, config }: ContainerRecord): string {
   if (config.hostname !== '') return config.hostname;
   return config.networkMode.kind === 'container' ? '' : id.slice(0, 12);
+}
+
+/** Of the endpoint on the network that the mode names: since API 1.44 the command sends --mac-address there. */
+function requestedMac({ networkModeText, endpoints }: ContainerConfig): string {
+  const network = ['', 'default'].includes(networkModeText) ? 'bridge' : networkModeText;
+  return endpoints.find((endpoint) => endpoint.network === network)?.macAddress ?? '';
 }
