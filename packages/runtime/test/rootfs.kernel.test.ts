@@ -138,6 +138,25 @@ async function runIn(root: string): Promise<{ pid: number; end: () => Promise<vo
   };
 }
 
+test('a process of another container is not taken for one, whatever its parent is called', fresh, async () => {
+  await host.withContainer({ 'dev/null': '' }, async (root) => {
+    copyFileSync('/usr/bin/busybox', join(root, 'busybox'));
+    for (const other of [root, '/']) {
+      const shell = other === '/' ? 'busybox' : '/busybox';
+      const line = `${shell} sleep 60 & echo $!; wait; : ${containerId}`;
+      const child = spawn('chroot', [other, shell, 'sh', '-c', line], { stdio: ['ignore', 'pipe', 2] });
+      const [text] = await once(child.stdout ?? child, 'data');
+      const pid = Number.parseInt(String(text), 10);
+      const ended = once(child, 'close');
+      const held = host.rootfs.holdRoot(containerId, pid);
+      held?.close();
+      process.kill(pid, 'SIGKILL');
+      await ended;
+      assert.equal(held !== undefined, other === '/', other); // '/': as a shim of the host
+    }
+  });
+});
+
 test('a detached root is visited through its container, and mounted again while it is', fresh, async () => {
   const layers = [host.layer('5', { x: 'image', 'mnt/below': 'hidden', 'old/x': '' })];
   copyFileSync('/usr/bin/busybox', join(host.folder, 'overlay/layers', '5'.repeat(64), 'diff/busybox'));

@@ -2,7 +2,7 @@
  * A container's main process, held by a descriptor of its folder in /proc: once the process has ended, nothing is found
  * below it, and never another process with the same id.
  */
-import { closeSync, constants, openSync, readFileSync } from 'node:fs';
+import { closeSync, constants, openSync, readFileSync, statSync } from 'node:fs';
 import { hasErrno, NamespaceRoots, O_PATH } from '@netyard/kernel';
 import { atFd } from './root-paths.ts';
 
@@ -55,7 +55,13 @@ function isOf(containerId: string, process: string): boolean {
   if (readFileSync(`${process}/cgroup`, 'utf8').includes(containerId)) return true;
   const stat = readFileSync(`${process}/stat`, 'utf8');
   const [, parent = '0'] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return readFileSync(`/proc/${parent}/cmdline`, 'utf8').includes(containerId);
+  return isOnHost(`/proc/${parent}`) && readFileSync(`/proc/${parent}/cmdline`, 'utf8').includes(containerId);
+}
+
+/** Its root directory is the daemon's. In another container, a process can have any words in its command line. */
+function isOnHost(process: string): boolean {
+  const [theirs, ours] = [statSync(`${process}/root`), statSync('/')];
+  return theirs.dev === ours.dev && theirs.ino === ours.ino;
 }
 
 function ifAlive<T>(look: () => T): T | undefined {
