@@ -53,6 +53,11 @@ const acceptedFailures: readonly Accepted[] = [
     reason: 'the container whose network is shared was removed: moby 25 and later return a system error on purpose',
   },
   {
+    message: /^(Cannot restart container \S+: )?Cannot link to a non running container: /,
+    routes: /^POST \/(containers\/:id\/(start|restart)|exec\/:id\/start)$/,
+    reason: 'moby returns a plain error for a link to a container that does not run (moby#42982)',
+  },
+  {
     message: /^(Cannot restart container \S+: )?unable to find (user|group) /,
     routes: /^POST \/containers\/:id\/(start|restart)$/,
     reason: 'moby makes every error of the OCI spec a system error on purpose: daemon/start.go, createSpec',
