@@ -4,52 +4,40 @@
  */
 import { NetyardError } from '@netyard/core';
 import { z } from 'zod';
-import { goObject } from '../go-object.ts';
+import { goNumber, goObject, goText, goTexts } from '../go-object.ts';
 import type { SeccompProfile } from '../ports.ts';
 
-const text = z
-  .string()
-  .nullish()
-  .transform((value) => value ?? '');
-const texts = z
-  .array(text)
-  .nullish()
-  .transform((list) => list ?? []);
-const number = z
-  .number()
-  .nullish()
-  .transform((value) => value ?? 0);
 const optionalNumber = z
   .number()
   .nullish()
   .transform((value) => value ?? undefined);
 
 const condition = goObject({
-  caps: texts,
-  arches: texts,
-  minKernel: text.refine((version) => /^(\d+\.\d+)?$/.test(version), 'expected "<kernel>.<major>"'),
+  caps: goTexts,
+  arches: goTexts,
+  minKernel: goText.refine((version) => /^(\d+\.\d+)?$/.test(version), 'expected "<kernel>.<major>"'),
 }).nullish();
 const rule = goObject({
-  name: text,
-  names: texts,
-  action: text,
+  name: goText,
+  names: goTexts,
+  action: goText,
   errnoRet: optionalNumber,
   args: z
-    .array(goObject({ index: number, value: number, valueTwo: number, op: text }))
+    .array(goObject({ index: goNumber, value: goNumber, valueTwo: goNumber, op: goText }))
     .nullish()
     .transform((list) => list ?? []),
   includes: condition,
   excludes: condition,
 });
 const profileSchema = goObject({
-  defaultAction: text,
+  defaultAction: goText,
   defaultErrnoRet: optionalNumber,
-  architectures: texts,
-  flags: texts,
-  listenerPath: text,
-  listenerMetadata: text,
+  architectures: goTexts,
+  flags: goTexts,
+  listenerPath: goText,
+  listenerMetadata: goText,
   archMap: z
-    .array(goObject({ architecture: text, subArchitectures: texts }))
+    .array(goObject({ architecture: goText, subArchitectures: goTexts }))
     .nullish()
     .transform((list) => list ?? []),
   syscalls: z

@@ -5,38 +5,21 @@
 import { isNetyardError, NetyardError } from '@netyard/core';
 import type { ExposedPort } from '@netyard/network';
 import { z } from 'zod';
-import { goObject } from '../go-object.ts';
+import { goNumber, goObject, goText, goTexts } from '../go-object.ts';
 import type { ImageConfig } from '../model.ts';
 import { digestProblem } from './digest.ts';
 import { normalizeTime } from './image-time.ts';
 import { parseJson } from './json.ts';
 
-/** A null element is an empty text, as in Go. */
-const element = z
-  .string()
-  .nullable()
-  .transform((value) => value ?? '');
-const texts = z
-  .array(element)
-  .nullish()
-  .transform((list) => list ?? []);
 /** Old images have a command that is one text. */
 const words = z
-  .union([z.array(element), element.transform((word) => [word])])
+  .union([z.array(goText), z.string().transform((word) => [word])])
   .nullish()
   .transform((list) => list ?? []);
-const number = z
-  .number()
-  .nullish()
-  .transform((value) => value ?? 0);
 const set = z
   .record(z.string(), z.unknown())
   .nullish()
   .transform((entries) => Object.keys(entries ?? {}));
-const text = z
-  .string()
-  .nullish()
-  .transform((value) => value ?? '');
 
 /** Empty when it is absent. */
 const time = z
@@ -55,39 +38,45 @@ const diffId = z.string().transform((digest, context) => {
 });
 
 const configSchema = goObject({
-  architecture: text,
-  os: text,
-  variant: text,
-  author: text,
+  architecture: goText,
+  os: goText,
+  variant: goText,
+  author: goText,
   created: time,
   config: goObject({
-    Env: texts,
+    Env: goTexts,
     Entrypoint: words,
     Cmd: words,
-    WorkingDir: text,
-    User: text,
+    WorkingDir: goText,
+    User: goText,
     ExposedPorts: set,
     Volumes: set,
     Labels: z
-      .record(z.string(), element)
+      .record(z.string(), goText)
       .nullish()
       .transform((labels) => labels ?? {}),
-    StopSignal: text,
+    StopSignal: goText,
     Shell: words,
-    OnBuild: texts,
+    OnBuild: goTexts,
     Healthcheck: goObject({
-      Test: texts,
-      Interval: number,
-      Timeout: number,
-      StartPeriod: number,
-      StartInterval: number,
-      Retries: number,
+      Test: goTexts,
+      Interval: goNumber,
+      Timeout: goNumber,
+      StartPeriod: goNumber,
+      StartInterval: goNumber,
+      Retries: goNumber,
     }).nullish(),
   }).nullish(),
   rootfs: goObject({ type: z.literal('layers'), diff_ids: z.array(diffId).nullish() }).nullish(),
   history: z
     .array(
-      goObject({ created: time, created_by: text, author: text, comment: text, empty_layer: z.boolean().nullish() }),
+      goObject({
+        created: time,
+        created_by: goText,
+        author: goText,
+        comment: goText,
+        empty_layer: z.boolean().nullish(),
+      }),
     )
     .nullish()
     .transform((list) => list ?? []),
