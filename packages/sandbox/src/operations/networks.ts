@@ -88,17 +88,26 @@ export async function setClusterNetworks(
 }
 
 /**
- * At the daemon's start: leases of containers that do not exist, which nothing else would free. What is attached besides
- * containers has leases as well.
+ * At the daemon's start: leases of containers that do not exist, or that neither have nor request the address, which nothing
+ * else would free. The latter are left by a disconnect during the removal of its network, when the daemon is killed before
+ * the network's record is deleted. What is attached besides containers has leases as well.
  */
 export function dropOwnerless(context: DropOwnerlessDependencies): void {
-  for (const { id } of context.networks.values())
-    for (const { address, containerId } of context.store.leases(id)) {
-      if (context.sandboxes.has(containerId) || context.attached.has(containerId)) continue;
-      context.store.deleteLease(id, address);
-      context.pools.get(id)?.free(address, containerId);
+  for (const record of context.networks.values())
+    for (const { address, containerId } of context.store.leases(record.id)) {
+      if (context.attached.has(containerId)) continue;
+      const sandbox = context.sandboxes.get(containerId);
+      if (sandbox && isHeld(sandbox, record, address)) continue;
+      context.store.deleteLease(record.id, address);
+      context.pools.get(record.id)?.free(address, containerId);
     }
 }
+
+const isHeld = ({ config, state }: Sandbox, { id, name }: NetworkRecord, address: string): boolean =>
+  config.endpoints.some((one) => one.network === name && valuesOf(one.addresses).includes(address)) ||
+  (state?.endpoints ?? []).some(
+    (one) => one.networkId === id && valuesOf(one.addresses).some((own) => own.address === address),
+  );
 
 /**
  * At the daemon's start: a daemon that was killed between the creation of a network and the reservation of its addresses
