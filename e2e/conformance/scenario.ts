@@ -66,6 +66,11 @@ committed() {
   docker image inspect made:1 | jq -S '.[0].Config | with_entries(select(.value != null and .value != "" and .value != {}))'
   docker image rm made:1
 }
+mounts() {
+  docker create --name mounted "$@" netyard-test > /dev/null || return
+  docker inspect mounted | jq -S '.[0] | .HostConfig.Binds, .HostConfig.Mounts, (.Mounts | sort_by(.Destination)[] | del(.Source))'
+  docker rm -v mounted > /dev/null
+}
 shown() { docker network inspect -f "$2" "$1"; }
 settings() {
   docker inspect "$1" | jq -S '.[0].NetworkSettings | del(.SandboxID, .SandboxKey)

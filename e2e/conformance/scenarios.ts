@@ -5,6 +5,7 @@ import { endpointScenarios } from './endpoint-scenarios.ts';
 import { ipv6NetworkScenarios } from './ipv6-network-scenarios.ts';
 import { ipv6Scenarios } from './ipv6-scenarios.ts';
 import { listScenarios } from './list-scenarios.ts';
+import { mountScenarios } from './mount-scenarios.ts';
 import { parentScenarios } from './parent-scenarios.ts';
 import { portScenarios } from './port-scenarios.ts';
 import { pruneScenarios } from './prune-scenarios.ts';
@@ -21,6 +22,7 @@ export const scenarioGroups: readonly ScenarioGroup[] = [
   ...ipv6Scenarios,
   ...portScenarios,
   ...parentScenarios,
+  ...mountScenarios,
   ...commitScenarios,
   ...pruneScenarios,
   ...swarmScenarios,

@@ -104,7 +104,7 @@ test('binds: every form of -v is parsed', () => {
     ...base,
     readOnly: true,
     propagation: 'rshared',
-    options: ['z'],
+    mode: 'ro,rshared,z',
   });
   assert.deepEqual(parseBind('data:/b:nocopy'), {
     type: 'volume',
@@ -112,6 +112,7 @@ test('binds: every form of -v is parsed', () => {
     target: '/b',
     readOnly: false,
     noCopy: true,
+    mode: 'nocopy',
   });
   assert.throws(() => parseBind('/a:/b:rw:x'), refused("invalid volume specification: '/a:/b:rw:x'"));
   assert.throws(() => parseBind('/a:b'), refused(/mount path must be absolute/));

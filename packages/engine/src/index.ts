@@ -1,3 +1,4 @@
+export { isPropagation, parseMountMode } from './containers/mount-mode.ts';
 export * from './contract.ts';
 export { plainConfig, unlimited } from './default-config.ts';
 export { type EngineOptions, type ImageCallbacks, openEngine } from './engine.ts';

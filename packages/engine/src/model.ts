@@ -28,7 +28,9 @@ export type MountRequest = {
   labels?: Record<string, string>;
   tmpfsSize?: number;
   tmpfsMode?: number;
-  /** Mount options given with --tmpfs PATH:OPTIONS or -v …:OPTIONS, except those above. */
+  /** What -v has after the second colon, as given: Docker's inspect shows it. */
+  mode?: string;
+  /** Mount options given with --tmpfs PATH:OPTIONS. */
   options?: string[];
 };
 

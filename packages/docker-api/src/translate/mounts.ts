@@ -2,16 +2,15 @@
 import { posix } from 'node:path';
 import type { Mount, MountPoint } from '@netyard/api-types';
 import { NetyardError } from '@netyard/core';
-import type { ContainerConfig, MountRequest, ResolvedMount } from '@netyard/engine';
+import {
+  type ContainerConfig,
+  isPropagation,
+  type MountRequest,
+  parseMountMode,
+  type ResolvedMount,
+} from '@netyard/engine';
 import type { HostConfigBody, MountBody } from '../schemas/bodies.ts';
 import { type ApiVersion, speaks } from '../versions.ts';
-
-const propagations = ['private', 'rprivate', 'shared', 'rshared', 'slave', 'rslave'] as const;
-type Propagation = (typeof propagations)[number];
-
-const isPropagation = (text: string): text is Propagation => (propagations as readonly string[]).includes(text);
-/** Accepted without effect, as in Docker on Linux: SELinux labels without SELinux, consistency of Docker Desktop. */
-const accepted = ['z', 'Z', 'consistent', 'cached', 'delegated'];
 
 export function translateMounts(body: HostConfigBody, version: ApiVersion): MountRequest[] {
   for (const mount of body.Mounts) refuseForeignOptions(mount, version);
@@ -53,21 +52,20 @@ export function parseBind(text: string): MountRequest {
     new NetyardError('invalid', `invalid volume specification: '${text}'${why}`);
   if (parts.length === 1) return { type: 'volume', source: '', target: source, readOnly: false };
   if (parts.length > 3 || source === '') throw refuse();
-  if (parts.length === 2 && isMode(target)) throw refuse(); // `/path:ro`: a volume without a name has no mode
-  if (!isMode(mode)) throw new NetyardError('invalid', `invalid mode: ${mode}`);
+  if (parts.length === 2 && parseMountMode(target)) throw refuse(); // `/path:ro`: a volume without a name has no mode
+  const options = parseMountMode(mode);
+  if (!options) throw new NetyardError('invalid', `invalid mode: ${mode}`);
   const type = source.startsWith('/') ? 'bind' : 'volume';
-  const options = mode === '' ? [] : mode.split(',');
   const why = bindObjection(type, target, options);
   if (why !== undefined) throw refuse(`: invalid mount config for type "${type}": ${why}`);
   if (type === 'volume') checkVolumeName(source);
   const propagation = options.find(isPropagation);
-  const others = options.filter((option) => accepted.includes(option));
   return {
     ...{ type, source, target, readOnly: options.includes('ro') },
     ...(type === 'bind' ? { createSource: true } : {}),
     ...(propagation === undefined ? {} : { propagation }),
     ...(options.includes('nocopy') ? { noCopy: true } : {}),
-    ...(others.length === 0 ? {} : { options: others }),
+    ...(mode === '' ? {} : { mode }),
   };
 }
 
@@ -79,22 +77,6 @@ function bindObjection(type: 'bind' | 'volume', target: string, options: readonl
     return "invalid specification: destination can't be '/'";
   if (!target.startsWith('/')) return `invalid mount path: '${target}' mount path must be absolute`;
   return undefined;
-}
-
-/** Kinds of options of -v; a mode takes at most one of each. */
-const modeKinds: readonly (readonly string[])[] = [
-  ['ro', 'rw'],
-  ['z', 'Z'],
-  propagations,
-  ['nocopy'],
-  ['consistent', 'cached', 'delegated'],
-];
-
-function isMode(text: string): boolean {
-  if (text === '') return true;
-  const options = text.split(',');
-  if (!options.every((option) => modeKinds.some((kind) => kind.includes(option)))) return false;
-  return modeKinds.every((kind) => options.filter((option) => kind.includes(option)).length <= 1);
 }
 
 function checkVolumeName(name: string): void {
@@ -209,10 +191,11 @@ function formatVolumeOptions({ noCopy, labels, driver, driverOptions }: MountReq
     ...(driver === undefined ? {} : { Name: driver }),
     ...(driverOptions && Object.keys(driverOptions).length > 0 ? { Options: driverOptions } : {}),
   };
+  const isConfigured = driver !== undefined || driverOptions !== undefined;
   const options = {
     ...(noCopy ? { NoCopy: true } : {}),
     ...(labels ? { Labels: labels } : {}),
-    ...(Object.keys(config).length > 0 ? { DriverConfig: config } : {}),
+    ...(isConfigured ? { DriverConfig: config } : {}),
   };
   return Object.keys(options).length > 0 ? { VolumeOptions: options } : {};
 }

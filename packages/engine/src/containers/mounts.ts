@@ -5,6 +5,7 @@
 import { posix } from 'node:path';
 import { NetyardError } from '@netyard/core';
 import type { ContainerConfig, ContainerRecord, MountRequest, ResolvedMount } from '../model.ts';
+import { isPropagation, parseMountMode } from './mount-mode.ts';
 
 export interface PlannedMount {
   mount: ResolvedMount;
@@ -29,7 +30,7 @@ export function planMounts(
   for (const request of config.mounts) {
     const target = clean(request.target);
     if (own.has(target)) throw new NetyardError('invalid', `Duplicate mount point: ${target}`);
-    own.set(target, plan(request));
+    own.set(target, plan(labelled(request)));
   }
   const planned = new Map([...inherited, ...own]);
   const driver = config.volumeDriver === undefined ? {} : { driver: config.volumeDriver };
@@ -41,10 +42,13 @@ export function planMounts(
   return [...planned.values()];
 }
 
+/** dockerd labels a requested volume without a mode for SELinux, and inspect shows it. */
+const labelled = (request: MountRequest): MountRequest =>
+  request.type === 'volume' ? { mode: 'z', ...request } : request;
+
 function plan(request: MountRequest): PlannedMount {
   const target = clean(request.target);
-  const mode = [...(request.readOnly ? ['ro'] : []), ...(request.options ?? [])].join(',');
-  const common = { target, mode, readOnly: request.readOnly, options: [] };
+  const common = { target, mode: request.mode ?? '', readOnly: request.readOnly, options: [] };
   if (request.type === 'tmpfs')
     return {
       mount: { ...common, type: 'tmpfs', source: '', propagation: '', options: tmpfsOptions(request) },
@@ -73,19 +77,21 @@ function plan(request: MountRequest): PlannedMount {
   return { mount, request, copy: request.noCopy !== true };
 }
 
-/** `container[:ro|rw]`. */
+/** `container[:mode]`. Propagation and `nocopy` are those of the mount itself. */
 function mountsFrom(text: string, find: (ref: string) => ContainerRecord | undefined): [string, PlannedMount][] {
   const [ref = '', mode = 'rw'] = text.split(':');
   if (text === '') throw new NetyardError('invalid', 'volumes-from specification cannot be an empty string');
-  if (!['rw', 'ro', 'z', 'Z'].includes(mode)) throw new NetyardError('invalid', `invalid mode: ${mode}`);
+  const options = parseMountMode(mode);
+  if (!options || options.some((option) => isPropagation(option) || option === 'nocopy'))
+    throw new NetyardError('invalid', `invalid mode: ${mode}`);
   const source = find(ref);
   // Not `not-found`: clients take that status of a create for a missing image and pull it.
   if (!source) throw new NetyardError('invalid', `No such container: ${ref}`);
   return source.mounts
     .filter((mount) => mount.type !== 'tmpfs')
     .map((mount) => {
-      const readOnly = mount.readOnly || mode === 'ro';
-      const inherited: ResolvedMount = { ...mount, readOnly };
+      const readOnly = mount.readOnly || options.includes('ro');
+      const inherited: ResolvedMount = { ...mount, mode: '', readOnly };
       const request: MountRequest = {
         type: mount.type,
         source: mount.name ?? mount.source,
