@@ -13,6 +13,8 @@ const lines: readonly string[] = [
   'docker run -d --name bb --link aa --link aa:web --hostname bee --add-host db:10.0.0.9 netyard-test sleep 1000',
   'docker exec aa cat /etc/hosts /etc/hostname',
   'docker exec bb cat /etc/hostname',
+  'docker run --rm --hostname inner --domainname example.test netyard-test sh -c "hostname; hostname -f; cat /proc/sys/kernel/domainname"',
+  'docker create --name shared --network host netyard-test; docker inspect -f "{{.Config.Hostname}}" shared; docker rm shared',
   'docker exec bb sort /etc/hosts',
   'docker exec aa ip route',
   'docker exec aa cat /sys/class/net/eth0/address',

@@ -3,6 +3,7 @@
  */
 import { mkdirSync } from 'node:fs';
 import { readdir, rm } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { type Clock, isNetyardError, NetyardError, newId, type UndoStack, withUndo } from '@netyard/core';
 import type { Networks, SandboxConfig } from '@netyard/sandbox';
 import type { ContainerService } from '../contract.ts';
@@ -123,6 +124,10 @@ function shareById(context: CreateDependencies, config: ContainerConfig): Contai
   return target ? { ...shared, networkMode: { kind: 'container', ref: target.id } } : shared;
 }
 
+/** As in Docker, a container of the host's network keeps the name that the host has now. */
+const withHostname = (config: ContainerConfig): ContainerConfig =>
+  config.networkMode.kind === 'host' && config.hostname === '' ? { ...config, hostname: hostname() } : config;
+
 function draftRecord(
   context: CreateDependencies,
   parts: { id: string; name: string; config: ContainerConfig; image: ImageRecord; mounts: ResolvedMount[] },
@@ -131,7 +136,7 @@ function draftRecord(
     id: parts.id,
     name: parts.name,
     created: context.clock.now(),
-    config: parts.config,
+    config: withHostname(parts.config),
     imageId: parts.image.id,
     layers: parts.image.layers.map((layer) => layer.chainId),
     process: resolveProcess(parts.config),

@@ -146,9 +146,9 @@ test('the OOM score is the requested one, not the daemon’s', () => {
   assert.equal(score(500, 100), 500);
 });
 
-test('a domain name is part of the host name, and a setting of its own', () => {
+test('a domain name is a setting of its own, not a part of the host name', () => {
   const { hostname, linux } = planSpec(task({ domainname: 'example.org' }), facts, root);
-  assert.equal(hostname, 'h.example.org');
+  assert.equal(hostname, 'h');
   assert.equal(linux.sysctl?.['kernel.domainname'], 'example.org');
   const shared = planSpec(task({ domainname: 'example.org', utsNamespace: 'host' }), facts, root);
   assert.deepEqual([shared.hostname, shared.linux.sysctl?.['kernel.domainname']], [undefined, undefined]);

@@ -45,7 +45,7 @@ export function planSpec(spec: TaskSpec, facts: HostFacts, user: ProcessUser): O
     ociVersion: '1.0.2',
     process: planProcess(spec, user, capabilities, facts),
     root: { path: spec.rootPath, readonly: spec.readOnlyRoot },
-    ...(spec.utsNamespace === 'host' ? {} : { hostname: fullHostname(spec) }),
+    ...(spec.utsNamespace === 'host' ? {} : { hostname: spec.hostname }),
     mounts: planMounts(spec, facts.initPath),
     linux: {
       namespaces: planNamespaces(spec),
@@ -61,10 +61,6 @@ export function planSpec(spec: TaskSpec, facts: HostFacts, user: ProcessUser): O
     annotations: spec.annotations,
   };
 }
-
-/** As in Docker: the kernel's host name is the fully qualified one when a domain is given. */
-const fullHostname = ({ hostname, domainname }: TaskSpec): string =>
-  domainname === '' ? hostname : `${hostname}.${domainname}`;
 
 function planProcess(spec: TaskSpec, user: ProcessUser, capabilities: string[], facts: HostFacts): OciProcess {
   const args = spec.init ? [initTarget, '--', ...spec.args] : spec.args;
