@@ -82,11 +82,16 @@ const configSchema = goObject({
     .transform((list) => list ?? []),
 });
 
-/** Throws `invalid`: not JSON, no rootfs, too many layers, an image for another operating system. */
-export function parseImageConfig(bytes: Uint8Array): ImageConfig {
+const cannotLoad = (os: string): string => `cannot load ${os} image on linux`;
+
+/**
+ * Throws `invalid`: not JSON, no rootfs, too many layers, an image for another operating system.
+ * @param describeForeignSystem the message for the latter: that of a pull differs
+ */
+export function parseImageConfig(bytes: Uint8Array, describeForeignSystem = cannotLoad): ImageConfig {
   const raw = parseJson(configSchema, bytes, 'invalid image: its configuration');
   if (raw.os !== '' && raw.os !== 'linux') {
-    throw new NetyardError('invalid', `cannot load ${raw.os} image on linux`);
+    throw new NetyardError('invalid', describeForeignSystem(raw.os));
   }
   if (!raw.rootfs) throw new NetyardError('invalid', 'invalid rootfs in image configuration');
   const diffIds = raw.rootfs.diff_ids ?? [];

@@ -16,7 +16,8 @@ test('a platform is parsed as containerd does', () => {
   const parsed = (text: string) => formatPlatform(parsePlatform(text, host));
   const cases = {
     'linux/arm64': 'linux/arm64',
-    'Linux/aarch64/v8': 'linux/arm64',
+    'Linux/aarch64/v8': 'linux/arm64/v8',
+    'linux/aarch64': 'linux/arm64',
     'linux/arm/v7': 'linux/arm/v7',
     linux: 'linux/amd64',
     armhf: 'linux/arm/v7',
@@ -44,7 +45,7 @@ test('an import for an invalid platform is rejected before its archive is read',
 });
 
 /** The parts of a registry and of local stores that a pull of images without layers uses. */
-function openRegistry(architectures: readonly string[], configType: string = mediaTypes.ociConfig) {
+function openRegistry(architectures: readonly string[], configType: string = mediaTypes.ociConfig, os = 'linux') {
   const blobs = new Map<string, Buffer>();
   const add = (mediaType: string, value: unknown): Descriptor => {
     const body = Buffer.from(JSON.stringify(value));
@@ -52,9 +53,9 @@ function openRegistry(architectures: readonly string[], configType: string = med
     return { mediaType, digest: digestOf(body), size: body.length };
   };
   const manifests = architectures.map((architecture) => {
-    const config = add(configType, { architecture, os: 'linux', rootfs: { type: 'layers', diff_ids: [] } });
+    const config = add(configType, { architecture, os, rootfs: { type: 'layers', diff_ids: [] } });
     const manifest = add(mediaTypes.ociManifest, { schemaVersion: 2, config, layers: [] });
-    return { ...manifest, platform: { os: 'linux', architecture } };
+    return { ...manifest, platform: { os, architecture } };
   });
   const [only, second] = manifests;
   assert.ok(only);
@@ -115,6 +116,28 @@ test('a pull takes the image of the requested platform, by default of the hostâ€
   const message = 'no matching manifest for linux/s390x in the manifest list entries';
   await assert.rejects(pull('linux/s390x'), (error: Error) => error.message.includes(message));
   assert.equal(await architecture(), 'arm64');
+});
+
+test('a pull of an image for Windows fails with the texts of dockerd', async () => {
+  const texts = async (architectures: string[], os: string, platforms: string[]): Promise<string[]> => {
+    const { pull } = openRegistry(architectures, mediaTypes.ociConfig, os);
+    return Promise.all(platforms.map((platform) => pull(platform).then(String, ({ message }: Error) => message)));
+  };
+  const unsupported = 'operating system is not supported';
+  const foreign = `image operating system "windows" cannot be used on this platform: ${unsupported}`;
+  const missing = (platform: string): string => `no matching manifest for ${platform} in the manifest list entries`;
+  assert.deepEqual(await texts(['amd64'], 'windows', ['', 'linux/arm64', 'windows/amd64']), [
+    foreign,
+    foreign,
+    unsupported,
+  ]);
+  assert.deepEqual(await texts(['amd64', 'arm64'], 'windows', ['', 'windows/amd64', 'linux/arm/v7', 'windows/arm']), [
+    missing('linux/amd64'),
+    unsupported,
+    missing('linux/arm/v7'),
+    missing('windows/arm'),
+  ]);
+  assert.deepEqual(await texts(['amd64'], 'linux', ['windows/amd64']), [unsupported]);
 });
 
 test('an image that exists for one platform only is pulled with a warning, and then does not fit', async () => {

@@ -38,7 +38,7 @@ export function parsePlatform(text: string, host: Platform): Platform {
   }
   const [first = '', second, third] = parts;
   if (parts.length > 3) throw invalid(`${quoted}: cannot parse platform specifier`);
-  if (second !== undefined) return normalize(first, second, third);
+  if (second !== undefined) return withOnlyVariant(normalize(first, second, third), third);
   if (systems.includes(first)) return { ...host, os: first };
   if (architectures.includes(otherNames[first] ?? first)) return normalize(host.os, first, undefined);
   throw invalid(`${quoted}: unknown operating system or architecture`);
@@ -51,6 +51,10 @@ export function normalize(os: string, architecture: string, variant: string | un
   const isOnly = (name === 'arm64' && given === 'v8') || (name === 'amd64' && given === 'v1');
   return { os, architecture: name, ...(given === undefined || given === '' || isOnly ? {} : { variant: given }) };
 }
+
+/** A platform with three parts keeps arm64's only variant, which error messages show. */
+const withOnlyVariant = (platform: Platform, requested: string | undefined): Platform =>
+  platform.architecture === 'arm64' && requested !== undefined ? { variant: 'v8', ...platform } : platform;
 
 export const formatPlatform = ({ os, architecture, variant }: Platform): string =>
   [os, architecture, ...(variant ? [variant] : [])].join('/');

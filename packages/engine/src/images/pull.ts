@@ -17,7 +17,7 @@ import type { ImageNames } from './image-names.ts';
 import { layersOf, newImageRecord } from './image-record.ts';
 import { longestJson } from './json.ts';
 import { checkManifest, isIndexType, type Manifest, parseIndex, parseManifest, pickPlatform } from './manifest.ts';
-import { isPlatformOf, platformMismatch } from './platform.ts';
+import { formatPlatform, isPlatformOf, platformMismatch } from './platform.ts';
 import { counted, type Report } from './progress.ts';
 import {
   familiarName,
@@ -98,6 +98,11 @@ export function registryReference(reference: ImageReference): RegistryReference 
   };
 }
 
+/** Docker's texts for images of another operating system. Those of an archive have a text of their own. */
+const unsupported = 'operating system is not supported';
+const describeForeignSystem = (os: string): string =>
+  `image operating system "${os}" cannot be used on this platform: ${unsupported}`;
+
 /** From an index, chooses the manifest for the platform. */
 async function chooseManifest(
   parts: PullParts,
@@ -109,16 +114,15 @@ async function chooseManifest(
   let current = resolved;
   for (let depth = 0; isIndexType(current.mediaType); depth += 1) {
     const picked = depth < 3 ? pickPlatform(parseIndex(current.body), platform) : undefined;
-    if (!picked) {
-      const { os, architecture } = platform;
+    if (!picked)
       throw new NetyardError(
         'not-found',
-        `no matching manifest for ${os}/${architecture} in the manifest list entries`,
+        `no matching manifest for ${formatPlatform(platform)} in the manifest list entries`,
       );
-    }
     checkBlobDigest('manifest', picked.digest);
     current = await parts.registry.fetchManifest({ ...remote, reference: picked.digest }, credentials, signal);
   }
+  if (platform.os !== 'linux') throw new NetyardError('invalid', unsupported);
   const manifest = parseManifest(current.body);
   checkManifest(manifest, current.mediaType);
   return manifest;
@@ -147,7 +151,10 @@ async function fetchImage(fetching: Fetching, manifest: Manifest): Promise<Image
     throw new NetyardError('invalid', `the image's configuration has ${size} bytes, more than ${longestJson}`);
   }
   await fetchBlob(fetching, manifest.config, () => undefined);
-  const config = parseImageConfig(await parts.content.readAll(manifest.config.digest, longestJson));
+  const config = parseImageConfig(
+    await parts.content.readAll(manifest.config.digest, longestJson),
+    describeForeignSystem,
+  );
   const layers = layersOf(config, manifest.layers);
   for (const layer of layers) checkDownloadSize(layer, parts.archiveLimits);
   const downloads = startDownloads(fetching, layers);
