@@ -46,6 +46,8 @@ export interface VethObject {
     ns?: string;
     name: string;
     mac?: string;
+    /** Bridge in the namespace of this end. */
+    master?: string;
     up: boolean;
     /** The name, namespace, MAC, MTU and state of this end are set at creation only; other programs may change them. */
     keep?: boolean;

@@ -65,6 +65,36 @@ test("a pair's far end is set up when it has its settings and addresses", host, 
   sh('ip netns delete c9');
 });
 
+test('a pair joins two bridges, and both ends are attached again', host, async () => {
+  const kernel = openKernel();
+  const objects: KernelObject[] = [
+    { kind: 'bridge', name: 'first', up: true },
+    { kind: 'bridge', name: 'second', up: true },
+    { kind: 'veth', name: 'trunk', master: 'first', up: true, peer: { name: 'uplink', master: 'second', up: true } },
+  ];
+  const ports = (): string[] =>
+    ['trunk', 'uplink'].map(
+      (link) =>
+        / master (\S+) .*state (\S+)/
+          .exec(sh(`ip -o link show ${link}`))
+          ?.slice(1, 3)
+          .join() ?? '',
+    );
+  await kernel.apply({ owner: 'test', objects });
+  assert.deepEqual(ports(), ['first,UP', 'second,UP']);
+  assert.deepEqual((await kernel.apply({ owner: 'test', objects })).operations, []);
+  sh('ip link set uplink nomaster; ip link set trunk master second');
+  const found = await kernel.observe(objects);
+  assert.deepEqual(found.at(-1), { state: 'different', found: 'another master, far end has another master' });
+  await kernel.apply({ owner: 'test', objects });
+  assert.deepEqual(ports(), ['first,UP', 'second,UP']);
+  sh('ip link delete second');
+  await assert.rejects(kernel.apply({ owner: 'test', objects: objects.slice(2) }));
+  await kernel.remove({ owner: 'test', objects });
+  assert.equal(sh('ip -o link show type bridge'), '');
+  kernel.close();
+});
+
 test('an owner text of the maximum length is set and read back', host, async () => {
   const owner = `netyard: ${'n'.repeat(255 - 'netyard: '.length)}`; // IFALIASZ (if.h), less the closing NUL
   const plan: KernelPlan = { owner: 'x', objects: [{ kind: 'bridge', name: 'ny1', owner, up: true }] };

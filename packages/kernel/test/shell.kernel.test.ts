@@ -37,6 +37,8 @@ const plan: KernelPlan = {
       peer: { ns, name: 'eth0', mac: '02:42:ac:11:00:02', up: true },
     },
     { kind: 'veth', ns, name: 'back', up: true, peer: { name: 'forth', up: true } },
+    { kind: 'bridge', name: 'ny2', up: true },
+    { kind: 'veth', name: 'trunk', master: 'ny0', up: true, peer: { name: 'uplink', master: 'ny2', up: true } },
     { kind: 'veth', ns: outside, name: 'far', up: true, peer: { ns: outside, name: 'off', up: false } },
     { kind: 'address', ns, link: 'eth0', prefix: '172.17.0.2/16', broadcast: '172.17.255.255' },
     { kind: 'address', ns, link: 'eth0', prefix: 'fd00::2/64' },

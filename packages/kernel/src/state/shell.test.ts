@@ -61,6 +61,11 @@ const cases: [KernelOperation['action'], KernelObject, string][] = [
   ['delete', veth, 'ip link delete ny1'],
   [
     'create',
+    { kind: 'veth', name: 'a', master: 'br0', up: true, peer: { name: 'b', master: 'br1', up: true } },
+    'ip link add name a type veth peer name b && ip link set dev a master br0 && ip link set dev a up && ip link set dev b master br1 up',
+  ],
+  [
+    'create',
     { kind: 'veth', ns, name: 'a', up: false, peer: { name: 'b', up: false } },
     'ip -n r1 link add name a type veth peer name b netns /proc/$$/ns/net && ip -n r1 link set dev a down && ip link set dev b down',
   ],

@@ -28,7 +28,7 @@ function vethSettings({ mtu, owner, hairpin, isolated, up }: VethObject): links.
   };
 }
 
-function masterSetting(session: Session, { master, ns }: VethObject): { master?: number } {
+function masterSetting(session: Session, { master, ns }: LinkLocation & { master?: string }): { master?: number } {
   return master === undefined ? {} : { master: links.linkIndex(session.route(ns), master) };
 }
 
@@ -72,9 +72,17 @@ function restoreNames(session: Session, veth: VethObject, { near, far }: Ends): 
 }
 
 /** Differences of the far end from its desired state. */
-function farDifferences(veth: VethObject, far: links.Link): (string | false)[] {
+function farDifferences(session: Session, veth: VethObject, far: links.Link): (string | false)[] {
   if (veth.peer.keep) return [];
-  return [far.name !== veth.peer.name && `far end named ${far.name}`, ...differences(far, peerSettings(veth))];
+  return [
+    far.name !== veth.peer.name && `far end named ${far.name}`,
+    hasOtherMaster(session, veth.peer, far) && 'far end has another master',
+    ...differences(far, peerSettings(veth)),
+  ];
+}
+
+function hasOtherMaster(session: Session, { master, ns }: VethObject | VethObject['peer'], link: links.Link): boolean {
+  return master !== undefined && link.masterIndex !== (find(session, withNs(master, ns))?.index ?? -1);
 }
 
 /**
@@ -84,6 +92,11 @@ function farDifferences(veth: VethObject, far: links.Link): (string | false)[] {
 const isSetWhileDown = ({ peer }: VethObject, next: KernelObject): boolean =>
   (next.kind === 'sysctl' && next.ns === peer.ns) ||
   (next.kind === 'address' && next.ns === peer.ns && next.link === peer.name && !next.prefix.includes(':'));
+
+/** The kernel ignores a master in the far end's part of the creation (veth_newlink of drivers/net/veth.c). */
+function attachPeer(session: Session, { peer }: VethObject): void {
+  if (peer.master !== undefined) links.changeLink(session.route(peer.ns), peer.name, masterSetting(session, peer));
+}
 
 function setUpPeer(session: Session, { peer }: VethObject): void {
   if (peer.up) links.changeLink(session.route(peer.ns), peer.name, { up: true });
@@ -104,19 +117,18 @@ export const vethHandler: ObjectHandler<VethObject> = {
   check(veth) {
     checkSettings(veth);
     checkSettings(veth.peer);
-    if (veth.master !== undefined) links.checkLinkName(veth.master);
+    for (const { master } of [veth, veth.peer]) if (master !== undefined) links.checkLinkName(master);
   },
   observe(session, veth) {
     const { near, far } = findEnds(session, veth);
     if (!near) return absent;
     if (near.kind !== 'veth') return observed([`a ${near.kind ?? 'device'}`]);
     if (!veth.peer.keep && !arePair(near, far)) return observed(['far end is elsewhere']);
-    const master = veth.master === undefined ? undefined : (find(session, withNs(veth.master, veth.ns))?.index ?? -1);
     return observed([
       near.name !== veth.name && `named ${near.name}`,
-      master !== undefined && near.masterIndex !== master && 'another master',
+      hasOtherMaster(session, veth, near) && 'another master',
       ...differences(near, vethSettings(veth)),
-      ...(far ? farDifferences(veth, far) : []),
+      ...(far ? farDifferences(session, veth, far) : []),
     ]);
   },
   create(session, veth) {
@@ -128,6 +140,12 @@ export const vethHandler: ObjectHandler<VethObject> = {
       name: veth.name,
       peer: { ...peer, ...elsewhere, name: veth.peer.name },
     });
+    try {
+      attachPeer(session, veth);
+    } catch (error) {
+      links.deleteLink(session.route(veth.ns), veth.name);
+      throw error;
+    }
     return undoCreate(session, veth);
   },
   // With its far end up, a pair has a carrier. A thread of the kernel then configures both ends, beside many ports of a
@@ -143,7 +161,8 @@ export const vethHandler: ObjectHandler<VethObject> = {
     }
     const undoNear = change(session, veth, { ...vethSettings(veth), ...masterSetting(session, veth) });
     try {
-      const undoFar = veth.peer.keep ? () => undefined : change(session, veth.peer, peerSettings(veth));
+      const desired = { ...peerSettings(veth), ...masterSetting(session, veth.peer) };
+      const undoFar = veth.peer.keep ? () => undefined : change(session, veth.peer, desired);
       return async () => {
         await undoFar();
         await undoNear();

@@ -54,7 +54,16 @@ function vethSettings(veth: VethObject, near: string[] = [], far: string[] = [])
     ...(settings.length > 0 ? [line(...tool('ip', ns), 'link', 'set', 'dev', name, ...settings)] : []),
     ...(port.length > 0 ? [line(...tool('bridge', ns), 'link', 'set', 'dev', name, ...port)] : []),
     line(...tool('ip', ns), 'link', 'set', 'dev', name, up ? 'up' : 'down'),
-    line(...tool('ip', peer.ns), 'link', 'set', 'dev', peer.name, ...far, peer.up ? 'up' : 'down'),
+    line(
+      ...tool('ip', peer.ns),
+      'link',
+      'set',
+      'dev',
+      peer.name,
+      ...far,
+      ...option('master', peer.master),
+      peer.up ? 'up' : 'down',
+    ),
   ];
 }
 
