@@ -37,6 +37,7 @@ export interface DaemonConfig extends BridgeConfig {
   repairContainers: RepairPolicy;
   ipMasquerade: boolean;
   mtu: number;
+  portsPerBridge: number;
   dns: readonly string[];
   dnsSearch: readonly string[];
   dnsOptions: readonly string[];
@@ -199,6 +200,7 @@ export function planConfig(
     repairContainers: oneOf('repair-containers', textOf('repair-containers'), ['auto', 'always', 'never']),
     ipMasquerade: flagSet('ip-masq'),
     mtu: parseMtu(value('mtu')),
+    portsPerBridge: parsePortsPerBridge(value('ports-per-bridge')),
     dns: listOf('dns').map((address) => parseAddress('dns', address)),
     dnsSearch: listOf('dns-search'),
     dnsOptions: listOf('dns-opts'),
@@ -262,6 +264,13 @@ function parseMtu(value: unknown): number {
     throw invalid(`invalid value "${String(value)}" for --mtu: must be 0, or from 68 to 65535 bytes`);
   }
   return mtu;
+}
+
+/** The network's own bridge has a port for each other one, too: half of the kernel's 1023 are left for these. */
+function parsePortsPerBridge(value: unknown): number {
+  const count = Number(value);
+  if (Number.isInteger(count) && count >= 0 && count <= 512) return count;
+  throw invalid(`invalid value "${String(value)}" for --ports-per-bridge: must be from 0 to 512`);
 }
 
 function parseLabel(text: string): string {

@@ -119,6 +119,10 @@ export const daemonOptions: readonly DaemonOption[] = [
   ),
   toggle('ip-masq', true, 'masquerade containers’ addresses outside of the host'),
   { key: 'mtu', kind: 'number', value: 'BYTES', default: 0, help: 'MTU of container interfaces (0: the uplink’s)' },
+  {
+    ...{ key: 'ports-per-bridge', kind: 'number', value: 'COUNT', default: 128 },
+    help: 'containers of a network on one bridge before it gets another one, up to 512 (0: one bridge for all)',
+  },
   list(
     'host-gateway-ips',
     'host-gateway-ip',

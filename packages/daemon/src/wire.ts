@@ -296,6 +296,7 @@ export function networkSettings(config: DaemonConfig, clusterPool?: string): Net
     bridgeName: config.bridge === '' ? 'docker0' : config.bridge,
     icc: config.icc,
     mtu: config.mtu,
+    portsPerBridge: config.portsPerBridge,
     defaultHostAddress: config.ip,
     ipForward: config.ipForward,
     dropForeignForwarding: !config.ipForwardNoDrop,

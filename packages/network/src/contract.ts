@@ -170,6 +170,11 @@ export interface NetworkSettings {
    * `--foreign-firewall`: add accept rules for the bridges to other programs' forward chains that drop. Default true.
    */
   foreignFirewall?: boolean;
+  /**
+   * `--ports-per-bridge`: how many endpoints of a network are ports of one bridge before it gets another one. 0: as many
+   * as the kernel allows, and no second bridge.
+   */
+  portsPerBridge?: number;
   /** `--tunnel-firewall`: packets of tunnels to peers pass the firewall. Default true. */
   tunnelFirewall?: boolean;
   /**

@@ -121,6 +121,8 @@ export interface EndpointState {
   link: string;
   /** Name of the veth peer on the host. */
   hostLink: string;
+  /** The segment of the network's bridge whose port it is (see drivers/bridge/segment.ts). Absent: the bridge itself. */
+  segment?: number;
   mac: string;
   /** Empty on a network without addresses. */
   addresses: PerFamily<EndpointAddress>;

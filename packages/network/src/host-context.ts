@@ -39,6 +39,8 @@ export interface HostContext {
   readonly hostUse: HostUseCache;
   readonly ports: PortTable;
   readonly hostLinks: HostLinks;
+  /** See `SegmentsDependencies`. */
+  readonly knownSegments: Set<string>;
   readonly linkDeletions: LinkDeletions;
   /** Serializes the operations on each container, and on each attached endpoint. */
   readonly queue: KeyedQueue;

@@ -64,3 +64,4 @@ export { RepairPace } from './reconcile/repair-pace.ts';
 export { type HostStartDependencies, removeOrphans, startHost } from './reconcile/start.ts';
 export { listElements } from './reconcile/table-elements.ts';
 export { findBlockedTunnels } from './reconcile/tunnel-blocks.ts';
+export { createSegments, removeEmptySegments, type SegmentsDependencies } from './segments.ts';

@@ -12,6 +12,8 @@ export interface HostFacts {
    * published port are then sent back through the bridge port they came from, which requires hairpin mode.
    */
   bridgeNetfilter: boolean;
+  /** The same for IPv6 and `ip6` chains (net.bridge.bridge-nf-call-ip6tables). */
+  bridgeNetfilter6: boolean;
   /** At least one bridge isolates its containers (`--icc=false`). */
   isolates: boolean;
   /** At least one bridge checks the source addresses of its containers' frames: see `BridgeSettings.checksSources`. */

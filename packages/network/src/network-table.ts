@@ -11,8 +11,9 @@ import { type Family, valuesOf } from './family.ts';
 import { linkOfElementKey } from './firewall/element-key.ts';
 import { SubnetSpace } from './ipam/subnet-space.ts';
 import type { BridgeSettings, FamilySettings } from './model.ts';
+import { segmentLinks, segmentOfLink } from './object-names.ts';
 
-type Bridge = Pick<BridgeSettings, 'link' | Family>;
+type Bridge = Pick<BridgeSettings, 'networkId' | 'link' | Family>;
 /** A key of an index. */
 type IndexKey = [index: Map<string, string>, key: string];
 
@@ -22,6 +23,8 @@ export class NetworkTable extends Map<string, NetworkRecord> {
   readonly #subnets: SubnetSpace;
   readonly #keys = new Map<string, readonly IndexKey[]>();
   readonly #byLink = new Map<string, string>();
+  /** Those that may have segments, by the beginning of their ids in the names of the segments' interfaces. */
+  readonly #bySegmentPrefix = new Map<string, string>();
   readonly #byAddress = new Map<string, string>();
   readonly #bySubnet = new Map<string, string>();
   readonly #byParent = new Map<string, Set<string>>();
@@ -67,9 +70,9 @@ export class NetworkTable extends Map<string, NetworkRecord> {
     return super.delete(id);
   }
 
-  /** The network that created the interface of this name: its bridge, its parent, or the host's access to it. */
+  /** The network that created the interface of this name: its bridge, one of a segment, its parent, or the host's access to it. */
   byLink(link: string): string | undefined {
-    return this.#byLink.get(link);
+    return this.#byLink.get(link) ?? this.#bySegmentPrefix.get(segmentOfLink(link)?.networkPrefix ?? '');
   }
 
   /** The network on whose bridge, or other interface of `byLink`, the host has this address, with its prefix length. */
@@ -166,8 +169,10 @@ export class NetworkTable extends Map<string, NetworkRecord> {
     ];
   }
 
-  #keysOf({ bridge, hostLinks = [] }: NetworkPlanner): IndexKey[] {
+  #keysOf({ bridge, hostLinks = [], planSegment }: NetworkPlanner): IndexKey[] {
+    const prefix = planSegment && bridge ? segmentOfLink(segmentLinks(bridge.networkId, 0).bridge) : undefined;
     return [
+      ...(prefix === undefined ? [] : [[this.#bySegmentPrefix, prefix.networkPrefix] satisfies IndexKey]),
       ...(bridge === undefined ? [] : this.#bridgeKeys(bridge)),
       ...hostLinks.flatMap(({ link, addresses }): IndexKey[] => [
         [this.#byLink, link],

@@ -35,6 +35,11 @@ export function bridgeOwner(networkName: string): string {
   return ownerText(`network ${networkName}`, isLong ? ` (${hash('sha256', networkName).slice(0, 12)})` : '');
 }
 
+/** Owner text of a segment's bridge, and of its pair. */
+export const segmentOwner = (networkName: string, networkId: string, segment: number): string =>
+  ownerText(`segment ${segment} of network ${networkName}`, ` (${shortId(networkId)})`);
+export const segmentOwnerPrefix = `${ownerPrefix}segment `;
+
 /** Owner text of a VLAN sub-interface, which several networks may use. */
 export const vlanOwner = (base: string, id: number): string => `${vlanOwnerPrefix}${id} of ${base}`;
 export const vlanOwnerPrefix = `${ownerPrefix}VLAN `;
@@ -50,6 +55,21 @@ export const hostLinkName = (endpointId: string): string => `${hostLinkPrefix}${
 export const hostLinkPrefix = 'ny-';
 
 export const isHostLinkName = (name: string): boolean => /^ny-[0-9a-f]{12}$/.test(name);
+
+/**
+ * The interfaces of a segment of a network: its bridge, and a veth pair of which one end (`trunk`) is a port of the
+ * network's own bridge, the other (`uplink`) one of the segment's.
+ */
+export function segmentLinks(networkId: string, segment: number): Record<'bridge' | 'trunk' | 'uplink', string> {
+  const id = `${networkId.slice(0, 10)}${segment.toString(36).padStart(2, '0')}`;
+  return { bridge: `nyb${id}`, trunk: `nyt${id}`, uplink: `nyu${id}` };
+}
+
+/** The beginning of its network's id, and its number; undefined for another interface. */
+export function segmentOfLink(name: string): { networkPrefix: string; segment: number } | undefined {
+  const [, networkPrefix = '', digits = ''] = /^ny[btu]([0-9a-f]{10})([0-9a-z]{2})$/.exec(name) ?? [];
+  return networkPrefix === '' ? undefined : { networkPrefix, segment: Number.parseInt(digits, 36) };
+}
 
 /** sysctl(8) writes a dot inside an interface's name as a slash. */
 export const sysctlLink = (link: string): string => link.replaceAll('.', '/');

@@ -91,6 +91,7 @@ function copyOf(context: Context): DryRunContext {
     pools: new Map([...context.pools].map(([id, pools]) => [id, pools.copy()])),
     ports: context.ports.copy(),
     hostLinks: context.hostLinks.copy(),
+    knownSegments: new Set(context.knownSegments),
     linkDeletions: { expect: ignore },
     namespaces: {
       start: ignore,

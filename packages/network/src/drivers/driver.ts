@@ -14,8 +14,8 @@ export interface Capabilities {
   ownMac: boolean;
   /** Its endpoints have an interface on the host, too, named `hostLink`, such as one end of a veth pair. */
   hostInterface: boolean;
-  /** How many endpoints a network can have at a time; absent: as many as it has addresses. */
-  mostEndpoints?: number;
+  /** How many endpoints an interface of the host can have; absent: as many as the network has addresses. */
+  mostPorts?: number;
   /** Ports of its endpoints can be published on the host. */
   ports: boolean;
   /** A container on it can be connected to other networks, too. */
@@ -55,6 +55,8 @@ export interface Driver {
   linkKinds?(network: NetworkSpec): readonly string[];
   /** Whether a network is internal without a request, since nothing leaves it. */
   isInternal?(network: NetworkSpec): boolean;
+  /** Whether its endpoints may be on several bridges, joined to one network. */
+  canHaveSegments?(network: Pick<NetworkRecord, 'options' | 'existingBridge'>): boolean;
   /** Auxiliary addresses, by name, that the options of a network reserve: no endpoint gets them. */
   reservedAddresses?(network: NetworkSpec): Readonly<Record<string, string>>;
   /** Whether endpoints have a default route to their interface itself, without a gateway. */
@@ -91,6 +93,8 @@ export interface NetworkPlanner {
   /** Interfaces of the host that the network creates, other than a bridge, with the host's addresses there. */
   readonly hostLinks?: readonly HostLink[];
   planNetwork(facts: HostFacts): KernelObject[];
+  /** A further bridge for endpoints, joined to the network's own. Absent: the network cannot have any. */
+  planSegment?(segment: number, facts: HostFacts): KernelObject[];
   planEndpoint(endpoint: EndpointPlanInput): KernelObject[];
   /** Objects on the host that do not vanish with the namespace or the interface, in creation order. */
   planHostElements(endpoint: EndpointPlanInput): KernelObject[];

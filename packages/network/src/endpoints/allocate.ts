@@ -14,7 +14,9 @@ import { type Family, families, type PerFamily, perFamily, valuesOf } from '../f
 import type { HostLinks } from '../host-links.ts';
 import type { NetworkPools } from '../ipam/network-pools.ts';
 import { networkOf } from '../lookup.ts';
+import type { HostFacts } from '../model.ts';
 import { hostLinkName } from '../object-names.ts';
+import { chooseSegment } from '../segments.ts';
 
 /** Dependencies of the functions in this file. */
 export interface EndpointDependencies {
@@ -23,6 +25,7 @@ export interface EndpointDependencies {
   readonly networks: Map<string, NetworkRecord>;
   readonly pools: Map<string, NetworkPools>;
   readonly hostLinks: HostLinks;
+  facts: HostFacts;
 }
 
 export interface EndpointRequest {
@@ -51,16 +54,14 @@ export function allocateEndpoint(context: EndpointDependencies, request: Endpoin
   if (!capabilities.addresses) return empty;
   if (config.macAddress && !capabilities.ownMac)
     throw new NetyardError('failed', `${record.driver} interfaces do not support custom mac address assignment`);
-  if (context.hostLinks.count(record.id) >= (capabilities.mostEndpoints ?? Number.POSITIVE_INFINITY))
-    throw new NetyardError('failed', `network ${record.name} is full: it has ${capabilities.mostEndpoints} endpoints`, {
-      hint: 'Linux has no larger bridges: connect containers to another network',
-    });
+  const segment = chooseSegment(context, record);
   const addresses = takeAddresses(context, record, request);
   const hostLink = capabilities.hostInterface ? hostLinkName(empty.id) : '';
-  context.hostLinks.add({ hostLink, networkId: record.id }, ownerId);
+  const place = { hostLink, ...(segment === 0 ? {} : { segment }) };
+  context.hostLinks.add({ ...place, networkId: record.id }, ownerId);
   return {
     ...empty,
-    ...{ link, hostLink, addresses },
+    ...{ link, addresses, ...place },
     mac: capabilities.ownMac ? chooseMac(config, addresses, empty.id) : '',
     aliases: config.aliases ?? [],
     dnsNames: record.predefined ? [] : [...names],

@@ -5,6 +5,7 @@ import type { AttachRequest, EndpointConfig, EndpointRecord, NetworkRecord } fro
 import { driverOf } from '../drivers/index.ts';
 import { valuesOf } from '../family.ts';
 import { networkOf } from '../lookup.ts';
+import { createSegments, removeEmptySegments } from '../segments.ts';
 import { allocateEndpoint, freeEndpoint, storeEndpoint } from './allocate.ts';
 import { type AttachedDependencies, emitOf, findAttached, inQueue, planOf, queueKey } from './attached.ts';
 import { flushUdpConntrack } from './ports.ts';
@@ -23,6 +24,7 @@ export async function attach(context: AttachedDependencies, request: AttachReque
         context.store.putEndpoint(record);
         storeEndpoint(context, record.id, record.endpoint);
       });
+      await createSegments(context, [record.endpoint]);
       await context.kernel.apply({ owner: `endpoint ${record.name}`, objects: planOf(context, record).objects });
     } catch (error) {
       await rollBack(context, record);
@@ -97,6 +99,7 @@ async function remove(context: AttachedDependencies, record: EndpointRecord): Pr
   } finally {
     free(context, record);
   }
+  await removeEmptySegments(context, [record.endpoint]);
   await flushUdpConntrack(context, record.ports);
 }
 

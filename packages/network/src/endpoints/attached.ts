@@ -6,12 +6,13 @@ import { plannerOf } from '../lookup.ts';
 import type { HostFacts } from '../model.ts';
 import type { describeRepair } from '../reconcile/describe.ts';
 import type { LinkDeletions } from '../reconcile/link-deletions.ts';
+import type { SegmentsDependencies } from '../segments.ts';
 import type { EndpointDependencies } from './allocate.ts';
 import { type EndpointPlan, planAttached } from './plan.ts';
 import type { ReservePortsDependencies } from './ports.ts';
 
 /** Dependencies of the operations on attached endpoints. */
-export interface AttachedDependencies extends EndpointDependencies, ReservePortsDependencies {
+export interface AttachedDependencies extends EndpointDependencies, ReservePortsDependencies, SegmentsDependencies {
   readonly kernel: Kernel;
   readonly logger: Logger;
   readonly clock: Clock;

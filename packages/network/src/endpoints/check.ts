@@ -57,10 +57,9 @@ async function planRepair(context: AttachedDependencies, record: EndpointRecord)
  */
 export async function adoptEndpoints(context: AttachedDependencies): Promise<void> {
   for (const record of context.attached.values()) {
-    const { id, name, endpoint, ports } = record;
+    const { id, name, ports } = record;
     const report = (what: string, error: unknown): void =>
       context.logger.error(what, { endpoint: name, error: messageOf(error) });
-    context.hostLinks.add(endpoint, id);
     for (const port of ports) {
       const failure = context.ports.adopt(port, id);
       if (failure) report('a published port could not be reserved again', failure);

@@ -7,7 +7,10 @@ import type { Kernel, KernelEvent } from '@netyard/kernel';
 import { isPeerSet, type Peers, type ReconcileScope, tunnelTable, uniteScopes } from '@netyard/peers';
 import type { Attachments } from '../attachments.ts';
 import type { EndpointState, NetworkSettings } from '../contract.ts';
+import { masterOf } from '../drivers/bridge/segment.ts';
 import { valuesOf } from '../family.ts';
+import { bridgeSets } from '../firewall/bridge-table.ts';
+import { linkOfElementKey } from '../firewall/element-key.ts';
 import { isEngineBridge } from '../firewall/engine-bridges.ts';
 import { guardName } from '../firewall/guard.ts';
 import { endpointSets, networkSets, tableName } from '../firewall/table.ts';
@@ -15,7 +18,7 @@ import type { HostLinks } from '../host-links.ts';
 import { bridgeOf } from '../lookup.ts';
 import type { HostFacts } from '../model.ts';
 import type { NetworkTable } from '../network-table.ts';
-import { isHostLinkName, ownerPrefix, vlanOwnerPrefix } from '../object-names.ts';
+import { isHostLinkName, ownerPrefix, segmentOfLink, segmentOwnerPrefix, vlanOwnerPrefix } from '../object-names.ts';
 import { type ElementDrift, EndpointElements } from './endpoint-elements.ts';
 import type { HostUseCache } from './host-use.ts';
 import type { LinkDeletions } from './link-deletions.ts';
@@ -56,6 +59,8 @@ export type NetworkScope = 'links' | 'all' | ReadonlySet<string>;
 /** Parts of the desired state to compare. */
 export interface Drift {
   networks: NetworkScope | undefined;
+  /** With a set of networks: their segments to compare as well, by network id. */
+  segments: ReadonlyMap<string, ReadonlySet<number>>;
   peers: ReconcileScope | undefined;
   containers: ReadonlySet<string>;
 }
@@ -78,7 +83,7 @@ export class DriftTracker {
   readonly #containers = new Set<string>();
   /** Host-side interfaces of containers that differ from the plan, with the ids of their containers, unless removed since. */
   readonly #driftedLinks = new Map<string, string>();
-  /** Names of the bridges by interface index. */
+  /** Names of the bridges, and of the pairs that join them, by interface index. */
   readonly #bridgeIndexes = new Map<number, string>();
   /** Interface index of each parent that exists, by name. */
   readonly #parents = new Map<string, number>();
@@ -86,6 +91,7 @@ export class DriftTracker {
   readonly #uplinks = new Map<string, number>();
   #allNetworks: 'links' | 'all' | undefined;
   readonly #networks = new Set<string>();
+  #segments = new Map<string, Set<number>>();
   #peers: ReconcileScope | undefined;
   readonly #endpointElements = new EndpointElements();
   #hasNewEngineBridge = false;
@@ -104,7 +110,7 @@ export class DriftTracker {
   }
 
   /** The networks and containers to compare now; forgets them. Peers are taken later, since networks may add to them. */
-  takeNetworks(): Pick<Drift, 'networks' | 'containers'> {
+  takeNetworks(): Pick<Drift, 'networks' | 'segments' | 'containers'> {
     const drifted = [...this.#driftedLinks].filter(([link, id]) => this.#context.hostLinks.ownerOf(link) === id);
     const containers = new Set([...this.#containers, ...drifted.map(([, id]) => id)]);
     const networks = this.#allNetworks ?? (this.#networks.size > 0 ? new Set(this.#networks) : undefined);
@@ -112,7 +118,9 @@ export class DriftTracker {
     this.#driftedLinks.clear();
     this.#allNetworks = undefined;
     this.#networks.clear();
-    return { networks, containers };
+    const segments = this.#segments;
+    this.#segments = new Map();
+    return { networks, segments, containers };
   }
 
   takePeers(): Drift['peers'] {
@@ -161,6 +169,17 @@ export class DriftTracker {
     this.#schedule.repair();
   }
 
+  /** All networks, tables and containers. */
+  markAll(): void {
+    this.markNetworks('all');
+    this.#markContainers();
+  }
+
+  #markSegment(id: string, segment: number): void {
+    this.#segments.set(id, (this.#segments.get(id) ?? new Set()).add(segment));
+    this.markNetwork(id);
+  }
+
   handle(event: KernelEvent): void {
     if (event.type === 'nft') this.#handleNft(event);
     else if (event.type === 'link') this.#handleLink(event);
@@ -170,8 +189,7 @@ export class DriftTracker {
     else if (event.type === 'neighbour' || event.type === 'fdb') this.#markPeers(event);
     else {
       this.#context.hostUse.drop();
-      this.markNetworks('all');
-      this.#markContainers();
+      this.markAll();
       this.#markPeers(event);
       this.#schedule.foreignChains();
       this.#schedule.routes();
@@ -190,15 +208,16 @@ export class DriftTracker {
       return;
     }
     if (event.what === 'element') this.#handleElement(event);
-    else {
-      this.markNetworks('all');
-      this.#markContainers();
-    }
+    else this.markAll();
   }
 
   /** An event of a peer's element identifies the peer; for other elements the sets are compared. */
   #handleElement(event: NftEvent): void {
     const isOf = (sets: readonly string[]): boolean => sets.some((set) => set === event.set);
+    if (isOf(bridgeSets) && event.keys?.some((key) => segmentOfLink(linkOfElementKey(key)) !== undefined)) {
+      if (event.action === 'del') this.markNetworks('all');
+      return;
+    }
     if (isOf(networkSets) && isPlannedChange(this.#context, event)) return;
     if (this.#endpointElements.note(event)) this.#schedule.endpointElements();
     else if (isOf(endpointSets) || (event.action === 'new' && isOf(networkSets))) this.#schedule.elements();
@@ -226,6 +245,12 @@ export class DriftTracker {
     }
     if (event.action === 'new') this.#bridgeIndexes.set(event.index, event.name);
     else this.#bridgeIndexes.delete(event.index);
+    const segment = segmentOfLink(event.name)?.segment;
+    if (segment !== undefined) {
+      // Without endpoints it is about to be removed. Its ports have events of their own.
+      if (this.#context.hostLinks.countOn(networkId, segment) > 0) this.#markSegment(networkId, segment);
+      return;
+    }
     this.markNetwork(networkId);
     // The kernel detaches all ports of a deleted bridge, and deletes the routes of an interface that is down.
     if (event.action === 'del') this.#markContainers(networkId);
@@ -290,7 +315,8 @@ export class DriftTracker {
     const endpoint = endpoints?.find(({ hostLink }) => hostLink === name);
     const bridge = endpoint && bridgeOf(this.#context, endpoint.networkId);
     const master = this.#bridgeIndexes.get(masterIndex);
-    const isElsewhere = this.#bridgeIndexes.size > 0 && (master === undefined || (bridge && master !== bridge.link));
+    const desired = endpoint && bridge && masterOf(bridge, endpoint, this.#context.facts);
+    const isElsewhere = this.#bridgeIndexes.size > 0 && (master === undefined || (desired && master !== desired));
     return isElsewhere === true || (mtu !== undefined && bridge !== undefined && mtu !== bridge.mtu);
   }
 
@@ -298,7 +324,8 @@ export class DriftTracker {
   #handleRename({ name, index, owner = '' }: LinkEvent): void {
     if (this.#context.linkDeletions.has(name) || this.#context.networks.byLink(name) !== undefined) return;
     if (this.#bridgeIndexes.get(index) === name) return; // of a network that is being removed
-    if (owner.startsWith(`${ownerPrefix}network `) || owner.startsWith(vlanOwnerPrefix)) this.markNetworks('links');
+    const prefixes = [`${ownerPrefix}network `, segmentOwnerPrefix, vlanOwnerPrefix];
+    if (prefixes.some((prefix) => owner.startsWith(prefix))) this.markNetworks('links');
     const id = /\(([0-9a-f]{12})\) on /.exec(owner)?.[1];
     const found = [...this.#context.attachments.ids()].find((containerId) => containerId.slice(0, 12) === id);
     if (found === undefined) return;

@@ -28,7 +28,6 @@ const mainTable = 254;
 /** Reads kernel features, forwarding state and the range of dynamic ports. */
 export async function readHost(context: HostDependencies): Promise<void> {
   const ipv6 = await hasIpv6(context.kernel);
-  const bridged = await readSysctlIfExists(context.kernel, 'net.bridge.bridge-nf-call-iptables');
   const bridges = [...context.networks.keys()].flatMap((id) => bridgeOf(context, id) ?? []);
   const enabledForwarding = context.settings.ipForward && (await enablesForwarding(context));
   const guarded = await context.kernel.canHoldTables();
@@ -40,7 +39,7 @@ export async function readHost(context: HostDependencies): Promise<void> {
     ...{
       ipv6,
       ipv6Addresses: hasIpv6Addresses(context.kernel),
-      bridgeNetfilter: bridged === '1',
+      ...(await readBridgeNetfilter(context.kernel)),
       ...ofBridges,
       enabledForwarding,
       ...ipv6Forwarding,
@@ -49,6 +48,15 @@ export async function readHost(context: HostDependencies): Promise<void> {
     },
   };
   context.dynamicPorts = parsePortRange(await context.kernel.readSysctl('net.ipv4.ip_local_port_range'));
+}
+
+/** Whether packets within a bridge traverse `ip` and `ip6` chains: settings of the module br_netfilter, if it is loaded. */
+export async function readBridgeNetfilter(
+  kernel: Kernel,
+): Promise<Pick<HostFacts, 'bridgeNetfilter' | 'bridgeNetfilter6'>> {
+  const isOn = async (name: string): Promise<boolean> =>
+    (await readSysctlIfExists(kernel, `net.bridge.bridge-nf-call-${name}`)) === '1';
+  return { bridgeNetfilter: await isOn('iptables'), bridgeNetfilter6: await isOn('ip6tables') };
 }
 
 /** As Docker finds out: with net.ipv6.conf.all.disable_ipv6=1, [::] can be bound, but not [::1]. */

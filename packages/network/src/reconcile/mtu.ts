@@ -10,7 +10,8 @@ export interface MtuDependencies extends PlanNetworksDependencies, MtuChange {
 }
 
 export async function applyMtu(context: MtuDependencies): Promise<KernelOperation[]> {
-  const bridges = planNetworks(context, [...context.networks.keys()]).filter(({ kind }) => kind === 'bridge');
+  const planned = planNetworks(context, [...context.networks.keys()]);
+  const bridges = planned.filter(({ kind }) => kind === 'bridge' || kind === 'veth');
   const { kernel, logger, mtuLimit } = context;
   const { operations } = await kernel.apply({ owner: 'networks', objects: bridges });
   await context.attachments.applyMtu({ kernel, logger, mtuLimit });

@@ -9,7 +9,7 @@ import { proxyProtocol } from '../drivers/bridge/ndp-proxy.ts';
 import { families } from '../family.ts';
 import { findStaleRules } from '../firewall/foreign.ts';
 import { endpointSets, type NetyardSet, networkSets, planTables, tableName, tablesOf } from '../firewall/table.ts';
-import { isHostLinkName, isNetnsName, ownerPrefix } from '../object-names.ts';
+import { isHostLinkName, isNetnsName, ownerPrefix, segmentOwnerPrefix } from '../object-names.ts';
 import { usesIpv6 } from '../plan/host.ts';
 import { type ForeignRulesDependencies, readForeignChains } from './foreign-rules.ts';
 import type { LinkDeletions } from './link-deletions.ts';
@@ -118,7 +118,10 @@ async function orphanLinks(context: OrphansDependencies, keepDesired: boolean): 
   const bridges = ours.filter((link) => link.kind === 'bridge');
   const tunnels = ours.filter((link) => link.kind === 'vxlan');
   const veths = ours.filter(
-    ({ kind, name }) => kind === 'veth' && isHostLinkName(name) && !context.linkDeletions.has(name),
+    ({ kind, name, owner }) =>
+      kind === 'veth' &&
+      (isHostLinkName(name) || owner?.startsWith(segmentOwnerPrefix)) &&
+      !context.linkDeletions.has(name),
   );
   return [
     ...(keepDesired && context.peers.awaitsCluster ? [] : tunnels).map(

@@ -8,15 +8,18 @@ import type { Kernel, KernelObject, KernelOperation } from '@netyard/kernel';
 import type { Peers } from '@netyard/peers';
 import type { Attachments } from '../attachments.ts';
 import type { NetworkEvent, NetworkSettings } from '../contract.ts';
+import { allowsSegments } from '../drivers/bridge/segment.ts';
 import { endpointSets, tablesOf } from '../firewall/table.ts';
+import type { HostLinks } from '../host-links.ts';
 import type { HostFacts } from '../model.ts';
 import type { NetworkTable } from '../network-table.ts';
 import { usesIpv6 } from '../plan/host.ts';
+import { removeSegments } from '../segments.ts';
 import { applyNetworks } from './apply-networks.ts';
 import { describe, describeRepair } from './describe.ts';
-import { DriftTracker, type DriftTrackerDependencies, type NetworkScope } from './drift-tracker.ts';
+import { type Drift, DriftTracker, type DriftTrackerDependencies, type NetworkScope } from './drift-tracker.ts';
 import { type ForeignRulesDependencies, reconcileForeignRules } from './foreign-rules.ts';
-import { findEngineBridges, type HostDependencies } from './host.ts';
+import { findEngineBridges, type HostDependencies, readBridgeNetfilter } from './host.ts';
 import { findForeignElements, type OrphansDependencies } from './orphans.ts';
 import { type PlanNetworksDependencies, planNetworks } from './plan-networks.ts';
 import { RepairPace } from './repair-pace.ts';
@@ -38,10 +41,13 @@ export interface ReconcilerDependencies
   readonly logger: Logger;
   readonly networks: NetworkTable;
   readonly attachments: Attachments;
+  readonly hostLinks: HostLinks;
+  readonly knownSegments: Set<string>;
   readonly peers: Peers;
   mtuLimit: number | undefined;
   facts: HostFacts;
   emit(event: Omit<NetworkEvent, 'type'>): void;
+  ownDeletion(): void;
 }
 
 const gatherMilliseconds = 50;
@@ -73,6 +79,8 @@ export class Reconciler {
   #sampled = 0;
   readonly #pace = new RepairPace();
   #hasCreatedTables = false;
+  /** No port belongs on a segment any more: after the ports were moved, the segments' bridges are removed. */
+  #dropsSegments = false;
 
   constructor(context: ReconcilerDependencies) {
     this.#context = context;
@@ -99,11 +107,22 @@ export class Reconciler {
    */
   async #sampleSysctls(): Promise<void> {
     if (this.#stop.signal.aborted) return;
+    await this.#followBridgeNetfilter();
     for (const id of this.#nextSampled()) {
       const sysctls = planNetworks(this.#context, [id]).filter(({ kind }) => kind === 'sysctl');
       const found = await this.#context.kernel.observe(sysctls);
       if (found.some(({ state }) => state === 'different')) this.#drift.markNetwork(id);
     }
+  }
+
+  /** Another engine may load br_netfilter at any time, and an administrator switch it off: ports depend on it. */
+  async #followBridgeNetfilter(): Promise<void> {
+    const { facts, kernel } = this.#context;
+    const now = await readBridgeNetfilter(kernel);
+    if (facts.bridgeNetfilter === now.bridgeNetfilter && facts.bridgeNetfilter6 === now.bridgeNetfilter6) return;
+    this.#context.facts = { ...this.#context.facts, ...now };
+    this.#dropsSegments = !allowsSegments(now);
+    this.#drift.markAll();
   }
 
   #nextSampled(): string[] {
@@ -194,8 +213,9 @@ export class Reconciler {
 
   async #repair(): Promise<void> {
     if (this.#stop.signal.aborted) return;
-    const { networks, containers } = this.#drift.takeNetworks();
-    if (networks !== undefined) await this.#attemptRepair('the networks', () => this.#reconcileNetworks(networks));
+    const { networks, segments, containers } = this.#drift.takeNetworks();
+    if (networks !== undefined)
+      await this.#attemptRepair('the networks', () => this.#reconcileNetworks(networks, segments));
     const scope = this.#drift.takePeers();
     if (scope !== undefined)
       await this.#attemptRepair('the peers', async () =>
@@ -205,19 +225,25 @@ export class Reconciler {
       const repair = async (): Promise<void> => this.#noteRepairs(await this.#context.attachments.repair(id));
       await this.#attemptRepair(`container ${id}`, repair, id);
     }
+    if (this.#dropsSegments) await this.#attempt('segments', () => removeSegments(this.#context));
+    this.#dropsSegments = false;
     if (this.#hasCreatedTables) await this.#attempt('connections', () => flushUntranslatedConntrack(this.#context));
     this.#hasCreatedTables = false;
   }
 
   /** With `links` without tables: the bridge has an event for each container that starts or stops. */
-  async #reconcileNetworks(scope: NetworkScope): Promise<void> {
-    const { networks } = this.#context;
+  async #reconcileNetworks(scope: NetworkScope, marked: Drift['segments']): Promise<void> {
+    const { networks, hostLinks } = this.#context;
     if (this.#drift.hasNewEngineBridge)
       this.#context.facts = { ...this.#context.facts, engineBridges: await findEngineBridges(this.#context) };
     this.#drift.clearNewEngineBridge();
     const isOfTables = ({ kind }: KernelObject): boolean => kind === 'nft-table' || kind === 'nft-element';
     const ids = typeof scope === 'string' ? [...networks.keys()] : [...scope].filter((id) => networks.has(id));
-    const operations = await applyNetworks(this.#context, ids, (object) => scope === 'all' || !isOfTables(object));
+    const isMarked = (id: string, segment: number): boolean =>
+      typeof scope === 'string' || marked.get(id)?.has(segment) === true;
+    const segmentsOf = (id: string): number[] => hostLinks.segmentsOf(id).filter((segment) => isMarked(id, segment));
+    const context = { ...this.#context, hostLinks: { segmentsOf } };
+    const operations = await applyNetworks(context, ids, (object) => scope === 'all' || !isOfTables(object));
     if (operations.some(({ object }) => object.kind === 'nft-table')) this.#hasCreatedTables = true;
     this.#reportRepair(operations);
     // Objects of peers depend on the bridge's address and on the table.

@@ -3,6 +3,8 @@
 import { type Logger, messageOf } from '@netyard/core';
 import type { Kernel } from '@netyard/kernel';
 import type { Peers } from '@netyard/peers';
+import type { EndpointRecord } from '../contract.ts';
+import type { HostLinks } from '../host-links.ts';
 import type { NetworkTable } from '../network-table.ts';
 import { applyNetworks } from './apply-networks.ts';
 import { type DefaultBridgeDependencies, reconcileDefaultBridge } from './default-bridge.ts';
@@ -22,10 +24,16 @@ export interface HostStartDependencies
   readonly logger: Logger;
   readonly networks: NetworkTable;
   readonly peers: Peers;
+  readonly attached: Map<string, EndpointRecord>;
+  readonly hostLinks: HostLinks;
 }
 
-/** `alive`: ids of the attached that still run, whatever their recorded state. */
+/**
+ * Called when `hostLinks` has the interfaces of containers: the plans of networks contain the segments that they use.
+ * @param alive ids of the attached that still run, whatever their recorded state
+ */
 export async function startHost(context: HostStartDependencies, alive: ReadonlySet<string>): Promise<void> {
+  for (const { id, endpoint } of context.attached.values()) context.hostLinks.add(endpoint, id);
   await reconcileDefaultBridge(context, alive);
   await readHost(context); // after the bridge's record is updated: the facts depend on it
   await context.peers.adopt();

@@ -3,6 +3,7 @@
 import { type KeyedQueue, type Logger, NetyardError } from '@netyard/core';
 import type { Kernel, KernelObject, NftElementObject } from '@netyard/kernel';
 import {
+  createSegments,
   driverOf,
   type EndpointDependencies,
   type Family,
@@ -12,6 +13,8 @@ import {
   freeEndpoint,
   type NetworkPools,
   type PortTable,
+  removeEmptySegments,
+  type SegmentsDependencies,
   storeEndpoint,
   unstoreEndpoint,
   valuesOf,
@@ -58,7 +61,8 @@ export interface ConnectDependencies
     LinkHostsFilesDependencies,
     PortsDependencies,
     RegisterDependencies,
-    SandboxPlanDependencies {
+    SandboxPlanDependencies,
+    SegmentsDependencies {
   readonly kernel: Kernel;
   readonly store: NetworkStore;
   readonly containers: ContainerDirectory;
@@ -171,6 +175,7 @@ async function attach(
     // With many endpoints these are long lists: they are planned once.
     const [former, next] = [planSharedElements({ ...input, ...before }), planSharedElements(input)];
     const objects = planAttach(input, after.endpoint, changedElements(next, former));
+    await createSegments(context, [after.endpoint]);
     context.ownDeletion();
     await context.kernel.apply({
       owner: `container ${before.config.name}`,
@@ -187,6 +192,7 @@ async function attach(
       unstoreEndpoint(context, after.endpoint);
       for (const address of valuesOf(requested.addresses)) context.store.deleteLease(after.endpoint.networkId, address);
     });
+    await removeEmptySegments(context, [after.endpoint]);
     throw error;
   }
   await flushUdpConntrack(context, newPorts(before, after));
@@ -381,6 +387,7 @@ async function deleteEndpoint(
   await context.kernel.remove({ owner: `container ${name}`, objects: deleted });
   for (const port of newPorts(after, before)) context.ports.release(port, containerId);
   freeEndpoint(context, containerId, endpoint);
+  await removeEmptySegments(context, [endpoint]);
   if (created.length > 0) await context.kernel.apply({ owner: `container ${name}`, objects: created });
   if (wasGateway) await flushUdpConntrack(context, before.state.ports);
   relayPublished(context, after.config, after.state);

@@ -2,10 +2,17 @@
 
 import { isNetyardError, NetyardError } from '@netyard/core';
 import { type KernelObject, type KernelPlan, type NftRuleObject, readIfExists } from '@netyard/kernel';
-import type { AttachedDependencies, HostFacts } from '@netyard/network';
+import type { AttachedDependencies, HostFacts, HostLinks } from '@netyard/network';
 import { findAttached, planNetworks, planOf } from '@netyard/network';
 import type { Peers } from '@netyard/peers';
-import type { ContainerDirectory, EndpointRecord, NetworkRecord, NetworkSettings, NetworkStore } from '../contract.ts';
+import type {
+  ContainerDirectory,
+  EndpointRecord,
+  EndpointState,
+  NetworkRecord,
+  NetworkSettings,
+  NetworkStore,
+} from '../contract.ts';
 import { networkOf, type Sandbox, sandboxOf } from '../lookup.ts';
 import { planDefaultSysctls, planSandbox } from '../plan/sandbox.ts';
 import { isNamespaceRepaired, type RepairSandboxDependencies } from './repair-sandbox.ts';
@@ -22,6 +29,7 @@ export interface ExplainDependencies
   readonly networks: Map<string, NetworkRecord>;
   readonly sandboxes: Map<string, Sandbox>;
   readonly peers: Pick<Peers, 'get' | 'refusalOf' | 'explain'>;
+  readonly hostLinks: Pick<HostLinks, 'segmentsOf'>;
   mtuLimit: number | undefined;
   foreign: { rules: readonly NftRuleObject[]; blocks: readonly string[] };
   facts: HostFacts;
@@ -39,7 +47,7 @@ export function explain(context: ExplainDependencies, ref: string): KernelPlan {
 }
 
 function explainAttached(context: ExplainDependencies, record: EndpointRecord): KernelPlan {
-  const networks = withForeignRules(context, planNetworks(context, [record.endpoint.networkId]));
+  const networks = withForeignRules(context, planNetworksOf(context, [record.endpoint]));
   const owner = `endpoint ${record.name}; its namespace belongs to another program`;
   return { owner, objects: [...networks, ...planOf(context, record).objects] };
 }
@@ -56,6 +64,14 @@ function findNetwork(context: ExplainDependencies, ref: string): NetworkRecord {
   }
 }
 
+/** Of the networks' segments only those of the endpoints. */
+function planNetworksOf(context: ExplainDependencies, endpoints: readonly EndpointState[]): KernelObject[] {
+  const segmentsOf = (id: string): number[] =>
+    endpoints.flatMap(({ networkId, segment }) => (networkId === id && segment !== undefined ? [segment] : []));
+  const networkIds = endpoints.map(({ networkId }) => networkId);
+  return planNetworks({ ...context, hostLinks: { segmentsOf } }, networkIds);
+}
+
 /** Adds the accept rules for bridges in chains of other programs. */
 const withForeignRules = (context: ExplainDependencies, networks: KernelObject[]): KernelObject[] =>
   networks.length === 0 ? networks : [...networks, ...context.foreign.rules];
@@ -70,8 +86,7 @@ function explainContainer(context: ExplainDependencies, containerId: string): Ke
     const owner = context.sandboxes.get(state.sharedWith);
     if (owner?.state) return explainContainer(context, state.sharedWith);
   }
-  const networkIds = state.endpoints.map((endpoint) => endpoint.networkId);
-  const networks = withForeignRules(context, planNetworks(context, networkIds));
+  const networks = withForeignRules(context, planNetworksOf(context, state.endpoints));
   const own = planSandbox(planInput(context, { config, state }, { files: true }));
   const isRepaired = state.netnsPath === undefined || isNamespaceRepaired(context, { config, state });
   const owner = `container ${config.name}${isRepaired ? '' : '; changes inside it are not repaired'}`;

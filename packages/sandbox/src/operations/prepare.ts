@@ -6,7 +6,14 @@
 import { errorCodeOf, isNetyardError, type KeyedQueue, type Logger, messageOf, NetyardError } from '@netyard/core';
 import type { Kernel } from '@netyard/kernel';
 import type { LinkDeletions } from '@netyard/network';
-import { type EndpointDependencies, flushUdpConntrack, storeEndpoint, unstoreEndpoint } from '@netyard/network';
+import {
+  createSegments,
+  type EndpointDependencies,
+  flushUdpConntrack,
+  removeEmptySegments,
+  storeEndpoint,
+  unstoreEndpoint,
+} from '@netyard/network';
 import type { ContainerDirectory, NetworkStore, SandboxState } from '../contract.ts';
 import { type Sandbox, sandboxOf, save } from '../lookup.ts';
 import { planDefaultSysctls, planRemoval, planSandbox, planSysctls } from '../plan/sandbox.ts';
@@ -115,6 +122,7 @@ async function createSandbox(context: PrepareDependencies, sandbox: Sandbox): Pr
     Object.assign(state, resolvConfState(state, input.files?.resolvConf ?? ''));
     storePrepared(context, prepared);
     const objects = [...planSandbox(input), ...planDefaultSysctls(prepared)];
+    await createSegments(context, state.endpoints);
     context.ownDeletion();
     await context.kernel.apply({ owner: `container ${config.name}`, objects });
     await flushUdpConntrack(context, state.ports);
@@ -146,6 +154,7 @@ async function rollBack(context: PrepareDependencies, sandbox: Sandbox, prepared
   context.names.update(prepared.config.containerId);
   context.namespaces.updateWatch(prepared.config.containerId);
   freeSandbox(context, prepared.config, prepared.state);
+  await removeEmptySegments(context, prepared.state.endpoints);
   context.store.transaction(() => {
     for (const endpoint of prepared.state.endpoints) unstoreEndpoint(context, endpoint);
     context.store.putSandbox(prepared.config);

@@ -1,9 +1,15 @@
 /** Container stop: tears down what `prepare` set up, and releases addresses, ports and interface names. */
 
-import type { KeyedQueue } from '@netyard/core';
+import type { KeyedQueue, Logger } from '@netyard/core';
 import type { Kernel, KernelObject } from '@netyard/kernel';
 import type { LinkDeletions } from '@netyard/network';
-import { type EndpointDependencies, flushUdpConntrack, unstoreEndpoint } from '@netyard/network';
+import {
+  type EndpointDependencies,
+  flushUdpConntrack,
+  removeEmptySegments,
+  type SegmentsDependencies,
+  unstoreEndpoint,
+} from '@netyard/network';
 import type { NetworkStore, SandboxState } from '../contract.ts';
 import type { Sandbox } from '../lookup.ts';
 import { planRemoval } from '../plan/sandbox.ts';
@@ -22,8 +28,10 @@ export interface ReleaseDependencies
     EndpointEventsDependencies,
     PortsDependencies,
     SandboxPlanDependencies,
+    SegmentsDependencies,
     SharedNamespaceDependencies {
   readonly kernel: Kernel;
+  readonly logger: Logger;
   readonly store: NetworkStore;
   readonly sandboxes: Map<string, Sandbox>;
   readonly linkDeletions: Pick<LinkDeletions, 'expect'>;
@@ -64,6 +72,7 @@ export async function releaseSandbox(context: ReleaseDependencies, sandbox: Sand
       context.store.putSandbox(config);
     });
   }
+  await removeEmptySegments(context, state.endpoints);
   await flushUdpConntrack(context, state.ports);
   for (const { networkId } of state.endpoints) emitEndpoint(context, 'disconnect', networkId, config.containerId);
 }

@@ -42,6 +42,8 @@ export async function start(
   options: { keepUnknown?: boolean } = {},
 ): Promise<void> {
   const alive = new Set(running);
+  for (const { config, state } of context.sandboxes.values())
+    for (const endpoint of state?.endpoints ?? []) context.hostLinks.add(endpoint, config.containerId);
   await startHost(context, new Set([...alive, ...context.attached.keys()]));
   await dropStopped(context, alive);
   for (const sandbox of context.sandboxes.values()) await adopt(context, sandbox);
@@ -73,7 +75,6 @@ async function dropStopped(context: StartDependencies, alive: ReadonlySet<string
 async function adopt(context: StartDependencies, sandbox: Sandbox): Promise<void> {
   const { config, state } = sandbox;
   if (!state) return;
-  for (const endpoint of state.endpoints) context.hostLinks.add(endpoint, config.containerId);
   for (const port of state.ports) {
     const failure = context.ports.adopt(port, config.containerId);
     if (failure) reportFailure(context, 'a published port could not be reserved again', sandbox, failure);

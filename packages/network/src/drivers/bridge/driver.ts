@@ -1,6 +1,6 @@
 /** The driver `bridge`: a bridge on the host, and a veth pair per endpoint. Pure. */
 import type { Driver } from '../driver.ts';
-import { hasBridgeGateway, routerOf } from './options.ts';
+import { canHaveSegments, hasBridgeGateway, routerOf } from './options.ts';
 import { openBridgePlanner } from './plan.ts';
 import { validateBridge } from './validate.ts';
 
@@ -11,11 +11,12 @@ export const bridgeDriver: Driver = {
   name: 'bridge',
   capabilities: {
     ...{ addresses: true, ownMac: true, hostInterface: true, ports: true, otherNetworks: true },
-    ...{ mostEndpoints: bridgePorts, hostNamespace: false },
+    ...{ mostPorts: bridgePorts, hostNamespace: false },
   },
   validate: validateBridge,
   hasGateway: hasBridgeGateway,
   routerOf,
+  canHaveSegments,
   parentOf: () => undefined,
   openPlanner: openBridgePlanner,
 };

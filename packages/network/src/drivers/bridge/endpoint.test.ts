@@ -18,7 +18,7 @@ const vethOf = (containerName: string, networkName: string) =>
       endpoint: { hostLink: 'ny-36a6c6bf1301', link: 'eth0', mac: '02:42:ac:11:00:02' } as EndpointState,
       isGateway: { v4: true, v6: true },
       hasIpv6Ports: true,
-      facts: { bridgeNetfilter: false },
+      facts: { bridgeNetfilter: false, bridgeNetfilter6: false },
     } as Parameters<typeof planVeth>[1],
   );
 

@@ -1,5 +1,5 @@
 /**
- * The plan of one endpoint: a veth pair from the network's bridge into the sandbox, its address, its route, its elements in
+ * The plan of one endpoint: a veth pair from the network's bridge, or a segment of it, into the sandbox, its address, its route, its elements in
  * Netyard's tables. Pure.
  */
 import { linkLocalOfMac, parseIp, shortId } from '@netyard/core';
@@ -13,6 +13,7 @@ import { ownerText } from '../../object-names.ts';
 import { planAddresses, planDefaultRoutes, planInterfaceSettings } from '../addresses.ts';
 import type { EndpointPlanInput } from '../driver.ts';
 import { planNdpProxy } from './ndp-proxy.ts';
+import { masterOf } from './segment.ts';
 
 export function planVeth(bridge: BridgeSettings, input: EndpointPlanInput): VethObject {
   const { endpoint } = input;
@@ -21,7 +22,7 @@ export function planVeth(bridge: BridgeSettings, input: EndpointPlanInput): Veth
     name: endpoint.hostLink,
     mtu: bridge.mtu,
     owner: ownerOf(bridge, input),
-    master: bridge.link,
+    master: masterOf(bridge, endpoint, input.facts),
     hairpin: input.facts.bridgeNetfilter,
     up: true,
     peer: { ns: input.netnsPath, name: endpoint.link, mac: endpoint.mac, up: true },

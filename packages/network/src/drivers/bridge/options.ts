@@ -26,7 +26,7 @@ export function bridgeSettings(record: NetworkRecord, mtuLimit?: number): Bridge
     link: option('bridge.name') || `br-${record.id.slice(0, 12)}`,
     existing: record.existingBridge !== undefined,
     ...perFamily((family) => familySettings(record, family, isOn('bridge.enable_ip_masquerade'))),
-    icc: isOn('bridge.enable_icc'),
+    icc: isIccOn(record.options),
     internal: record.internal,
     trustedInterfaces: (option('bridge.trusted_host_interfaces') ?? '').split(':').filter((name) => name !== ''),
     mtu: Math.min(Number(option('driver.mtu') ?? 0) || 1500, mtuLimit ?? Number.POSITIVE_INFINITY),
@@ -36,6 +36,9 @@ export function bridgeSettings(record: NetworkRecord, mtuLimit?: number): Bridge
     checksSources: !record.predefined && record.options[spoofingOption] !== 'allow',
   };
 }
+
+const isIccOn = (options: NetworkRecord['options']): boolean =>
+  parseGoBoolean(options[`${optionPrefix}bridge.enable_icc`] ?? 'true') ?? true;
 
 /** The subnet, the host's address in it, and how packets leave it; undefined for a family that the network does not have. */
 function familySettings(record: NetworkRecord, family: Family, masquerades: boolean): FamilySettings | undefined {
@@ -80,6 +83,15 @@ export function hasBridgeGateway(
   const isIsolated = gatewayModeOf(options, family) === 'isolated';
   return !isIsolated && !(family === 'v4' && internal && isInhibited(options));
 }
+
+/**
+ * Not with icc=false, whose rules compare two ports of one bridge, and not on a bridge that another program created, whose
+ * ports may be any.
+ */
+export const canHaveSegments = ({
+  options,
+  existingBridge,
+}: Pick<NetworkRecord, 'options' | 'existingBridge'>): boolean => existingBridge === undefined && isIccOn(options);
 
 /** Docker's names of the auxiliary addresses that are the containers' default gateways. */
 export const routerOf = ({ ipam }: Pick<NetworkRecord, 'ipam'>, family: Family): string | undefined =>

@@ -5,13 +5,15 @@ import type { NetworkPlanner } from '../driver.ts';
 import { planEndpoint, planHostElements, planPorts, planSources, planVeth } from './endpoint.ts';
 import { planNdpProxy } from './ndp-proxy.ts';
 import { planBridgeNetwork } from './network.ts';
-import { bridgeSettings } from './options.ts';
+import { bridgeSettings, canHaveSegments } from './options.ts';
+import { planSegment } from './segment.ts';
 
 export function openBridgePlanner(record: NetworkRecord, mtuLimit?: number): NetworkPlanner {
   const bridge = bridgeSettings(record, mtuLimit);
   return {
     bridge,
     planNetwork: (facts) => planBridgeNetwork(bridge, facts),
+    ...(canHaveSegments(record) ? { planSegment: (segment, facts) => planSegment(bridge, segment, facts) } : {}),
     planEndpoint: (endpoint) => planEndpoint(bridge, endpoint),
     planHostElements: (endpoint) => [...planHostElements(bridge, endpoint), ...planNdpProxy(bridge, endpoint)],
     planInterface: (endpoint) => [planVeth(bridge, endpoint)],

@@ -3,6 +3,7 @@
  * another host's part is routed there as packets to peers are. Pure.
  */
 import { bridgeDriver } from '../bridge/driver.ts';
+import { canHaveSegments } from '../bridge/options.ts';
 import type { Driver } from '../driver.ts';
 import { openOverlayPlanner } from './plan.ts';
 import { validateOverlay } from './validate.ts';
@@ -12,6 +13,7 @@ export const overlayDriver: Driver = {
   capabilities: bridgeDriver.capabilities,
   validate: validateOverlay,
   hasGateway: () => true,
+  canHaveSegments,
   parentOf: () => undefined,
   openPlanner: openOverlayPlanner,
 };
