@@ -1,7 +1,9 @@
 /** Namespaces on a real kernel: pins compatible with ip-netns(8), and threads that always return. */
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
-import { existsSync, readlinkSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { existsSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import { readlink } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
 import { test } from 'node:test';
@@ -36,6 +38,27 @@ test('ip netns lists and deletes our namespaces, and we list and delete those of
   deleteNetns('/run/netns/theirs');
   assert.equal(sh('ip netns list'), '');
   assert.deepEqual(listNetns(), []);
+});
+
+test('a namespace is one mount where /run is shared, and other mount namespaces receive it', host, async () => {
+  sh('mount -t tmpfs tmpfs /run && mount --make-shared /run');
+  const other = spawn('unshare', ['--mount', '--propagation', 'unchanged', 'sh', '-c', 'echo; exec sleep 60']);
+  try {
+    await once(other.stdout, 'data');
+    const pins = (process: string | number, name: string): number =>
+      readFileSync(`/proc/${process}/mountinfo`, 'utf8').split(`/run/netns/${name} `).length - 1;
+    const counts = (name: string): number[] => [pins('self', name), pins(other.pid ?? 0, name)];
+    createNetns('/run/netns/one');
+    assert.deepEqual(counts('one'), [1, 1]);
+    sh('ip netns add two');
+    assert.deepEqual(counts('two'), [1, 1]);
+    sh(`nsenter --mount=/proc/${other.pid}/ns/mnt ip netns delete one`);
+    deleteNetns('/run/netns/two');
+    assert.deepEqual([...counts('one'), ...counts('two')], [0, 0, 0, 0]);
+  } finally {
+    other.kill('SIGKILL');
+    sh('umount -l /run');
+  }
 });
 
 test('adding twice and deleting twice fail, and a failed add leaves nothing behind', host, () => {

@@ -16,6 +16,7 @@ const OPEN_TREE_CLONE = 1;
 const OPEN_TREE_CLOEXEC = 0o2000000;
 const MOVE_MOUNT_F_EMPTY_PATH = 0x4;
 const AT_FDCWD = -100;
+const AT_RECURSIVE = 0x8000;
 
 /** The descriptor of a mount namespace, which the thread uses as well. */
 export type RootRequest = number;
@@ -45,9 +46,12 @@ export class NamespaceRoots {
   }
 }
 
-/** A copy of the mount at a path, without what is mounted in it, that is attached nowhere. The caller closes it. */
-export function copyMount(path: string): number {
-  const flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC;
+/**
+ * A copy of the mount at a path, without what is mounted in it unless `recursive`, that is attached nowhere. The caller
+ * closes it.
+ */
+export function copyMount(path: string, options: { recursive?: boolean } = {}): number {
+  const flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (options.recursive ? AT_RECURSIVE : 0);
   return checked(libc().syscallOpenTree(SYS_open_tree, AT_FDCWD, path, flags), 'open_tree', path);
 }
 

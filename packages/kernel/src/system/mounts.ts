@@ -2,7 +2,6 @@
 import { constants } from 'node:fs';
 import { NetyardError } from '@netyard/core';
 import { checked, closeFile, O_PATH, openFile } from './calls.ts';
-import { hasErrno } from './ffi/errno.ts';
 import { libc } from './ffi/libc.ts';
 
 /** Flags of mount(2) and of umount2(2). */
@@ -153,20 +152,4 @@ export function unmountAsync(target: string, options: { lazy?: boolean } = {}): 
   return new Promise((resolve, reject) => {
     libc().umount2Async(target, flags, (error, result) => (error ? reject(error) : resolve(result === 0)));
   });
-}
-
-/**
- * Makes a directory a mount point with shared propagation, as `ip netns` does with /run/netns: a namespace pinned or
- * unpinned in one mount namespace is then also pinned or unpinned in those that share the mount.
- */
-export function makeSharedMountPoint(folder: string): void {
-  const share = (): void =>
-    mount({ source: '', target: folder, type: 'none', flags: mountFlag.shared | mountFlag.recursive });
-  try {
-    share();
-  } catch (error) {
-    if (!hasErrno(error, 'EINVAL')) throw error; // EINVAL: not a mount point yet
-    mount({ source: folder, target: folder, type: 'none', flags: mountFlag.bind | mountFlag.recursive });
-    share();
-  }
 }

@@ -22,7 +22,8 @@ import { NetyardError } from '@netyard/core';
 import { checked, closeFile, openFile } from './calls.ts';
 import { hasErrno, kernelError } from './ffi/errno.ts';
 import { libc } from './ffi/libc.ts';
-import { bindMount, makeSharedMountPoint, unmount } from './mounts.ts';
+import { bindMount, unmount } from './mounts.ts';
+import { makeSharedMountPoint } from './shared-mount-point.ts';
 
 export const netnsDirectory = '/run/netns';
 

@@ -179,9 +179,17 @@ export interface Libc {
     auxiliary: number,
   ): number;
   syscallFsmount(number: number, context: number, flags: number, attributes: number): number;
-  /** open_tree(2) and move_mount(2), likewise. */
+  /** open_tree(2), move_mount(2) and mount_setattr(2), likewise. */
   syscallOpenTree(number: number, folder: number, path: string, flags: number): number;
   syscallMoveMount(number: number, from: number, fromPath: string, to: number, toPath: string, flags: number): number;
+  syscallMountSetattr(
+    number: number,
+    folder: number,
+    path: string,
+    flags: number,
+    attributes: Uint8Array,
+    size: number,
+  ): number;
 }
 
 const sendto =
@@ -265,6 +273,9 @@ const declareMounting = (c: Library) => ({
   ),
   syscallMoveMount: c.declare<Libc['syscallMoveMount']>(
     'long syscall(long number, int from, const char *fromPath, int to, const char *toPath, unsigned int flags)',
+  ),
+  syscallMountSetattr: c.declare<Libc['syscallMountSetattr']>(
+    'long syscall(long number, int folder, const char *path, unsigned int flags, uint8_t *attributes, size_t size)',
   ),
 });
 
