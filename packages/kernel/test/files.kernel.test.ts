@@ -23,6 +23,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import {
   bindMount,
+  bytesInPipe,
   hasErrno,
   listFileXattrs,
   makeFifo,
@@ -126,17 +127,17 @@ test('splice moves a pipe’s bytes into a file and distinguishes an empty pipe 
     assert.equal(spliceToFile(reader, file, 0, 100), 0);
     const writer = openFifo(path, 'write');
     assert.equal(spliceToFile(reader, file, 0, 100), undefined);
+    assert.equal(bytesInPipe(reader), 0);
     writeSync(writer, 'one two');
+    assert.equal(bytesInPipe(reader), 7);
     assert.equal(spliceToFile(reader, file, 0, 4), 4);
     closeSync(writer);
     assert.equal(spliceToFile(reader, file, 4, 100), 3);
     assert.equal(spliceToFile(reader, file, 7, 100), 0);
     assert.equal(readFileSync(join(folder, 'file'), 'utf8'), 'one two');
     for (const fd of [reader, file]) closeSync(fd);
-    assert.throws(
-      () => spliceToFile(reader, file, 0, 1),
-      (error) => hasErrno(error, 'EBADF'),
-    );
+    for (const use of [() => spliceToFile(reader, file, 0, 1), () => bytesInPipe(reader)])
+      assert.throws(use, (error) => hasErrno(error, 'EBADF'));
   });
 });
 

@@ -23,6 +23,8 @@ const drainQuietMs = 1000;
  * ones were reported: a shim writes 32 KiB, half of the FIFO, so this is for shims unlike containerd's.
  */
 const backstopEveryMs = 1000;
+/** Output that pauses for this long leaves no file open but its FIFOs. */
+const restAfterMs = 3000;
 /** Lower priority than the main thread, which answers requests. */
 const niceness = 5;
 
@@ -32,6 +34,8 @@ interface Running {
   /** Requests that wait until the log reaches a position. */
   syncs: { positions: readonly number[]; done: () => void }[];
   retry: NodeJS.Timeout | undefined;
+  /** Of the last output. */
+  outputAt: number;
   allowance: Allowance;
   /** It writes faster than its allowance. */
   isFast: boolean;
@@ -47,7 +51,7 @@ const requests = new RequestActivity((workerData as ThreadData).requests);
 const cpus = availableParallelism();
 
 const port = serveThread<CaptureCommand, CaptureReport>(parentPort, handle);
-setInterval(scheduleAll, backstopEveryMs).unref();
+setInterval(checkAll, backstopEveryMs).unref();
 
 try {
   setPriority(niceness); // of this thread: 0 means the caller in setpriority(2)
@@ -83,15 +87,20 @@ function handle(command: CaptureCommand): unknown {
 function open({ key, files, state }: Extract<CaptureCommand, { type: 'open' }>): void {
   const parts = { clock: systemClock, report: port.report };
   const capture = closeOnFailure(() => new ContainerCapture(files, state, parts));
-  const allowance = new Allowance(performance.now());
-  const one: Running = { capture, watchers: [], syncs: [], retry: undefined, allowance, isFast: false };
+  const now = performance.now();
+  const allowance = new Allowance(now);
+  const one: Running = { capture, watchers: [], syncs: [], retry: undefined, outputAt: now, allowance, isFast: false };
   running.set(key, one);
   for (const { source } of files.streams) one.watchers.push(watchSource(source, one));
   schedule(one);
 }
 
-function scheduleAll(): void {
-  for (const one of running.values()) schedule(one);
+function checkAll(): void {
+  const quietSince = performance.now() - restAfterMs;
+  for (const one of running.values()) {
+    if (one.outputAt < quietSince) one.capture.rest();
+    schedule(one);
+  }
 }
 
 function watchSource(path: string, one: Running): FSWatcher {
@@ -159,6 +168,7 @@ function pump(one: Running): boolean {
   const began = performance.now();
   const hasMore = one.capture.pump(isPaced(one) && isBesideRequests(sinceRequestMs) ? shortSlice : longSlice);
   const now = performance.now();
+  if (hasMore) one.outputAt = now;
   one.isFast = one.allowance.spend(now - began, now, ready.size + 1);
   if (isPaced(one)) pacer.spend(now - began, now, shareFor(cpus, sinceRequestMs));
   return hasMore;

@@ -93,6 +93,18 @@ export class ContainerCapture {
     return moved > 0;
   }
 
+  /** No output arrives: closes what output is written to, until there is some. The FIFOs stay open. */
+  rest(): void {
+    try {
+      for (const { spooled } of this.#streams) spooled.rest();
+      this.#log?.rest();
+      this.#position.rest();
+    } catch (error) {
+      const fields = { ...this.#path(), error: messageOf(error) };
+      this.#report({ level: 'warn', message: 'closing a container log failed', fields });
+    }
+  }
+
   /** From now on slow attached clients block nothing: the rest must fit into the spool files. */
   beginDrain(): void {
     this.#isDraining = true;
@@ -165,6 +177,7 @@ export class ContainerCapture {
     while (written < limits.output && logged < limits.log) {
       const count = spooled.read(source.subarray(0, limits.read));
       if (count === 0) break;
+      if (log.reopen()) this.#savePosition();
       if (log.room <= 0) log.rotate();
       const isLast = isEnd && spooled.logged + count === spooled.spooled;
       const time = formatLogTime(this.#clock.now());

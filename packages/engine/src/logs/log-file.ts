@@ -4,24 +4,24 @@
  */
 import { constants, existsSync, fstatSync, ftruncateSync, renameSync, rmSync, writeSync } from 'node:fs';
 import type { LogRotation } from './log-options.ts';
-import { closeFile, openFile } from './thread-files.ts';
+import { OnDemandFile } from './on-demand-file.ts';
+import { openFile } from './thread-files.ts';
+
+const mode = 0o640;
 
 export class LogFile {
   readonly path: string;
   readonly #rotation: LogRotation;
-  #fd: number;
+  readonly #file: OnDemandFile;
   #size: number;
-  #inode: bigint;
 
   /** @param keep bytes to keep of the file with this inode; anything after them was written by a killed daemon */
   constructor(path: string, rotation: LogRotation, keep?: { inode: bigint; size: number }) {
     this.path = path;
     this.#rotation = rotation;
-    this.#fd = openFile(path, constants.O_RDWR | constants.O_CREAT, 0o640);
-    const stat = fstatSync(this.#fd, { bigint: true });
-    this.#inode = stat.ino;
-    this.#size = Number(stat.size);
-    if (keep) this.#cutTo(keep.inode === stat.ino ? Math.min(keep.size, this.#size) : 0);
+    this.#file = new OnDemandFile(path, mode);
+    this.#size = fstatSync(this.#file.fd).size;
+    if (keep) this.#cutTo(keep.inode === this.inode ? Math.min(keep.size, this.#size) : 0);
   }
 
   get size(): number {
@@ -29,7 +29,7 @@ export class LogFile {
   }
 
   get inode(): bigint {
-    return this.#inode;
+    return this.#file.inode;
   }
 
   /** Bytes until this file is full; the line that fills it is still included, as in Docker. */
@@ -38,11 +38,29 @@ export class LogFile {
     return maximumSize === undefined ? Number.POSITIVE_INFINITY : maximumSize - this.#size;
   }
 
+  /** Closes the file until the next output. */
+  rest(): void {
+    this.#file.rest();
+  }
+
+  /**
+   * To be called before the first `append` after `rest`. Another program may have deleted, truncated or replaced the file
+   * meanwhile, as those that rotate logs do: continues at the end of what has its path now. Returns true if so.
+   */
+  reopen(): boolean {
+    if (this.#file.isOpen) return false;
+    const isOther = this.#file.reopen();
+    const { size } = fstatSync(this.#file.fd);
+    const isCut = size < this.#size;
+    if (isOther || isCut) this.#size = size;
+    return isOther || isCut;
+  }
+
   /** On failure (a full disk) a partial write is truncated. */
   append(bytes: Buffer): void {
     try {
       for (let done = 0; done < bytes.length; )
-        done += writeSync(this.#fd, bytes, done, bytes.length - done, this.#size + done);
+        done += writeSync(this.#file.fd, bytes, done, bytes.length - done, this.#size + done);
     } catch (error) {
       this.#cutTo(this.#size);
       throw error;
@@ -53,15 +71,12 @@ export class LogFile {
   /** Can be called again after a failure (a full disk). */
   rotate(): void {
     if (existsSync(this.path)) this.#shift();
-    const next = openFile(this.path, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL, 0o640);
-    closeFile(this.#fd);
-    this.#fd = next;
-    this.#inode = fstatSync(next, { bigint: true }).ino;
+    this.#file.replace(openFile(this.path, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL, mode));
     this.#size = 0;
   }
 
   close(): void {
-    closeFile(this.#fd);
+    this.#file.close();
   }
 
   #shift(): void {
@@ -74,7 +89,7 @@ export class LogFile {
   }
 
   #cutTo(size: number): void {
-    ftruncateSync(this.#fd, size);
+    ftruncateSync(this.#file.fd, size);
     this.#size = size;
   }
 }

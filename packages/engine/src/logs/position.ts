@@ -5,6 +5,7 @@
  */
 import { constants, readSync, writeSync } from 'node:fs';
 import { hasCode } from './file-errors.ts';
+import { OnDemandFile } from './on-demand-file.ts';
 import { closeFile, openFile } from './thread-files.ts';
 
 export interface OutputPosition {
@@ -19,10 +20,10 @@ export interface OutputPosition {
 const length = 32;
 
 export class PositionFile {
-  readonly #fd: number;
+  readonly #file: OnDemandFile;
 
   constructor(path: string) {
-    this.#fd = openFile(path, constants.O_RDWR | constants.O_CREAT, 0o600);
+    this.#file = new OnDemandFile(path, 0o600);
   }
 
   /** One write of 32 bytes: a killed process has either made it or not. */
@@ -32,11 +33,16 @@ export class PositionFile {
     record.writeBigUInt64LE(BigInt(position.logSize), 8);
     record.writeBigUInt64LE(BigInt(position.stdout), 16);
     record.writeBigUInt64LE(BigInt(position.stderr), 24);
-    writeSync(this.#fd, record, 0, length, 0);
+    writeSync(this.#file.fd, record, 0, length, 0);
+  }
+
+  /** Closes the file until the next write. */
+  rest(): void {
+    this.#file.rest();
   }
 
   close(): void {
-    closeFile(this.#fd);
+    this.#file.close();
   }
 }
 

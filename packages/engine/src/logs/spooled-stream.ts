@@ -3,9 +3,10 @@
  * in memory that splice(2) moves its bytes to, so that a killed daemon neither loses nor duplicates a byte. At most
  * `spoolBound` bytes wait in the spool file; beyond that the FIFO fills up, and the container blocks.
  */
-import { constants, fstatSync, readSync, statSync } from 'node:fs';
-import { openFifo, punchHole, spliceToFile } from '@netyard/kernel';
+import { fstatSync, readSync, statSync } from 'node:fs';
+import { bytesInPipe, openFifo, punchHole, spliceToFile } from '@netyard/kernel';
 import type { OutputStream, ReaderState } from './capture-state.ts';
+import { OnDemandFile } from './on-demand-file.ts';
 import { closeFile, openFile, trackFile } from './thread-files.ts';
 
 /** Bytes of one stream that wait for the log or for an attached client. */
@@ -25,7 +26,7 @@ export class SpooledStream {
   /** Bytes that are logged (or skipped). */
   logged: number;
   readonly readers = new Set<ReaderState>();
-  readonly #spool: number;
+  readonly #spool: OnDemandFile;
   readonly #spoolPath: string;
   readonly #fifo: number | undefined;
   #spooled: number;
@@ -36,8 +37,8 @@ export class SpooledStream {
     this.name = files.name;
     this.#fifo = openIfFifo(files.source);
     this.#spoolPath = this.#fifo === undefined ? files.source : files.spool;
-    this.#spool = openFile(this.#spoolPath, constants.O_RDWR | constants.O_CREAT, 0o600);
-    this.#spooled = fstatSync(this.#spool).size;
+    this.#spool = new OnDemandFile(this.#spoolPath, 0o600);
+    this.#spooled = fstatSync(this.#spool.fd).size;
     this.logged = Math.min(logged, this.#spooled);
     this.#freed = this.logged - (this.logged % holeSize);
   }
@@ -62,12 +63,13 @@ export class SpooledStream {
    */
   take(length: number, pastReaders: boolean): number {
     if (this.#fifo === undefined) return this.#measure();
+    if (!this.#spool.isOpen && !pastReaders && bytesInPipe(this.#fifo) === 0) return 0;
     let taken = 0;
     while (taken < length) {
       const waiting = pastReaders ? this.#spooled - this.logged : this.backlog;
       const room = Math.min(length - taken, spoolBound - waiting);
       if (room <= 0) break;
-      const moved = spliceToFile(this.#fifo, this.#spool, this.#spooled, room);
+      const moved = spliceToFile(this.#fifo, this.#spool.fd, this.#spooled, room);
       this.#hasWriter = moved !== 0;
       if (!moved) break;
       taken += moved;
@@ -78,7 +80,8 @@ export class SpooledStream {
 
   /** Reads what is not logged yet into the buffer. Returns the number of bytes. */
   read(buffer: Buffer): number {
-    return readSync(this.#spool, buffer, 0, Math.min(buffer.length, this.#spooled - this.logged), this.logged);
+    const length = Math.min(buffer.length, this.#spooled - this.logged);
+    return length === 0 ? 0 : readSync(this.#spool.fd, buffer, 0, length, this.logged);
   }
 
   /** Releases the memory that all readers have passed. */
@@ -86,7 +89,7 @@ export class SpooledStream {
     const slowest = this.#slowest();
     const end = slowest - (slowest % holeSize);
     if (end <= this.#freed) return;
-    punchHole(this.#spool, this.#freed, end - this.#freed);
+    punchHole(this.#spool.fd, this.#freed, end - this.#freed);
     this.#freed = end;
   }
 
@@ -95,8 +98,13 @@ export class SpooledStream {
     return openFile(this.#spoolPath, 'r');
   }
 
+  /** Closes the spool file until the next output. */
+  rest(): void {
+    if (this.#fifo !== undefined && this.backlog === 0) this.#spool.rest();
+  }
+
   close(): void {
-    closeFile(this.#spool);
+    this.#spool.close();
     if (this.#fifo !== undefined) closeFile(this.#fifo);
   }
 
@@ -108,7 +116,7 @@ export class SpooledStream {
 
   #measure(): number {
     const before = this.#spooled;
-    this.#spooled = fstatSync(this.#spool).size;
+    this.#spooled = fstatSync(this.#spool.fd).size;
     return this.#spooled - before;
   }
 }

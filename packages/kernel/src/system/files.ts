@@ -15,6 +15,7 @@ const RESOLVE_IN_ROOT = 0x10;
 const FALLOC_FL_KEEP_SIZE = 0x01;
 const FALLOC_FL_PUNCH_HOLE = 0x02;
 const SPLICE_F_NONBLOCK = 0x02;
+const FIONREAD = 0x541b; // likewise, also not on alpha
 const FS_IOC_GETFLAGS = 0x80086601; // as on all architectures but mips, powerpc and sparc
 const FS_IOC_SETFLAGS = 0x40086602;
 const FS_TOPDIR_FL = 0x00020000;
@@ -160,6 +161,13 @@ export function deviceNumber(major: number, minor: number): bigint {
 export function openFifo(path: string, way: 'read' | 'write' | 'both'): number {
   const flags = { read: constants.O_RDONLY, write: constants.O_WRONLY, both: constants.O_RDWR }[way];
   return openFile(path, flags | constants.O_NONBLOCK);
+}
+
+/** Number of bytes that a pipe holds. ioctl(2) FIONREAD */
+export function bytesInPipe(fd: number): number {
+  const count = new Int32Array(1);
+  checked(libc().ioctl(fd, FIONREAD, new Uint8Array(count.buffer)), 'ioctl FIONREAD', `fd ${fd}`);
+  return count[0] ?? 0;
 }
 
 /** Deallocates a range of a file: it reads as zeros and the size stays. Equivalent to: `fallocate -p`. */
