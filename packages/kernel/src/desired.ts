@@ -41,6 +41,11 @@ export interface VethObject {
   /** `bridge link set dev NAME hairpin on`, `isolated on`. */
   hairpin?: boolean;
   isolated?: boolean;
+  /**
+   * Disables IPv6 of this end at its creation; later, the setting is neither observed nor changed. An error where the end
+   * has no IPv6 settings: without IPv6 in the kernel, or below an MTU of 1280.
+   */
+  disableIpv6?: boolean;
   up: boolean;
   peer: {
     ns?: string;

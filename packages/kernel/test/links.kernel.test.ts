@@ -7,6 +7,7 @@ import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { beforeEach, test } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
 import { type KernelObject, type KernelPlan, openKernel } from '@netyard/kernel';
 import { inFreshHost, sh } from '@netyard/testkit';
 import { cleanHost, folder } from './plan-host.ts';
@@ -93,6 +94,40 @@ test('a pair joins two bridges, and both ends are attached again', host, async (
   await kernel.remove({ owner: 'test', objects });
   assert.equal(sh('ip -o link show type bridge'), '');
   kernel.close();
+});
+
+test("IPv6 of a pair's end on the host is disabled before it is set up, and left alone afterwards", host, async () => {
+  const ns = '/run/netns/c8';
+  const name = 'ny.8';
+  sh('ip netns add c8; ip link add br8 up type bridge');
+  const veth: KernelObject = {
+    ...{ kind: 'veth', name, master: 'br8', disableIpv6: true, up: true },
+    peer: { ns, name: 'eth0', up: true },
+  };
+  const plan: KernelPlan = { owner: 'x', objects: [veth] };
+  await kernel.apply(plan);
+  const addresses = (): string => sh(`ip -6 address show dev ${name}`);
+  const routes = (): string => sh(`ip -6 route show table all dev ${name}`);
+  const hasAddress = async (): Promise<void> => {
+    while (!sh('ip -n c8 -6 address show dev eth0 -tentative').includes('fe80::')) await setImmediate();
+  };
+  await hasAddress(); // the far end, which got its carrier at the same time
+  assert.equal(addresses() + routes(), '');
+  sh(`sysctl -qw net.ipv6.conf.${name.replace('.', '/')}.disable_ipv6=0`);
+  assert.match(addresses(), /fe80::/);
+  assert.deepEqual((await kernel.apply(plan)).operations, []);
+  assert.match(addresses(), /fe80::/);
+  await kernel.remove(plan);
+  sh('ip netns delete c8; ip link delete br8');
+});
+
+test('a pair whose end has no IPv6 settings is not created without IPv6', host, async () => {
+  const veth: KernelObject = {
+    ...{ kind: 'veth', name: 'ny7', mtu: 1279, disableIpv6: true, up: true },
+    peer: { name: 'ny6', up: true },
+  };
+  await assert.rejects(kernel.apply({ owner: 'x', objects: [veth] }), /net\.ipv6\.conf\.ny7\.disable_ipv6=1.*ENOENT/);
+  assert.equal(sh('ip -o link').includes('ny7'), false);
 });
 
 test('an owner text of the maximum length is set and read back', host, async () => {

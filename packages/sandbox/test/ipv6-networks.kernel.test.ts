@@ -86,6 +86,14 @@ describe('IPv6 networks', host, () => {
     assert.match(a.inside('ip -6 -o address show dev lo'), / ::1\/128 /);
   });
 
+  test("the host's ends of pairs have no IPv6, nor routes", () => {
+    for (const { endpoints } of [a, b, only]) {
+      const link = endpoints[0]?.hostLink ?? '';
+      assert.match(sh(`ip -o link show dev ${link}`), /[<,]UP,LOWER_UP[,>]/);
+      assert.equal(sh(`ip -6 address show dev ${link}; ip -6 route show table all dev ${link}`), '');
+    }
+  });
+
   test("an IPv6-only network gets a /64 that is derived from the daemon's id", () => {
     const [pool] = testbed.networks.get('six').ipam.v6 ?? [];
     // printf one | sha256sum: 7692c3ad3540bb80…

@@ -49,6 +49,20 @@ test('a part that can be changed is changed, others are removed and created agai
   ]);
 });
 
+test('a part of a container that would only be created in another way is not different', async () => {
+  const namespace: StateItem = { key: 'netns a', create: ['add a'], remove: ['delete a'] };
+  const pair = (create: string, change: string): StateItem => ({
+    ...{ key: 'veth ny1', of: namespace.key, create: [create], change: [change], remove: ['delete ny1'] },
+  });
+  const diff = async (a: StateItem, b: StateItem): Promise<string[]> =>
+    await diffStates([namespace, a], [namespace, b]);
+  assert.deepEqual(await diff(pair('add', 'set up'), pair('add without IPv6', 'set up')), []);
+  assert.deepEqual(await diff(pair('add', 'set up'), pair('add without IPv6', 'set down')), ['set down']);
+  assert.deepEqual(await diffStates([namespace], [namespace, pair('add without IPv6', 'set up')]), [
+    'add without IPv6',
+  ]);
+});
+
 test('rules that are not in both states are deleted and inserted where they belong', async () => {
   const diff = async (a: ChainRule[], b: ChainRule[]): Promise<string[]> =>
     await diffStates([chain, rules(...a)], [chain, rules(...b)]);

@@ -27,7 +27,7 @@ export async function diffStates(before: readonly StateItem[], after: readonly S
     if (isCreatedAlong) continue;
     if (item.rules) commands.push(...(await diffRules(item.key, former?.rules ?? [], item.rules, slice)));
     else if (former === undefined || remade.has(item.key)) commands.push(...item.create);
-    else if (!isEqualItem(former, item)) commands.push(...(item.change ?? []));
+    else if (isChanged(former, item)) commands.push(...(item.change ?? []));
     if (slice.isOver) await slice.next();
   }
   return commands;
@@ -35,6 +35,14 @@ export async function diffStates(before: readonly StateItem[], after: readonly S
 
 const isRemade = (before: StateItem, after: StateItem | undefined): boolean =>
   after !== undefined && after.change === undefined && after.rules === undefined && !isEqualItem(before, after);
+
+/**
+ * Not a part of a container that would only be created in another way, as by another version of the daemon: the commands
+ * that change it would have no effect.
+ */
+const isChanged = (before: StateItem, after: StateItem): boolean =>
+  !isEqualItem(before, after) &&
+  (after.of === undefined || JSON.stringify(before.change) !== JSON.stringify(after.change));
 
 /** Whether what contains the part passes the test, directly or not. */
 function isWithin(item: StateItem, states: ReadonlyMap<string, StateItem>, test: (key: string) => boolean): boolean {

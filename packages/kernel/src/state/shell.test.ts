@@ -71,6 +71,20 @@ const cases: [KernelOperation['action'], KernelObject, string][] = [
   ],
   [
     'create',
+    { kind: 'veth', ns, name: 'a.1', disableIpv6: true, up: true, peer: { ns, name: 'b', up: true } },
+    [
+      'ip -n r1 link add name a.1 type veth peer name b',
+      'nsenter --net=/run/netns/r1 sysctl -q -w net.ipv6.conf.a/1.disable_ipv6=1',
+      'ip -n r1 link set dev a.1 up && ip -n r1 link set dev b up',
+    ].join(' && '),
+  ],
+  [
+    'change',
+    { kind: 'veth', name: 'a', disableIpv6: true, up: true, peer: { name: 'b', up: true } },
+    'ip link set dev a up && ip link set dev b up',
+  ],
+  [
+    'create',
     vxlan,
     [
       'ip link add name ny-vxlan address 02:6e:ac:10:02:65 mtu 1450 type vxlan id 28281 local 172.16.2.101 dstport 4789 nolearning',

@@ -13,6 +13,10 @@ export function sysctlPath(key: string, proc = '/proc'): string {
   return `${proc}/sys/${parts.join('/')}`;
 }
 
+/** The key of an interface's setting; a dot in its name is written as `/`. Pure. */
+export const disableIpv6Key = ({ name }: { name: string }): string =>
+  `net.ipv6.conf.${name.replaceAll('.', '/')}.disable_ipv6`;
+
 /** Checks a value: one line of text. Throws `invalid`. Pure. */
 export function checkSysctlValue(value: string): void {
   if (/[\n\r\0]/.test(value)) throw new NetyardError('invalid', `invalid sysctl value ${JSON.stringify(value)}`);

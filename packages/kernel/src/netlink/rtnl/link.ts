@@ -55,10 +55,11 @@ export function createBridge(socket: NetlinkSocket, bridge: BridgeSettings): voi
 /**
  * Equivalent to: `ip link add NAME type veth peer name PEER netns NS address MAC`. It is described while it is down: of
  * the changes of a link that is up, the kernel notifies IPv6, which searches all routes of the namespace (rt6_sync_down_dev).
+ * `configure` is called while the link is down and still identified as unfinished; when it fails, the link is deleted.
  */
-export function createVeth(socket: NetlinkSocket, { up, ...veth }: VethSettings): void {
+export function createVeth(socket: NetlinkSocket, { up, ...veth }: VethSettings, configure?: () => void): void {
   create(socket, encodeVeth({ ...withoutPort(veth), ...inCreation(veth) }), veth.name);
-  describe(socket, veth, up);
+  describe(socket, veth, { up, configure });
 }
 
 /** Equivalent to: `ip link add NAME type vxlan id ID dstport PORT local LOCAL nolearning`. */
@@ -140,12 +141,12 @@ function create(socket: NetlinkSocket, payload: Uint8Array, name: string): void 
 
 /**
  * The kernel ignores an alias and bridge port settings in the message that creates the link, so they are sent
- * separately. Until then the link's group identifies it as ours. With `up`, the link is then set up.
+ * separately, after `configure`. Until then the link's group identifies it as ours. With `up`, the link is then set up.
  */
 function describe(
   socket: NetlinkSocket,
   { name, alias, hairpin, isolated }: LinkSettings & { name: string },
-  up = false,
+  { up = false, configure }: { up?: boolean | undefined; configure?: (() => void) | undefined } = {},
 ): void {
   const settings = withoutUndefined<LinkSettings>({
     ...{ alias, hairpin, isolated },
@@ -153,6 +154,7 @@ function describe(
   });
   const changes = [...(Object.keys(settings).length > 0 ? [settings] : []), ...(up ? [{ up }] : [])];
   try {
+    configure?.();
     socket.executeAll(changes.map((change) => changeRequest(name, change)));
   } catch (error) {
     deleteLink(socket, name);

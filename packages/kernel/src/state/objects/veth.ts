@@ -2,6 +2,7 @@
 import type { KernelObject, VethObject } from '../../desired.ts';
 import * as links from '../../netlink/rtnl/link.ts';
 import type { Session } from '../../netlink/session.ts';
+import { disableIpv6Key, sysctlPath } from '../../system/sysctl.ts';
 import { absent, type ObjectHandler, observed, type Undo } from './handler.ts';
 import {
   canonicalMac,
@@ -98,6 +99,11 @@ function attachPeer(session: Session, { peer }: VethObject): void {
   if (peer.master !== undefined) links.changeLink(session.route(peer.ns), peer.name, masterSetting(session, peer));
 }
 
+/** Before the end is set up, and so has neither addresses nor routes that would be removed again. */
+function disableIpv6(session: Session, veth: VethObject): void {
+  if (veth.disableIpv6) session.sysctls().write({ key: disableIpv6Key(veth), ns: veth.ns }, '1', session.enter);
+}
+
 function setUpPeer(session: Session, { peer }: VethObject): void {
   if (peer.up) links.changeLink(session.route(peer.ns), peer.name, { up: true });
 }
@@ -118,6 +124,7 @@ export const vethHandler: ObjectHandler<VethObject> = {
     checkSettings(veth);
     checkSettings(veth.peer);
     for (const { master } of [veth, veth.peer]) if (master !== undefined) links.checkLinkName(master);
+    if (veth.disableIpv6) sysctlPath(disableIpv6Key(veth));
   },
   observe(session, veth) {
     const { near, far } = findEnds(session, veth);
@@ -134,12 +141,13 @@ export const vethHandler: ObjectHandler<VethObject> = {
   create(session, veth) {
     const { up: _up, ...peer } = peerSettings(veth);
     const elsewhere = veth.peer.ns === veth.ns ? {} : { netnsFd: session.netnsFd(veth.peer.ns) };
-    links.createVeth(session.route(veth.ns), {
+    const settings = {
       ...vethSettings(veth),
       ...masterSetting(session, veth),
       name: veth.name,
       peer: { ...peer, ...elsewhere, name: veth.peer.name },
-    });
+    };
+    links.createVeth(session.route(veth.ns), settings, () => disableIpv6(session, veth));
     try {
       attachPeer(session, veth);
     } catch (error) {

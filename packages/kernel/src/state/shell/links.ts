@@ -10,7 +10,8 @@ import type {
   VlanObject,
   VxlanObject,
 } from '../../desired.ts';
-import { type EquivalentCommand, line, netnsName, onOff, option, quoteWord, tool } from './command-line.ts';
+import { disableIpv6Key } from '../../system/sysctl.ts';
+import { type EquivalentCommand, inside, line, netnsName, onOff, option, quoteWord, tool } from './command-line.ts';
 
 const linkDeletion = ({ ns, name }: { ns?: string; name: string }): string[] => [
   line(...tool('ip', ns), 'link', 'delete', name),
@@ -72,7 +73,9 @@ export const vethCommand: EquivalentCommand<VethObject> = {
     const { ns, name, mtu, peer } = veth;
     const far = ['peer', 'name', peer.name, ...option('address', peer.mac), ...option('mtu', mtu)];
     const add = line(...tool('ip', ns), 'link', 'add', 'name', name, ...option('mtu', mtu), 'type', 'veth', ...far);
-    return [add + peerNetns(veth), ...vethSettings(veth)];
+    const setting = `${disableIpv6Key(veth)}=1`;
+    const withoutIpv6 = veth.disableIpv6 ? [line(...inside(ns), 'sysctl', '-q', '-w', setting)] : [];
+    return [add + peerNetns(veth), ...withoutIpv6, ...vethSettings(veth)];
   },
   change(veth) {
     const mtu = option('mtu', veth.mtu);

@@ -5,9 +5,9 @@ import type { BridgeSettings } from '../../model.ts';
 import { ownerText } from '../../object-names.ts';
 import { planVeth } from './endpoint.ts';
 
-const vethOf = (containerName: string, networkName: string) =>
+const vethOf = (containerName: string, networkName: string, { mtu = 1500, ipv6 = true } = {}) =>
   planVeth(
-    { link: 'docker0', networkName, mtu: 1500 } as BridgeSettings,
+    { link: 'docker0', networkName, mtu } as BridgeSettings,
     {
       owner: {
         kind: 'container',
@@ -18,7 +18,7 @@ const vethOf = (containerName: string, networkName: string) =>
       endpoint: { hostLink: 'ny-36a6c6bf1301', link: 'eth0', mac: '02:42:ac:11:00:02' } as EndpointState,
       isGateway: { v4: true, v6: true },
       hasIpv6Ports: true,
-      facts: { bridgeNetfilter: false, bridgeNetfilter6: false },
+      facts: { bridgeNetfilter: false, bridgeNetfilter6: false, ipv6 },
     } as Parameters<typeof planVeth>[1],
   );
 
@@ -40,4 +40,11 @@ test('an owner text fits for every length of the names of container and network'
     assert.match(owner, / \(c045c82e85bd\) on n+$/);
   }
   assert.ok(Buffer.byteLength(ownerText('network 数'.repeat(90))) <= 254);
+});
+
+test("IPv6 is disabled on the host's end where the kernel has settings of it", () => {
+  assert.equal(vethOf('web', 'front').disableIpv6, true);
+  assert.equal(vethOf('web', 'front', { mtu: 1280 }).disableIpv6, true);
+  assert.equal(vethOf('web', 'front', { mtu: 1279 }).disableIpv6, undefined);
+  assert.equal(vethOf('web', 'front', { ipv6: false }).disableIpv6, undefined);
 });

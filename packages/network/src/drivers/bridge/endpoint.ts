@@ -10,11 +10,15 @@ import { elementComment, planDirectPorts, planPublishedPorts, planRelayedPorts }
 import { element } from '../../firewall/table.ts';
 import type { BridgeSettings } from '../../model.ts';
 import { ownerText } from '../../object-names.ts';
-import { planAddresses, planDefaultRoutes, planInterfaceSettings } from '../addresses.ts';
+import { carriesIpv6, planAddresses, planDefaultRoutes, planInterfaceSettings } from '../addresses.ts';
 import type { EndpointPlanInput } from '../driver.ts';
 import { planNdpProxy } from './ndp-proxy.ts';
 import { masterOf } from './segment.ts';
 
+/**
+ * The port needs no IPv6: only the bridge has addresses. With it, the kernel gives each port an address and three routes,
+ * which every deletion of another interface searches.
+ */
 export function planVeth(bridge: BridgeSettings, input: EndpointPlanInput): VethObject {
   const { endpoint } = input;
   return {
@@ -24,6 +28,7 @@ export function planVeth(bridge: BridgeSettings, input: EndpointPlanInput): Veth
     owner: ownerOf(bridge, input),
     master: masterOf(bridge, endpoint, input.facts),
     hairpin: input.facts.bridgeNetfilter,
+    ...(input.facts.ipv6 && carriesIpv6(bridge.mtu) ? { disableIpv6: true } : {}),
     up: true,
     peer: { ns: input.netnsPath, name: endpoint.link, mac: endpoint.mac, up: true },
   };
