@@ -174,6 +174,7 @@ async function openEngineOn(opening: Opening, kernel: Kernel, store: Store): Pro
     ...(own ? { own } : {}),
     runtimeName: config.defaultRuntime,
     runtimeRoot: join(config.execRoot, 'runtime'),
+    cgroupParent: config.cgroupParent,
     searchPath,
     logger,
   });

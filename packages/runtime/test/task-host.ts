@@ -84,6 +84,7 @@ export async function openTaskHost(runtimeName = ''): Promise<TaskHost> {
     runtimeName,
     runtimeRoot: join(folder, 'oci'),
     searchPath,
+    cgroupParent,
     own: { programs: join(folder, 'programs'), mounts: join(folder, 'mounts') },
     logger: silentLogger,
   });

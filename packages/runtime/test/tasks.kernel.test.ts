@@ -184,6 +184,26 @@ test('signals reach the process; a missing task is not found', host, async () =>
   await assert.rejects(testbed.runtime.start(id), (error) => isNetyardError(error, 'not-found'));
 });
 
+test(
+  'groups of containers begin with the CPUs and memory nodes of their parent, and can have others',
+  host,
+  async (t) => {
+    const parent = `/sys/fs/cgroup/cpuset${cgroupParent}`;
+    if (!existsSync('/sys/fs/cgroup/cpuset')) return t.skip('only cgroups v1 has empty sets');
+    const first = await start(['sleep', '1000']);
+    const later = await start(['sleep', '1000']);
+    const limited = await start(['sleep', '1000'], { resources: { cpusetCpus: '0' } });
+    const read = (name: string): string => readFileSync(`${parent}/${name}`, 'utf8').trim();
+    assert.equal(read('cgroup.clone_children'), '1');
+    for (const name of ['cpuset.cpus', 'cpuset.mems']) {
+      assert.notEqual(read(name), '');
+      for (const id of [first, later]) assert.equal(cgroupFile(id, 'cpuset', { v1: name, v2: name }), read(name));
+    }
+    assert.equal(cgroupFile(limited, 'cpuset', { v1: 'cpuset.cpus', v2: '' }), '0');
+    for (const id of [first, later, limited]) await testbed.runtime.delete(id);
+  },
+);
+
 test('limits are the cgroup’s, can be changed, and metrics report them', host, async () => {
   const id = await start(['sh', '-c', 'sleep 1000 & sleep 1000; true'], {
     resources: { memory: 64 << 20, pidsLimit: 40, cpuShares: 512, cpuPeriod: 100_000, cpuQuota: 50_000 },

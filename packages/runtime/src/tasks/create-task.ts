@@ -43,6 +43,7 @@ export async function createTask(context: TaskContext, spec: TaskSpec): Promise<
     spec: packJson('Spec', plan),
   };
   const { client } = context.calls;
+  context.parentCgroup.prepare(spec.cgroupPath);
   await createContainer(context, container);
   return withCleanup(context, spec.id, async () => {
     const stdio = completeStdio(spec.stdio, spec.tty);

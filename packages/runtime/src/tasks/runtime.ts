@@ -25,6 +25,7 @@ import { deleteProcess, execInTask } from './exec-task.ts';
 import { findBlockDevices } from './host-facts.ts';
 import { KeyedLimit } from './keyed-limit.ts';
 import { readMetrics, readUsage, type TaskUsage } from './metrics.ts';
+import { ParentCgroup } from './parent-cgroup.ts';
 import { guardCrun } from './read-only-executable.ts';
 import { findOciRuntimes, type OciRuntimes, pickRuntime } from './runtimes.ts';
 import { SeccompCache } from './seccomp-cache.ts';
@@ -41,6 +42,8 @@ export interface RuntimeOptions {
   runtimeName: string;
   /** Directory for the OCI runtime's state; lost at reboot. */
   runtimeRoot: string;
+  /** The daemon's own parent of the containers' groups: TaskSpec.cgroupPath of most is below it. */
+  cgroupParent?: string;
   /** PATH, in which runtimes and tini are looked up. */
   searchPath: string;
   /** Only with the daemon's own containerd, whose mounts and files belong to it: shims and crun start faster then. */
@@ -72,7 +75,8 @@ export async function openRuntime(options: RuntimeOptions): Promise<Runtime & Us
   const { runtimes, shims, remove } = await openOwn(options, found);
   const filters = new SeccompCache(logger);
   const cgroups = readCgroupMounts();
-  const context = { calls, events, runtimes, cgroups, filters, shims, runtimeRoot, searchPath, logger };
+  const parentCgroup = new ParentCgroup(cgroups, options.cgroupParent);
+  const context = { calls, events, runtimes, cgroups, parentCgroup, filters, shims, runtimeRoot, searchPath, logger };
   return new ContainerdRuntime(context, events, remove);
 }
 

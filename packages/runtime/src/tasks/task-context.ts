@@ -3,6 +3,7 @@ import type { Logger } from '@netyard/core';
 import type { CgroupFacts } from '../spec/limits.ts';
 import type { Calls } from './calls.ts';
 import type { CgroupMounts } from './cgroups.ts';
+import type { ParentCgroup } from './parent-cgroup.ts';
 import type { OciRuntimes } from './runtimes.ts';
 import type { SeccompCache } from './seccomp-cache.ts';
 import type { ShimStarter } from './shim-starter.ts';
@@ -13,6 +14,7 @@ export interface TaskContext {
   events: Pick<TaskEvents, 'exitOf'>;
   runtimes: OciRuntimes;
   cgroups: CgroupMounts & CgroupFacts;
+  parentCgroup: ParentCgroup;
   filters: SeccompCache;
   /** Without it containerd starts the shims. */
   shims: ShimStarter | undefined;
