@@ -216,14 +216,23 @@ export type KernelEvent =
   /** Events were lost (socket buffer overrun): previously observed state may be stale, observe again. */
   | { type: 'resync' };
 
-/** Namespaces watched by `Kernel.watchNamespaces`; each costs one descriptor. */
+/**
+ * Namespaces watched by `Kernel.watchNamespaces`. Those that were added, changed or held last, up to
+ * `KernelOptions.notificationSockets`, have a socket, and their changes are reported at once. The others are sampled in turn,
+ * 64 a second.
+ */
 export interface NamespaceWatch {
   /**
-   * Reports the next change of the namespace at `path`, once. The socket keeps the namespace alive until `remove`.
-   * Throws KernelError ENOENT, EMFILE.
+   * Reports the next change of the namespace at `path`, once. A socket keeps the namespace alive until `remove`. Throws
+   * KernelError ENOENT, EMFILE.
    */
   add(path: string): void;
   remove(path: string): void;
+  /**
+   * Gives the namespace a socket until the returned function is called: for one that is likely to change now. Without effect
+   * on one that is not watched.
+   */
+  hold(path: string): () => void;
   /** Call after a report and before observing the namespace: enables the report of its next change. */
   rearm(path: string): void;
   close(): void;
@@ -234,6 +243,8 @@ export interface KernelOptions {
   logger?: Logger;
   /** Called after each `apply` that was no dry run, also a failed one, with its duration. */
   noteApply?: (seconds: number) => void;
+  /** Namespaces of a `watchNamespaces` whose changes are reported at once. Default: 128. */
+  notificationSockets?: number;
 }
 
 export interface AnnounceRequest {

@@ -25,7 +25,7 @@ import type {
 import type { KernelObject, KernelPlan, NftElementObject, NftFamily, NftTableObject, Observation } from './desired.ts';
 import { Captures } from './netlink/capture/capture.ts';
 import { flushConntrack, flushConntrackOf } from './netlink/conntrack.ts';
-import { watchNamespaces } from './netlink/namespace-watch.ts';
+import { watchNamespaces } from './netlink/namespace-watch/watch.ts';
 import { listBaseChains, listChain } from './netlink/nft/chain.ts';
 import { setSpec } from './netlink/nft/element.ts';
 import { canHoldTables, holdTables } from './netlink/nft/owned-tables.ts';
@@ -50,6 +50,11 @@ import { openInNetns } from './system/netns.ts';
 import { reservePort } from './system/port.ts';
 import { Relays } from './system/relay/relays.ts';
 
+/**
+ * Of one watch. Each one costs every change of a network on this machine a microsecond or two: see decision 0020.
+ */
+const defaultNotificationSockets = 128;
+
 /** Libraries and sockets are opened on first use. Call `close()` when done. */
 export function openKernel(options: KernelOptions = {}): Kernel {
   return new LinuxKernel(options);
@@ -65,11 +70,14 @@ class LinuxKernel implements Kernel {
   readonly #closing = new AbortController();
   readonly #captures = new Captures();
   readonly #relays: Relays;
+  readonly #notificationSockets: number;
   #canHoldTables: boolean | undefined;
 
-  constructor({ logger = silentLogger, noteApply = () => undefined }: KernelOptions) {
+  constructor(options: KernelOptions) {
+    const { logger = silentLogger, noteApply = () => undefined } = options;
     this.#logger = logger;
     this.#noteApply = noteApply;
+    this.#notificationSockets = options.notificationSockets ?? defaultNotificationSockets;
     this.#own = new OwnHandles(logger);
     this.#relays = new Relays((error) => logger.error('the relay thread failed', { error: error.message }));
   }
@@ -224,7 +232,7 @@ class LinuxKernel implements Kernel {
   }
 
   watchNamespaces(report: (path: string) => void): NamespaceWatch {
-    return watchNamespaces(report);
+    return watchNamespaces({ report, logger: this.#logger, mostSubscribed: this.#notificationSockets });
   }
 
   announceAddresses(request: AnnounceRequest): void {

@@ -4,6 +4,8 @@ import type { NamespaceWatch } from '@netyard/kernel';
 export class FakeNamespaceWatch implements NamespaceWatch {
   /** Watched namespaces, and whether their next change is reported. */
   readonly armed = new Map<string, boolean>();
+  /** Paths of the calls of `hold` whose end was not called yet. */
+  readonly held: string[] = [];
   readonly #report: (path: string) => void;
 
   constructor(report: (path: string) => void) {
@@ -23,6 +25,11 @@ export class FakeNamespaceWatch implements NamespaceWatch {
 
   remove(path: string): void {
     this.armed.delete(path);
+  }
+
+  hold(path: string): () => void {
+    this.held.push(path);
+    return () => void this.held.splice(this.held.indexOf(path), 1);
   }
 
   rearm(path: string): void {

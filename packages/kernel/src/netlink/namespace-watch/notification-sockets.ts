@@ -1,18 +1,17 @@
 /**
- * Detects changes in many network namespaces: one rtnetlink socket inside each, all of them in one epoll set.
+ * Detects changes in network namespaces at once: one rtnetlink socket inside each, all of them in one epoll set.
  *
  * A socket's buffer holds a few messages, which are not read before `rearm`: once the buffer is full, the kernel drops
  * further messages and sends no further signal. So a namespace that changes constantly costs this process nothing.
  * NETLINK_LISTEN_ALL_NSID would need only one socket, but its overrun would hide which namespace changed, and each message
  * of the machine would be compared with all of its namespaces: see decision 0020.
  */
-import type { NamespaceWatch } from '../contract.ts';
-import { checked, closeFile, O_CLOEXEC } from '../system/calls.ts';
-import { errnoOf, kernelError } from '../system/ffi/errno.ts';
-import { libc } from '../system/ffi/libc.ts';
-import { checkMainThread, onReadable, signalWhenReadable } from '../system/readable-signal.ts';
-import { hostIsLittleEndian, viewOf } from './attribute.ts';
-import { NETLINK_ROUTE, openNetlink, setIntegerOption } from './socket.ts';
+import { checked, closeFile, O_CLOEXEC } from '../../system/calls.ts';
+import { errnoOf, kernelError } from '../../system/ffi/errno.ts';
+import { libc } from '../../system/ffi/libc.ts';
+import { onReadable, signalWhenReadable } from '../../system/readable-signal.ts';
+import { hostIsLittleEndian, viewOf } from '../attribute.ts';
+import { NETLINK_ROUTE, openNetlink, setIntegerOption } from '../socket.ts';
 
 /**
  * linux/rtnetlink.h RTNLGRP_LINK, _IPV4_IFADDR, _IPV4_ROUTE, _IPV6_IFADDR, _IPV6_ROUTE, _IPV4_NETCONF, _IPV6_NETCONF.
@@ -32,13 +31,7 @@ const eventsPerWait = 64;
 /** More than the smallest buffer holds. A writer that is faster than this loop is read again later. */
 const maxMessages = 256;
 
-/** See `Kernel.watchNamespaces`. */
-export function watchNamespaces(report: (path: string) => void): NamespaceWatch {
-  checkMainThread('watchNamespaces');
-  return new SocketPerNamespace(report);
-}
-
-class SocketPerNamespace implements NamespaceWatch {
+export class NotificationSockets {
   readonly #report: (path: string) => void;
   readonly #epoll: number;
   readonly #stop: () => void;
@@ -50,9 +43,13 @@ class SocketPerNamespace implements NamespaceWatch {
   constructor(report: (path: string) => void) {
     this.#report = report;
     this.#epoll = checked(libc().epoll_create1(O_CLOEXEC), 'epoll_create1', 'namespaces');
-    this.#stop = onReadable(() => this.#reportReadable());
+    this.#stop = onReadable(() => this.reportReadable());
   }
 
+  /**
+   * Reports the next change of the namespace at `path`, once. The socket keeps the namespace alive until `remove`. Throws
+   * KernelError ENOENT, EMFILE.
+   */
   add(path: string): void {
     if (this.#sockets.has(path)) return;
     const fd = openNetlink(NETLINK_ROUTE, path, groups);
@@ -76,12 +73,13 @@ class SocketPerNamespace implements NamespaceWatch {
     closeFile(fd); // closing also removes it from the epoll set
   }
 
+  /** Enables the next report. */
   rearm(path: string): void {
     const fd = this.#sockets.get(path);
     if (fd === undefined) return;
     const isEmpty = this.#discard(fd);
     this.#control(EPOLL_CTL_MOD, fd);
-    if (!isEmpty) setImmediate(() => this.#reportReadable()); // a full buffer sends no signal
+    if (!isEmpty) setImmediate(() => this.reportReadable()); // a full buffer sends no signal
   }
 
   close(): void {
@@ -109,7 +107,8 @@ class SocketPerNamespace implements NamespaceWatch {
     return false;
   }
 
-  #reportReadable(): void {
+  /** Reports changes whose signal is still to come. */
+  reportReadable(): void {
     const view = viewOf(this.#events);
     for (;;) {
       const count = libc().epoll_wait(this.#epoll, this.#events, eventsPerWait, 0);
