@@ -118,6 +118,30 @@ test('a missing command exits with 127, one without permission with 126', async 
   ]);
 });
 
+test('changes inside the network are reported at once while a privileged exec runs, and only then', async () => {
+  const id = await harness.run();
+  const { exec } = harness.engine;
+  const start = async (privileged: boolean): Promise<string> => {
+    const { id: execId } = await exec.create(id, { ...config, privileged });
+    await exec.start(execId, { detach: true, tty: false, signal });
+    return execId;
+  };
+  const held = harness.networks.heldWatches;
+  const plain = await start(false);
+  assert.deepEqual(held, []);
+  const privileged = await start(true);
+  assert.deepEqual(held, [id]);
+  harness.runtime.exitExec(id, plain, 0);
+  harness.runtime.exitExec(id, privileged, 0);
+  await until(() => held.length === 0);
+  harness.runtime.onExec = () => {
+    assert.deepEqual(held, [id]);
+    throw new NetyardError('invalid', 'exec: "x": executable file not found in $PATH');
+  };
+  await assert.rejects(start(true));
+  assert.deepEqual(held, []);
+});
+
 test('links to stopped containers are rejected before anything else', async () => {
   const id = await harness.run();
   harness.networks.onCheckLinks = () => {

@@ -72,6 +72,12 @@ export interface Networks {
   state(containerId: string): SandboxState | undefined;
   config(containerId: string): SandboxConfig | undefined;
 
+  /**
+   * Reports changes inside the container's namespace at once, however many others are watched, until the returned function is
+   * called: for the time of a process in it that may change its network, such as a privileged exec.
+   */
+  holdWatch(containerId: string): () => void;
+
   connect(networkRef: string, containerId: string, endpoint: EndpointConfig): Promise<void>;
   disconnect(networkRef: string, containerId: string, force: boolean): Promise<void>;
 

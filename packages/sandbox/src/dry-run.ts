@@ -97,6 +97,7 @@ function copyOf(context: Context): DryRunContext {
       start: ignore,
       close: async () => undefined,
       updateWatch: ignore,
+      holdWatch: () => ignore,
       settingsOf: (id) => namespaces.settingsOf(id),
     },
     names: { directory: names.directory, start: async () => undefined, close: ignore, update: ignore },

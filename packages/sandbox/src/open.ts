@@ -134,6 +134,7 @@ function containerMethods(
   | 'release'
   | 'unregister'
   | 'rename'
+  | 'holdWatch'
   | 'state'
   | 'config'
   | 'connect'
@@ -154,6 +155,7 @@ function containerMethods(
       });
     },
     rename: (containerId, name) => rename(context, containerId, name),
+    holdWatch: (containerId) => context.namespaces.holdWatch(containerId),
     state: (containerId) => context.sandboxes.get(containerId)?.state,
     config: (containerId) => context.sandboxes.get(containerId)?.config,
     connect: (networkRef, containerId, endpoint) => connect(context, networkRef, containerId, endpoint),

@@ -17,6 +17,8 @@ export interface NamespaceRepairs {
   close(): Promise<void>;
   /** Called after a container was started or stopped, or its namespace joined. */
   updateWatch(containerId: string): void;
+  /** See `Networks.holdWatch`. */
+  holdWatch(containerId: string): () => void;
   /** The `--sysctl` settings as read after the start. */
   settingsOf(containerId: string): ReadonlyMap<string, string>;
 }

@@ -77,6 +77,19 @@ test('a failed repair is logged, reported by an event, and retried', async () =>
   await testbed.networks.close();
 });
 
+test('a container holds the watch on its namespace, or on the one that it has joined', async () => {
+  const { kernel, testbed, web } = await openWatched();
+  const { held } = kernel.namespaceWatches[0] ?? assert.fail();
+  const sharer = await testbed.run('sharer', { mode: { kind: 'container', ref: 'web' } });
+  const onHost = await testbed.run('host', { mode: { kind: 'host' } });
+  const releases = [web, sharer, onHost].map(({ containerId }) => testbed.networks.holdWatch(containerId));
+  assert.deepEqual(held, [web.netnsPath, web.netnsPath]);
+  for (const release of releases) release();
+  assert.deepEqual(held, []);
+  testbed.networks.holdWatch('unknown')();
+  await testbed.networks.close();
+});
+
 test('only a private namespace is watched, and only if repair is enabled', async () => {
   const { kernel, testbed, web } = await openWatched();
   const none = await testbed.run('none', { mode: { kind: 'none' } });

@@ -91,16 +91,19 @@ async function launch(
   publishContainer(events, record, `exec_start: ${commandText(exec.config)}`, { execID: exec.id });
   const pipes = new ExecPipes(settings, files, { container: record.id, exec: exec.id }, requested);
   const release = execs.hold(pipes);
+  // Nothing else inside a container that may not change its network can change it.
+  const releaseWatch = exec.config.privileged ? context.networks.holdWatch(record.id) : () => undefined;
   const ending = execs.ending(exec.id);
   try {
     const { pid } = await runtime.exec(record.id, execSpec(context, record, exec, pipes, consoleSize));
     const present = execs.find(exec.id);
     if (present?.exitCode === undefined) execs.put({ ...exec, running: true, pid });
     const stdin = pipes.openStdin();
-    const ended = ending.then((exit) => recordExecExit(context, record, exec, pipes, exit));
+    const ended = ending.then((exit) => recordExecExit(context, record, exec, pipes, exit)).finally(releaseWatch);
     return { output: execOutput(pipes, ended, release), stdin: stdin && execStdin(context, exec, stdin), ended };
   } catch (error) {
     release();
+    releaseWatch();
     pipes.destroy();
     const failure = hasEnded(error) ? new RuntimeFailure(notRunning(record), 128) : runtimeFailure(error, 'exec');
     execs.put({ ...exec, running: false, exitCode: failure.exitCode === 128 ? 126 : failure.exitCode });

@@ -9,6 +9,8 @@ export class FakeNetworks {
   readonly states = new Map<string, SandboxState>();
   linkRecords: LinkRecord[] = [];
   networkRecords: NetworkRecord[] = [];
+  /** Containers of calls of `holdWatch` that were not released yet. */
+  readonly heldWatches: string[] = [];
   onRemoveNetwork: ((name: string) => void | Promise<void>) | undefined;
   onPrepare: (() => void) | undefined;
   onCheckLinks: (() => void) | undefined;
@@ -68,6 +70,10 @@ export class FakeNetworks {
       removeLink: async (name: string) => void calls.push(`removeLink ${name}`),
       checkLinks: () => this.onCheckLinks?.(),
       linkEnvironment: () => [],
+      holdWatch: (containerId: string) => {
+        this.heldWatches.push(containerId);
+        return () => void this.heldWatches.splice(this.heldWatches.indexOf(containerId), 1);
+      },
       events: (_listener: (event: NetworkEvent) => void) => () => undefined,
       cleanup: async () => [],
     };

@@ -1,7 +1,7 @@
 /**
  * Repairs changes made by other programs inside containers: interfaces, addresses, routes and sysctls of the namespaces
  * that Netyard set up. The kernel package reports the first change of a namespace after each observation
- * (`Kernel.watchNamespaces`). The namespace is then compared with the container's plan, inside the container's queue, so
+ * (`Kernel.watchNamespaces`): at once, or after its next sample where very many are watched. The namespace is then compared with the container's plan, inside the container's queue, so
  * never during another operation. Changes of `--sysctl` settings are not reported by the kernel: they are sampled.
  */
 
@@ -52,6 +52,7 @@ class WatchedNamespace {
 }
 
 const none: ReadonlyMap<string, string> = new Map();
+const ignore = (): void => undefined;
 
 export class NamespaceReconciler {
   readonly #context: () => NamespaceReconcilerDependencies;
@@ -87,6 +88,12 @@ export class NamespaceReconciler {
     const before = this.#byContainer.get(containerId);
     if (before && (!isDesired || before.path !== path)) this.#unwatch(before);
     if (sandbox && path !== undefined && isDesired) this.#addWatch(sandbox, path, this.#watch);
+  }
+
+  /** See `Networks.holdWatch`. A container that joined another one's namespace holds that one's. */
+  holdWatch(containerId: string): () => void {
+    const path = this.#context().sandboxes.get(containerId)?.state?.netnsPath;
+    return (path === undefined ? undefined : this.#watch?.hold(path)) ?? ignore;
   }
 
   /** `--sysctl` settings of a watched container as they read after its start. */
