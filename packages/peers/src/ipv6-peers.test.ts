@@ -225,7 +225,12 @@ test('each family of peers has a tunnel of its own, with the table of its peers'
     [table?.kind === 'nft-table' && `${table.family} ${table.name}`, vxlan?.kind === 'vxlan' && vxlan.name],
     ['ip6 netyard_tunnel', 'ny-vxlan6'],
   );
-  assert.ok(others.every((object) => object.kind === 'sysctl' && object.key.includes('.ny-vxlan6.')));
+  const settings = others.filter((object) => object.kind !== 'address');
+  assert.ok(settings.every((object) => object.kind === 'sysctl' && object.key.includes('.ny-vxlan6.')));
+  assert.deepEqual(
+    others.filter((object) => object.kind === 'address'),
+    [{ kind: 'address', link: 'ny-vxlan6', prefix: '127.0.78.6/32' }],
+  );
 });
 
 test('events of the tunnel over IPv6 identify the peer', () => {

@@ -7,7 +7,7 @@ import type { PeerPath, PeerRecord } from './contract.ts';
 import { addressesOf, type HostView } from './host-view.ts';
 import { outerFamilyOf } from './outer-family.ts';
 import { hasIpv6, needsIpv6Gateway, needsTunnel } from './plan.ts';
-import { leastIpv6Mtu, tunnelLinkTo, tunnelOverheads } from './tunnel.ts';
+import { leastIpv6Mtu, tunnelLinks, tunnelLinkTo, tunnelOverheads } from './tunnel.ts';
 import { findSharedLink, findUplink, type Uplink } from './uplink.ts';
 
 type PeerAddress = Pick<PeerRecord, 'address' | 'subnets' | 'via' | 'network'>;
@@ -69,7 +69,7 @@ function checkHostPart(ip: Ip, prefix: Prefix): void {
 
 function unreachable({ address, via }: PeerAddress, { family }: Ip, host: HostView): NetyardError {
   const where = `${address} is on no link of this host`;
-  const inside = new Set(['lo', ...host.bridges.map(({ link }) => link)]);
+  const inside = new Set(['lo', ...Object.values(tunnelLinks), ...host.bridges.map(({ link }) => link)]);
   if (!addressesOf(host, family).some(({ link, isGlobal }) => isGlobal && !inside.has(link)))
     return new NetyardError('invalid', `${address} is an IPv${family} address, but this host has none`, {
       hint: `use an IPv${family === 4 ? 6 : 4} address of the peer, or give this host an IPv${family} address`,

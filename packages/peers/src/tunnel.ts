@@ -77,6 +77,13 @@ export interface Tunnel {
 export type Tunnels = { readonly [family in OuterFamily]?: Tunnel };
 
 /**
+ * An IPv4 address of the interface that no packet has. Without any, the kernel accepts no source whose route leads past the
+ * interface (`no_addr` in __fib_validate_source), whatever rp_filter says. An address of 127.0.0.0/8 is the host's own
+ * already, cannot be reached from outside, and is the source of no packet to another host.
+ */
+const placeholders = { v4: '127.0.78.4/32', v6: '127.0.78.6/32' } as const satisfies Record<OuterFamily, string>;
+
+/**
  * rp_filter 2 (RFC 3704, loose): the two directions between hosts may use different paths, route and tunnel.
  */
 export function planTunnel({ local, mtu, ipv6 }: Tunnel, facts: { ipv6: boolean }): KernelObject[] {
@@ -89,6 +96,7 @@ export function planTunnel({ local, mtu, ipv6 }: Tunnel, facts: { ipv6: boolean 
       ...{ owner: `${ownerPrefix}tunnel to peers`, up: true },
     },
     ...(facts.ipv6 && mtu >= leastIpv6Mtu ? planIpv6(name, ipv6) : []),
+    { kind: 'address', link: name, prefix: placeholders[outerFamilyOf(local)] },
     { kind: 'sysctl', key: `net.ipv4.conf.${name}.rp_filter`, value: '2' },
   ];
 }

@@ -24,7 +24,7 @@ const routes = (): string[] => routesOf(testbed.kernel);
 test('a peer is added, listed, explained and removed without a trace', async () => {
   const before = testbed.kernel.objects();
   const planned = await testbed.peers.planAdd(server2);
-  assert.equal(planned.length, 14);
+  assert.equal(planned.length, 15);
   assert.deepEqual(testbed.kernel.objects(), before);
   const state = await testbed.peers.add(server2);
   assert.deepEqual(state.problems, []);
@@ -32,9 +32,9 @@ test('a peer is added, listed, explained and removed without a trace', async () 
   assert.deepEqual(await testbed.peers.states(), [state]);
   assert.deepEqual(
     testbed.peers.explain('server2').objects.map(({ kind }) => kind),
-    ['vxlan', 'sysctl', 'sysctl', ...new Array(9).fill('nft-element'), 'route', 'route'],
+    ['vxlan', 'sysctl', 'address', 'sysctl', ...new Array(9).fill('nft-element'), 'route', 'route'],
   );
-  assert.equal((await testbed.peers.planRemove('server2')).length, 12, 'sysctls go with their link');
+  assert.equal((await testbed.peers.planRemove('server2')).length, 12, 'address and sysctls go with their link');
   await testbed.peers.remove('server2');
   assert.deepEqual(testbed.kernel.forgottenSubnets, [...server2.subnets, ...server2.subnets]);
   assert.deepEqual(testbed.kernel.objects(), before);

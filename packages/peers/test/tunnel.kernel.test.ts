@@ -38,7 +38,7 @@ function meetAt(address: string, mac: string): void {
 
 const objects = (): string =>
   sh(
-    'ip route; ip -o link | cut -d: -f2- | sort; bridge fdb | grep dst || true; ip neighbour show nud permanent; nft list ruleset',
+    'ip route; ip -o -4 address show dev ny-vxlan 2> /dev/null | cut -d: -f2-; ip -o link | cut -d: -f2- | sort; bridge fdb | grep dst || true; ip neighbour show nud permanent; nft list ruleset',
   )
     .replaceAll(/packets \d+ bytes \d+/g, '')
     .replaceAll(/state \w+ | qlen \d+/g, '');
@@ -76,6 +76,20 @@ describe('the tunnel to a peer behind a router', host, () => {
     await eventually('both ways', reachable);
   });
 
+  test('packets arrive whose answers are routed past the tunnel', async () => {
+    sh(`ip route add 192.168.12.2/32 via 192.0.2.254; ip -n router route add 192.168.12.0/24 via 198.51.100.2
+      ip netns exec far sysctl -qw net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.eth0.rp_filter=0`);
+    const former = sh('sysctl -n net.ipv4.conf.all.rp_filter').trim();
+    for (const mode of ['0', '1', '2']) {
+      sh(`sysctl -qw net.ipv4.conf.all.rp_filter=${mode}`);
+      await eventually(`with rp_filter ${mode}`, () =>
+        pingsBriefly('/run/netns/far', '172.17.0.1', '-I', '192.168.12.2'),
+      );
+    }
+    sh(`sysctl -qw net.ipv4.conf.all.rp_filter=${former}; ip route delete 192.168.12.2/32
+      ip -n router route delete 192.168.12.0/24`);
+  });
+
   const breakages: [string, string][] = [
     ['the route is deleted', 'ip route delete 192.168.12.0/24'],
     ['the neighbour is deleted', 'ip neighbour delete 198.51.100.2 dev ny-vxlan'],
@@ -87,6 +101,7 @@ describe('the tunnel to a peer behind a router', host, () => {
     ['the forwarding entry is changed', `bridge fdb replace ${farMac} dev ny-vxlan dst 198.51.100.9`],
     ['the tunnel is deleted', 'ip link delete ny-vxlan'],
     ['the tunnel is set down', 'ip link set ny-vxlan down'],
+    ['the address of the tunnel is deleted', 'ip address flush dev ny-vxlan'],
     ['the MTU of the tunnel is reduced', 'ip link set ny-vxlan mtu 500'],
   ];
   for (const [what, command] of breakages)
