@@ -18,7 +18,7 @@ import type { StateRecorder } from './state/state-recorder.ts';
 export interface RecorderOptions {
   note(entry: Omit<JournalEntry, 'time'>): void;
   /** Records states of the network. */
-  states: Pick<StateRecorder, 'noteChange' | 'noteContainer'>;
+  states: Pick<StateRecorder, 'watch' | 'noteChange' | 'noteContainer'>;
   printer: ObjectPrinter;
   clock: Clock;
   logger: Logger;
@@ -107,11 +107,16 @@ export class Recorder {
 
   async #readChanges(kernel: Pick<Kernel, 'watchChanges' | 'listLinks'>): Promise<void> {
     const changes = kernel.watchChanges(this.#stop.signal);
-    this.#foreign.learn(await kernel.listLinks());
-    this.#options.states.noteChange();
-    for await (const change of changes) {
-      this.#options.states.noteChange();
-      this.#safely(() => this.#noteChange(change));
+    const { states } = this.#options;
+    try {
+      states.watch(true);
+      this.#foreign.learn(await kernel.listLinks());
+      for await (const change of changes) {
+        states.noteChange(change);
+        this.#safely(() => this.#noteChange(change));
+      }
+    } finally {
+      states.watch(false);
     }
   }
 

@@ -29,6 +29,16 @@ export interface StateItem {
   rules?: readonly ChainRule[];
 }
 
+/** Parts that are compared together: a part of the host, the elements in a line of nft, all parts of a container. */
+export interface ItemGroup {
+  key: string;
+  /** Undefined: as they were recorded under this key. */
+  items: readonly StateItem[] | undefined;
+}
+
+/** The group of a single part. */
+export const groupOf = (item: StateItem): ItemGroup => ({ key: item.key, items: [item] });
+
 /** Whether a part is the same in two states. Handles are not compared: they change when a rule is created again. */
 export function isEqualItem(a: StateItem, b: StateItem): boolean {
   if (a.rules === undefined || b.rules === undefined) return JSON.stringify(a.create) === JSON.stringify(b.create);

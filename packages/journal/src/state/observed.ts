@@ -2,8 +2,9 @@
 
 import { formatPrefix, networkOf, parsePrefix } from '@netyard/core';
 import type { KernelObject, ObservedNetworkState } from '@netyard/kernel';
-import type { StateItem, StatePrinter } from './item.ts';
-import { itemsOfRuleset } from './ruleset.ts';
+import { groupOf, type ItemGroup, type StateItem, type StatePrinter } from './item.ts';
+import { isLinkLocal } from './known-host.ts';
+import { groupsOfRuleset } from './ruleset.ts';
 
 type Link = ObservedNetworkState['links'][number];
 type Route = ObservedNetworkState['routes'][number];
@@ -18,15 +19,32 @@ const ownPriorities: ReadonlySet<number> = new Set([0, 32766, 32767]);
 const defaultMetric6 = 1024;
 const usualMtu = 1500;
 
-const isLinkLocal = (text: string): boolean => /^(?:fe[89ab]|ff)/.test(text);
-
 /** @param planned names of links that belong to containers, whose parts are those of `itemsOfContainer` */
 export function* itemsOfHost(
   state: ObservedNetworkState,
   planned: ReadonlySet<string>,
   printer: StatePrinter,
 ): Generator<StateItem> {
-  const { links, routes, rules, neighbours, forwarding, ruleset } = state;
+  for (const { items = [] } of groupsOfHost(state, planned, printer, () => false)) yield* items;
+}
+
+/** @param isKnown whether the elements of the firewall in the group of this key were recorded: they are not made again */
+export function* groupsOfHost(
+  state: ObservedNetworkState,
+  planned: ReadonlySet<string>,
+  printer: StatePrinter,
+  isKnown: (key: string) => boolean,
+): Generator<ItemGroup> {
+  for (const item of itemsOfNamespace(state, planned, printer)) yield groupOf(item);
+  yield* groupsOfRuleset(state.ruleset, printer, isKnown);
+}
+
+function* itemsOfNamespace(
+  state: ObservedNetworkState,
+  planned: ReadonlySet<string>,
+  printer: StatePrinter,
+): Generator<StateItem> {
+  const { links, routes, rules, neighbours, forwarding } = state;
   const shown = links.filter(({ name }) => name !== 'lo' && !planned.has(name));
   const nameOf = new Map(links.map(({ index, name }) => [index, name]));
   // Bridges first: other links refer to them.
@@ -40,7 +58,6 @@ export function* itemsOfHost(
   for (const rule of rules) if (!ownPriorities.has(rule.priority)) yield ruleItem(rule);
   for (const { link, address, mac } of neighbours)
     if (mac !== undefined) yield objectItem({ kind: 'neighbour', link, address, mac }, printer, `link ${link}`);
-  yield* itemsOfRuleset(ruleset, printer);
 }
 
 /** Without files and elements of the firewall, which are parts of the host. */

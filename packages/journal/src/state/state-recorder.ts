@@ -2,17 +2,19 @@
  * Records states of the network: after changes, but seldom, so that it costs little. What is in containers is recorded as
  * planned, the host as observed.
  */
-import { hash } from 'node:crypto';
 import { type Clock, formatTime, type Logger, messageOf, NetyardError, TimeSlice } from '@netyard/core';
-import type { KernelObject, ObservedNetworkState } from '@netyard/kernel';
+import type { KernelObject, NetworkChange, ObservedNetworkState } from '@netyard/kernel';
 import { diffStates } from './diff.ts';
-import type { StateItem, StatePrinter } from './item.ts';
-import { hostLinksOf, itemsOfContainer, itemsOfHost } from './observed.ts';
+import type { ItemGroup, StateItem, StatePrinter } from './item.ts';
+import { type HostParts, KnownHost } from './known-host.ts';
+import { groupsOfHost, hostLinksOf, itemsOfContainer } from './observed.ts';
+import { RecordedGroups } from './recorded-groups.ts';
 import type { RecordedState, StateFiles } from './state-files.ts';
 
 export interface StateRecorderOptions {
   files: StateFiles;
-  observe(): Promise<ObservedNetworkState>;
+  /** @param known links and routes, which are not read then */
+  observe(known?: HostParts): Promise<ObservedNetworkState>;
   /** The plan of a container; undefined if it does not run. */
   explain(containerId: string): readonly KernelObject[] | undefined;
   printer: StatePrinter;
@@ -34,12 +36,18 @@ const settleMilliseconds = 1000;
 const smallestInterval = 5000;
 /** An observation takes at most a fiftieth of the time. */
 const intervalPerDuration = 50;
-/** Changes without a notification: settings of IPv6. */
+/** Everything is read so often: for changes without a notification, such as settings of IPv6. */
 const idleMilliseconds = 600_000;
 
 interface Container {
-  items: StateItem[];
   links: readonly string[];
+  /** Undefined when they are recorded: then only their digests stay in memory. */
+  items: readonly StateItem[] | undefined;
+}
+
+interface Collected {
+  groups: readonly ItemGroup[];
+  containers: readonly Container[];
 }
 
 export class StateRecorder {
@@ -47,10 +55,10 @@ export class StateRecorder {
   readonly #containers = new Map<string, Container>();
   /** Containers whose plan is to be read again. */
   readonly #changed = new Set<string>();
-  /** Of the recorded state: digests of the parts by key. */
-  #digests = new Map<string, string>();
-  /** Parts of containers are the same values until the container changes: their digests are computed once. */
-  readonly #digestOf = new WeakMap<StateItem, string>();
+  readonly #host = new KnownHost();
+  #recorded = new RecordedGroups();
+  /** When all of the host was read. */
+  #wholeAt = Number.NEGATIVE_INFINITY;
   #timer: NodeJS.Timeout | undefined;
   #due = Number.POSITIVE_INFINITY;
   #earliest = 0;
@@ -62,20 +70,30 @@ export class StateRecorder {
     this.#options = options;
   }
 
-  /** The network changed. */
-  noteChange(): void {
+  /** @param isWatched whether `noteChange` is called with each change of the host's network from now on */
+  watch(isWatched: boolean): void {
+    this.#host.watch(isWatched);
+    this.#noteChange();
+  }
+
+  noteChange(change: NetworkChange): void {
+    this.#host.note(change);
+    this.#noteChange();
+  }
+
+  #noteChange(): void {
     this.#schedule(Math.max(performance.now() + settleMilliseconds, this.#earliest));
   }
 
   /** A container started, ended or changed its networks. */
   noteContainer(id: string): void {
     this.#changed.add(id);
-    this.noteChange();
+    this.#noteChange();
   }
 
   /** @param to default: the present. Throws `not-found` when no state so old is kept. */
   async diff(from: bigint, to?: bigint): Promise<StateDifference> {
-    if (to === undefined) await this.#sample();
+    if (to === undefined) await this.#sample({ isWhole: true });
     const [before, after] = [await this.#read(from), await this.#read(to ?? this.#options.clock.now())];
     return { from: before.time, to: after.time, commands: await diffStates(before.items, after.items) };
   }
@@ -105,15 +123,16 @@ export class StateRecorder {
   }
 
   /** Never rejects. */
-  #sample(): Promise<void> {
+  #sample({ isWhole = false } = {}): Promise<void> {
     clearTimeout(this.#timer);
     this.#due = Number.POSITIVE_INFINITY;
-    this.#running = this.#running.then(() => this.#record());
+    this.#running = this.#running.then(() => this.#record(isWhole));
     return this.#running;
   }
 
-  async #record(): Promise<void> {
+  async #record(isWhole: boolean): Promise<void> {
     const began = performance.now();
+    if (isWhole || began - this.#wholeAt >= idleMilliseconds) this.#host.forget();
     try {
       await this.#write(await this.#collect());
       this.#hasFailed = false;
@@ -127,22 +146,37 @@ export class StateRecorder {
     this.#schedule(now + idleMilliseconds);
   }
 
-  async #collect(): Promise<StateItem[]> {
-    const { observe, printer } = this.#options;
+  async #collect(): Promise<Collected> {
+    const { printer, files } = this.#options;
+    // A whole state has all parts, which are made again.
+    if (files.needsWhole) this.#recorded = new RecordedGroups();
     const slice = new TimeSlice();
-    for (const id of this.#changed) {
+    for (const id of [...this.#changed, ...(files.needsWhole ? this.#containers.keys() : [])]) {
       this.#readContainer(id);
       if (slice.isOver) await slice.next();
     }
-    const observed = await observe();
-    const containers = [...this.#containers.values()];
-    const planned = new Set(containers.flatMap(({ links }) => links));
-    const items: StateItem[] = [];
-    for (const item of itemsOfHost(observed, planned, printer)) {
-      items.push(item);
+    const containers = [...this.#containers];
+    const planned = new Set<string>();
+    for (const [, { links }] of containers) for (const link of links) planned.add(link);
+    const observed = await this.#observe(planned);
+    const groups: ItemGroup[] = [];
+    for (const group of groupsOfHost(observed, planned, printer, (key) => this.#recorded.has(key))) {
+      groups.push(group);
       if (slice.isOver) await slice.next();
     }
-    return [...items, ...containers.flatMap((container) => container.items)];
+    for (const [id, { items }] of containers) groups.push({ key: `container ${id}`, items });
+    return { groups, containers: containers.map(([, container]) => container) };
+  }
+
+  async #observe(planned: ReadonlySet<string>): Promise<ObservedNetworkState> {
+    const known = this.#host.take(planned);
+    const began = performance.now();
+    const observed = await this.#options.observe(known);
+    if (known === undefined) {
+      this.#host.keep(observed);
+      this.#wholeAt = began;
+    }
+    return observed;
   }
 
   #readContainer(id: string): void {
@@ -153,31 +187,16 @@ export class StateRecorder {
     else this.#containers.set(id, { items: itemsOfContainer(objects, printer), links: hostLinksOf(objects) });
   }
 
-  #digest(item: StateItem): string {
-    const known = this.#digestOf.get(item);
-    if (known !== undefined) return known;
-    const digest = hash('sha1', JSON.stringify(item), 'base64');
-    this.#digestOf.set(item, digest);
-    return digest;
-  }
-
-  async #write(items: readonly StateItem[]): Promise<void> {
+  async #write({ groups, containers }: Collected): Promise<void> {
     const { files, clock } = this.#options;
-    const slice = new TimeSlice();
-    const digests = new Map<string, string>();
-    const changed: StateItem[] = [];
-    for (const item of items) {
-      const digest = this.#digest(item);
-      digests.set(item.key, digest);
-      if (this.#digests.get(item.key) !== digest) changed.push(item);
-      if (slice.isOver) await slice.next();
+    const { set, gone, recorded } = await this.#recorded.compare(groups);
+    if (set.length > 0 || gone.length > 0) {
+      const time = clock.now();
+      if (!files.needsWhole) await files.writeChange(time, set, gone);
+      else if (!(await files.writeWhole(time, set)))
+        throw new NetyardError('failed', `the state has ${set.length} parts, too many for the size of the journal`);
     }
-    const gone = [...this.#digests.keys()].filter((key) => !digests.has(key));
-    if (changed.length === 0 && gone.length === 0) return;
-    const time = clock.now();
-    if (!files.needsWhole) await files.writeChange(time, changed, gone);
-    else if (!(await files.writeWhole(time, items)))
-      throw new NetyardError('failed', `the state has ${items.length} parts, too many for the size of the journal`);
-    this.#digests = digests;
+    this.#recorded = recorded;
+    for (const container of containers) container.items = undefined;
   }
 }

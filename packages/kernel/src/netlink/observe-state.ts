@@ -24,18 +24,30 @@ const localTable = 255;
 /** Of one kind. A host with all routes of the Internet has a million. */
 const maximumObjects = 50_000;
 
-/** Throws KernelError. */
-export async function observeNetworkState(): Promise<ObservedNetworkState> {
+type Links = ObservedNetworkState['links'];
+
+/**
+ * Throws KernelError.
+ *
+ * @param known links and routes that have not changed since they were observed: they are not read again
+ */
+export async function observeNetworkState(
+  known?: Pick<ObservedNetworkState, 'links' | 'routes'>,
+): Promise<ObservedNetworkState> {
   const socket = NetlinkSocket.open(NETLINK_ROUTE);
   try {
-    const { links, nameOf } = await observeLinks(socket);
+    const links = known?.links ?? (await observeLinks(socket));
+    const nameOf = namesBy(links);
     const dumped = await dump(socket, { type: RTM_GETNEIGH, payload: new Uint8Array(12) }, (message) =>
       message.type === RTM_NEWNEIGH ? (decodeNeighbourState(message.payload) ?? []) : [],
     );
     const permanent = dumped.filter(({ state }) => state === 'permanent');
     return {
       links,
-      routes: [...(await observeRoutes(socket, 4, nameOf)), ...(await observeRoutes(socket, 6, nameOf))],
+      routes: known?.routes ?? [
+        ...(await observeRoutes(socket, 4, nameOf)),
+        ...(await observeRoutes(socket, 6, nameOf)),
+      ],
       rules: families.flatMap((family) => listRules(socket, family)),
       neighbours: permanent.map(({ linkIndex, ...entry }) => ({ link: nameOf(linkIndex), ...entry })),
       forwarding: { v4: isOn('ipv4/ip_forward'), v6: isOn('ipv6/conf/all/forwarding') },
@@ -49,27 +61,26 @@ export async function observeNetworkState(): Promise<ObservedNetworkState> {
 /** Listing the settings of all links by netlink takes longer than reading these files. */
 const isOn = (setting: string): boolean => readIfExists(`/proc/sys/net/${setting}`)?.trim() === '1';
 
-async function observeLinks(
-  socket: NetlinkSocket,
-): Promise<{ links: ObservedNetworkState['links']; nameOf: (index: number) => string }> {
+function namesBy(links: Links): (index: number) => string {
+  const names = new Map(links.map(({ index, name }) => [index, name]));
+  return (index) => names.get(index) ?? `if${index}`;
+}
+
+async function observeLinks(socket: NetlinkSocket): Promise<Links> {
   const links = await dump(socket, { type: RTM_GETLINK, payload: encodeLinksQuery() }, (message) =>
     message.type === RTM_NEWLINK ? [decodeLink(message.payload)] : [],
   );
   const addresses = await dump(socket, { type: RTM_GETADDR, payload: encodeAddressesQuery() }, (message) =>
     message.type === RTM_NEWADDR ? (decodeAddress(message.payload) ?? []) : [],
   );
-  const names = new Map(links.map(({ index, name }) => [index, name]));
   const byLink = Map.groupBy(addresses, ({ linkIndex }) => linkIndex);
-  return {
-    links: links.map(({ alias, group: _group, ...link }) => ({
-      ...link,
-      ...(alias === undefined ? {} : { owner: alias }),
-      addresses: (byLink.get(link.index) ?? [])
-        .filter(({ transient }) => !transient)
-        .map(({ prefix, broadcast }) => ({ prefix, ...(broadcast === undefined ? {} : { broadcast }) })),
-    })),
-    nameOf: (index) => names.get(index) ?? `if${index}`,
-  };
+  return links.map(({ alias, group: _group, ...link }) => ({
+    ...link,
+    ...(alias === undefined ? {} : { owner: alias }),
+    addresses: (byLink.get(link.index) ?? [])
+      .filter(({ transient }) => !transient)
+      .map(({ prefix, broadcast }) => ({ prefix, ...(broadcast === undefined ? {} : { broadcast }) })),
+  }));
 }
 
 /** Without those of the table local, which follow from addresses. */
