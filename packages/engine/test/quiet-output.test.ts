@@ -52,7 +52,7 @@ interface Subject {
 
 function openCapture(
   t: TestContext,
-  rotation = { maximumSize: undefined as number | undefined, maximumFiles: 1 },
+  { maximumSize, isLogged = true }: { maximumSize?: number; isLogged?: boolean } = {},
 ): Subject {
   const directory = mkdtempSync(join(tmpdir(), 'netyard-quiet-'));
   t.after(() => rmSync(directory, { recursive: true }));
@@ -62,12 +62,13 @@ function openCapture(
     streams: [{ name: 'stdout' as const, source, spool: join(directory, 'spool') }],
     position: join(directory, 'position'),
     formerPosition: join(directory, 'former'),
-    log: { path: join(directory, 'log'), rotation, attributes: '' },
+    log: { path: join(directory, 'log'), rotation: { maximumSize, maximumFiles: 3 }, attributes: '' },
   };
   const state = new CaptureState();
   const reports: CaptureReport[] = [];
   const clock = { now: () => 0n };
-  const capture = new ContainerCapture(files, state.buffer, { clock, report: (report) => reports.push(report) });
+  const used = isLogged ? files : { ...files, log: undefined };
+  const capture = new ContainerCapture(used, state.buffer, { clock, report: (report) => reports.push(report) });
   const writer = openSync(source, 'r+');
   t.after(() => closeSync(writer));
   const say = (text: string): void => {
@@ -160,6 +161,21 @@ test('a link in the place of a closed spool file is not followed, and the output
   assert.equal(logged(files.log.path), 'first\nsecond\nthird\nfourth\n');
 });
 
+test('output that is not logged either is not retried after a failure that is over', (t) => {
+  const { capture, files, say } = openCapture(t, { isLogged: false });
+  say('first\n');
+  capture.rest();
+  const spool = files.streams[0]?.spool ?? '';
+  rmSync(spool);
+  symlinkSync('elsewhere', spool);
+  say('second\n');
+  assert.notEqual(capture.retryAt, undefined);
+  rmSync(spool);
+  say('third\n');
+  assert.equal(capture.retryAt, undefined);
+  assert.equal(statSync(spool).size, 19);
+});
+
 test('a log that is moved away while it is closed is continued in a new file, as by programs that rotate logs', (t) => {
   const { capture, state, files, say } = openCapture(t);
   const { path } = files.log;
@@ -206,7 +222,7 @@ test('a log behind a symbolic link stays open, and one that is deleted before it
 });
 
 test('a closed log rotates, and the position that a later daemon continues from follows', (t) => {
-  const { capture, state, files, say } = openCapture(t, { maximumSize: 100, maximumFiles: 3 });
+  const { capture, state, files, say } = openCapture(t, { maximumSize: 100 });
   for (const [from, to] of [
     [0, 2],
     [2, 4],

@@ -163,6 +163,7 @@ export class ContainerCapture {
     try {
       moved += spooled.take(limits.output, this.#isDraining);
       moved += this.#log ? this.#write(this.#log, { spooled, encoder }, limits, isEnd) : passOver(spooled);
+      if (!this.#log && moved > 0) this.#recover();
       spooled.free();
     } catch (error) {
       this.#fail(error);
