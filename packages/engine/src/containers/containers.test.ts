@@ -7,7 +7,7 @@ import { DetachWatch, parseDetachKeys } from '../processes/detach-keys.ts';
 import { mergeEnv } from '../processes/env.ts';
 import { parseSignal } from '../processes/signals.ts';
 import { coversNumbers } from './create-check.ts';
-import { applyProbe, initialHealth } from './healthcheck.ts';
+import { applyProbe, initialHealth, probeInterval } from './healthcheck.ts';
 import { randomName } from './names.ts';
 import { restartDelay, restartsAtBoot } from './restart-policy.ts';
 import { humanDuration, statusText } from './status-text.ts';
@@ -130,6 +130,18 @@ test('health: failures in the start period do not count, later ones do once the 
   const twice = applyProbe(once, at(7n, 1), check, 0n);
   assert.equal(twice.status, 'unhealthy');
   assert.deepEqual(applyProbe(twice, at(8n, 0), check, 0n).status, 'healthy');
+});
+
+test('health: the interval of the start period applies until its end or the first success', () => {
+  const [test, timeoutNanoseconds, retries] = [['CMD', 'x'], 0, 0];
+  const check = { test, timeoutNanoseconds, retries, intervalNanoseconds: 1e9, startPeriodNanoseconds: 60e9 };
+  const own = { ...check, startIntervalNanoseconds: 10e9 };
+  assert.equal(probeInterval(check, 'starting', 0n), 5e9, 'the default, although it is longer than the interval');
+  assert.equal(probeInterval(own, 'starting', 59n * second), 10e9);
+  assert.equal(probeInterval(own, 'starting', 60n * second), 1e9);
+  assert.equal(probeInterval(own, 'healthy', 5n * second), 1e9);
+  assert.equal(probeInterval({ ...check, startPeriodNanoseconds: 0 }, 'starting', 0n), 1e9);
+  assert.equal(probeInterval({ ...check, intervalNanoseconds: 0 }, 'unhealthy', 0n), 30e9);
 });
 
 test('ps keeps the lines of the container’s processes and of their threads', () => {

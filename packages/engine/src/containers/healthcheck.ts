@@ -55,7 +55,7 @@ export function probeCommand(check: Healthcheck | undefined, shell: readonly str
 export class HealthMonitors {
   readonly #timers = new Map<string, NodeJS.Timeout>();
   readonly #probe: (record: ContainerRecord, command: string[]) => Promise<HealthResult>;
-  readonly #settle: (id: string, result: HealthResult) => void;
+  readonly #settle: (id: string, result: HealthResult) => Health['status'] | undefined;
   readonly #clock: Clock;
   #checks = 0;
   #failed = 0;
@@ -63,7 +63,7 @@ export class HealthMonitors {
   constructor(
     clock: Clock,
     probe: (record: ContainerRecord, command: string[]) => Promise<HealthResult>,
-    settle: (id: string, result: HealthResult) => void,
+    settle: (id: string, result: HealthResult) => Health['status'] | undefined,
   ) {
     this.#clock = clock;
     this.#probe = probe;
@@ -80,9 +80,10 @@ export class HealthMonitors {
     const command = probeCommand(check, record.config.shell ?? defaultShell);
     if (!check || !command) return;
     const startedAt = record.state.startedAt ?? 0n;
+    let status = record.state.health?.status ?? 'starting';
     const next = (): void => {
       this.stop(record.id);
-      const milliseconds = Math.max(1, interval(check, startedAt, this.#clock.now()) / 1e6);
+      const milliseconds = Math.max(1, probeInterval(check, status, this.#clock.now() - startedAt) / 1e6);
       const timer = setTimeout(() => void run(), milliseconds);
       this.#timers.set(record.id, timer);
     };
@@ -92,7 +93,7 @@ export class HealthMonitors {
       this.#checks += 1;
       if (result.exitCode !== 0) this.#failed += 1;
       if (this.#timers.get(record.id) !== mine) return; // stopped or restarted meanwhile
-      this.#settle(record.id, result);
+      status = this.#settle(record.id, result) ?? status;
       next();
     };
     next();
@@ -108,10 +109,16 @@ export class HealthMonitors {
   }
 }
 
-function interval(check: Healthcheck, startedAt: bigint, now: bigint): number {
-  const normal = check.intervalNanoseconds || defaults.interval;
-  if (now - startedAt >= BigInt(check.startPeriodNanoseconds)) return normal;
-  return Math.min(check.startIntervalNanoseconds || defaults.startInterval, normal);
+/**
+ * Nanoseconds until the next check. As in Docker, the interval of the start period may be the longer one, and ends with the
+ * first success. Pure.
+ * @param age nanoseconds since the start of the container
+ */
+export function probeInterval(check: Healthcheck, status: Health['status'], age: bigint): number {
+  const isStarting = status === 'starting' && age < BigInt(check.startPeriodNanoseconds);
+  return isStarting
+    ? check.startIntervalNanoseconds || defaults.startInterval
+    : check.intervalNanoseconds || defaults.interval;
 }
 
 /** Formats a duration as Go does: `1.5s`, `1m0s`, `200ms`. Pure. */
@@ -183,13 +190,18 @@ async function collect(
   return running.ended;
 }
 
-/** In memory only: the next state change persists it, as in Docker. */
-export function recordProbe(context: HealthcheckDependencies, id: string, result: HealthResult): void {
+/** In memory only: the next state change persists it, as in Docker. Returns the status; undefined without a process. */
+export function recordProbe(
+  context: HealthcheckDependencies,
+  id: string,
+  result: HealthResult,
+): Health['status'] | undefined {
   const record = context.index.byId(id);
   const check = record?.config.healthcheck;
-  if (!record || !check || !hasProcess(record)) return;
+  if (!record || !check || !hasProcess(record)) return undefined;
   const before = record.state.health ?? initialHealth;
   const health = applyProbe(before, result, check, record.state.startedAt ?? 0n);
   const settled = context.index.putTransient({ ...record, state: { ...record.state, health } });
   if (health.status !== before.status) publishContainer(context.events, settled, `health_status: ${health.status}`);
+  return health.status;
 }
