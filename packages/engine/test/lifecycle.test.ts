@@ -138,6 +138,10 @@ test('invalid state transitions get Docker’s messages', async () => {
   await containers.unpause('aa');
   await containers.kill('aa', 'KILL');
   assert.equal(harness.state(id).exitCode, 137);
+  const invalid = { FOO: 'invalid signal: FOO', 0: 'invalid signal: 0' };
+  const unsupported = [65, -1].map((signal) => [signal, `the linux daemon does not support signal ${signal}`]);
+  for (const [signal, message] of [...Object.entries(invalid), ...unsupported])
+    await rejectsWith(containers.kill('aa', String(signal)), 'invalid', `cannot kill container: aa: ${message}`);
   await rejectsWith(containers.kill('aa', ''), 'conflict', `cannot kill container: aa: container ${id} is not running`);
   await rejectsWith(containers.pause('aa'), 'conflict', `container ${id} is not running`);
   await rejectsWith(exec.create('aa', command), 'conflict', `container ${id} is not running`);

@@ -5,7 +5,7 @@ import { publishContainer } from '../events/container-events.ts';
 import type { EventLog } from '../events/event-log.ts';
 import type { ContainerRecord } from '../model.ts';
 import type { Runtime } from '../ports.ts';
-import { parseSignal, SIGKILL } from '../processes/signals.ts';
+import { lastSignal, parseSignal, SIGKILL } from '../processes/signals.ts';
 import { type ContainerIndex, hasProcess, isAlive, notRunning, passOverEnded } from '../records/container-index.ts';
 import { killAndWait, type StopDependencies, signalNow } from './stop.ts';
 
@@ -19,8 +19,8 @@ export interface KillDependencies extends StopDependencies {
 
 /** With SIGKILL, resolves when the container has ended; with other signals, when the signal is sent. */
 export async function killContainer(context: KillDependencies, ref: string, text: string): Promise<void> {
-  const signal = parseSignal(text === '' ? 'SIGKILL' : text);
   try {
+    const signal = parseKillSignal(text);
     const record = context.index.get(ref);
     if (!isAlive(record)) throw notRunning(record);
     if (signal === SIGKILL) return await killAndWait(context, record.id);
@@ -36,6 +36,13 @@ export async function killContainer(context: KillDependencies, ref: string, text
     if (!isNetyardError(error)) throw error;
     throw new NetyardError(error.code, `cannot kill container: ${ref}: ${error.message}`, { cause: error });
   }
+}
+
+/** Docker's text for a number that is no signal; for 0 it has that of an unknown name. */
+function parseKillSignal(text: string): number {
+  const isUnsupported = /^-?\d+$/.test(text) && Number(text) !== 0 && (Number(text) < 0 || Number(text) > lastSignal);
+  if (isUnsupported) throw new NetyardError('invalid', `the linux daemon does not support signal ${Number(text)}`);
+  return parseSignal(text === '' ? 'SIGKILL' : text);
 }
 
 /**

@@ -3,7 +3,8 @@ import { constants } from 'node:os';
 import { NetyardError } from '@netyard/core';
 
 const RTMIN = 34;
-const RTMAX = 64;
+/** SIGRTMAX. */
+export const lastSignal = 64;
 
 const otherNames: Readonly<Record<string, string>> = { CLD: 'CHLD' };
 
@@ -12,15 +13,15 @@ export function parseSignal(text: string): number {
   const invalid = (): NetyardError => new NetyardError('invalid', `invalid signal: ${text}`);
   if (/^\d+$/.test(text)) {
     const number = Number(text);
-    if (number < 1 || number > RTMAX) throw invalid();
+    if (number < 1 || number > lastSignal) throw invalid();
     return number;
   }
   const name = text.toUpperCase().replace(/^SIG/, '');
   const realTime = /^RT(MIN|MAX)(?:([+-])(\d{1,2}))?$/.exec(name);
   if (realTime) {
     const distance = Number(`${realTime[2] ?? '+'}${realTime[3] ?? 0}`);
-    const number = (realTime[1] === 'MIN' ? RTMIN : RTMAX) + distance;
-    if (number < RTMIN || number > RTMAX) throw invalid();
+    const number = (realTime[1] === 'MIN' ? RTMIN : lastSignal) + distance;
+    if (number < RTMIN || number > lastSignal) throw invalid();
     return number;
   }
   const number = (constants.signals as Readonly<Record<string, number>>)[`SIG${otherNames[name] ?? name}`];
