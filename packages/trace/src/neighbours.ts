@@ -2,6 +2,7 @@
 import { messageOf } from '@netyard/core';
 import type { HostNamespace, HostTopology } from '@netyard/topology';
 import type { TraceCase } from './explain/case.ts';
+import { addressedBridge } from './joined-bridges.ts';
 import type { NeighbourCheck, Sighting, TracePacket } from './model.ts';
 import { lookUpRoute } from './route-lookup.ts';
 import type { TraceTools } from './tools.ts';
@@ -50,5 +51,8 @@ function lastLink(topology: HostTopology, { hops, end }: TraceCase['path']): Nei
   }
   const bridge = hops.findLast(({ kind }) => kind === 'bridge');
   const namespace = bridge && find(bridge.namespaceId);
-  return bridge && namespace && { namespace, link: bridge.name, address: end.packet.destination };
+  const link = namespace?.links.find(({ name }) => name === bridge?.name);
+  if (bridge === undefined || namespace === undefined) return undefined;
+  const asked = link === undefined ? bridge.name : addressedBridge(namespace, link).name;
+  return { namespace, link: asked, address: end.packet.destination };
 }

@@ -3,6 +3,7 @@
  * rules are not evaluated: the trace shows what they decide. Pure.
  */
 import type { HostNamespace, HostTopology, ListeningSocket, NamespaceLink } from '@netyard/topology';
+import { type Crossing, type JoinedBridge, joinedBridges } from './joined-bridges.ts';
 import type { Hop, PathEnd, PredictedPath, TracePacket } from './model.ts';
 import { findPublished } from './published.ts';
 import { formatRoute, lookUpRoute, withoutLength } from './route-lookup.ts';
@@ -99,10 +100,7 @@ function leave(topology: HostTopology, position: Position, link: NamespaceLink, 
   const { namespace, packet } = position;
   const here = { namespaceId: namespace.id, packet };
   if (!link.up) return { kind: 'link-down', ...here, link: link.name };
-  if (link.kind === 'bridge') {
-    hops.push(hopAt(namespace, { kind: 'bridge', name: link.name, packet }));
-    return acrossBridge(topology, position, link, undefined, nextHop, hops);
-  }
+  if (link.kind === 'bridge') return acrossBridge(topology, position, link, undefined, nextHop, hops);
   hops.push(hopAt(namespace, { kind: 'link', name: link.name, direction: 'out', packet }));
   if (link.peer !== undefined) return throughVeth(topology, position, link, nextHop, hops);
   const sibling = link.kind === 'macvlan' || link.kind === 'ipvlan' ? ownerOf(topology, nextHop, link.kind) : undefined;
@@ -126,13 +124,11 @@ function throughVeth(
   if (bridge === undefined) return arrive(other, end, packet, hops);
   hops.push(hopAt(other, { kind: 'link', name: end.name, direction: 'in', packet }));
   if (!bridge.up) return { kind: 'link-down', namespaceId: other.id, link: bridge.name, packet };
-  hops.push(hopAt(other, { kind: 'bridge', name: bridge.name, packet }));
   const position = { namespace: other, input: bridge.name, packet };
-  if (hasAddress(other, nextHop)) return position;
   return acrossBridge(topology, position, bridge, end, nextHop, hops);
 }
 
-/** From a bridge to the port behind which `nextHop` is. */
+/** From a bridge, and those joined to it, to the port behind which `nextHop` is, or to the host that has it. */
 function acrossBridge(
   topology: HostTopology,
   { namespace, packet }: Position,
@@ -141,21 +137,84 @@ function acrossBridge(
   nextHop: string,
   hops: Hop[],
 ): Step {
-  const ports = namespace.links.filter((link) => link.masterIndex === bridge.index && link !== from);
-  for (const port of ports) {
-    const other = topology.namespaces.find(({ id }) => id === port.peer?.namespaceId);
-    const end = other?.links.find(({ index }) => index === port.peer?.index);
-    if (other === undefined || end === undefined || !end.addresses.some((own) => withoutLength(own) === nextHop))
-      continue;
+  hops.push(hopAt(namespace, { kind: 'bridge', name: bridge.name, packet }));
+  const bridges = joinedBridges(namespace, bridge);
+  const own = from && hasAddress(namespace, nextHop) ? ownBridge(bridges, nextHop) : undefined;
+  if (own !== undefined)
+    return cross(namespace, own.crossings, packet, hops) ?? { namespace, input: own.bridge.name, packet };
+  const found = findPort(topology, namespace, { bridges, from, nextHop });
+  if (found !== undefined) {
+    const { port, other, end, crossings } = found;
+    const stopped = cross(namespace, crossings, packet, hops);
+    if (stopped !== undefined) return stopped;
     hops.push(hopAt(namespace, { kind: 'link', name: port.name, direction: 'out', packet }));
     if (!port.up || !end.up) return { kind: 'link-down', namespaceId: namespace.id, link: port.name, packet };
     return arrive(other, end, packet, hops);
   }
-  const uplink = ports.find(({ peer, kind }) => peer === undefined || kind === 'vxlan');
+  return leaveBridges(namespace, { bridges, from, nextHop }, packet, hops);
+}
+
+/** Where the host answers for an address that it has; on bridges without any address it may not (arp_ignore of ip-sysctl). */
+const ownBridge = (bridges: readonly JoinedBridge[], address: string): JoinedBridge | undefined =>
+  bridges.find(({ bridge }) => hasNextHop(bridge, address)) ?? bridges.find(isAddressed);
+
+/** Bridges that are joined, and what is looked for behind their ports, except the one by which the packet came. */
+interface Search {
+  bridges: readonly JoinedBridge[];
+  from: NamespaceLink | undefined;
+  nextHop: string;
+}
+
+const portsOf = (
+  { links }: HostNamespace,
+  { bridge }: JoinedBridge,
+  from: NamespaceLink | undefined,
+): NamespaceLink[] => links.filter((link) => link.masterIndex === bridge.index && link !== from);
+
+function findPort(
+  { namespaces }: HostTopology,
+  namespace: HostNamespace,
+  { bridges, from, nextHop }: Search,
+): { port: NamespaceLink; other: HostNamespace; end: NamespaceLink; crossings: readonly Crossing[] } | undefined {
+  for (const joined of bridges)
+    for (const port of portsOf(namespace, joined, from)) {
+      const other = namespaces.find(({ id }) => id === port.peer?.namespaceId);
+      const end = other?.links.find(({ index }) => index === port.peer?.index);
+      if (other && end && hasNextHop(end, nextHop)) return { port, other, end, crossings: joined.crossings };
+    }
+  return undefined;
+}
+
+/** By a port that leads elsewhere, if there is one. */
+function leaveBridges(namespace: HostNamespace, search: Search, packet: TracePacket, hops: Hop[]): PathEnd {
+  const { bridges, from, nextHop } = search;
   const end = { namespaceId: namespace.id, nextHop, packet };
-  return uplink === undefined
-    ? { kind: 'no-neighbour', link: bridge.name, ...end }
-    : { kind: 'left', link: uplink.name, ...end };
+  for (const joined of bridges) {
+    const uplink = portsOf(namespace, joined, from).find(({ peer, kind }) => peer === undefined || kind === 'vxlan');
+    if (uplink === undefined) continue;
+    return cross(namespace, joined.crossings, packet, hops) ?? { kind: 'left', link: uplink.name, ...end };
+  }
+  const asked = bridges.find(isAddressed) ?? bridges[0];
+  return { kind: 'no-neighbour', link: asked?.bridge.name ?? '', ...end };
+}
+
+/** Through veth pairs to another bridge; the end of the path where an interface is down. */
+function cross(
+  namespace: HostNamespace,
+  crossings: readonly Crossing[],
+  packet: TracePacket,
+  hops: Hop[],
+): PathEnd | undefined {
+  for (const { port, far, bridge } of crossings) {
+    const down = [port, far, bridge].find(({ up }) => !up);
+    hops.push(hopAt(namespace, { kind: 'link', name: port.name, direction: 'out', packet }));
+    if (down !== undefined) return { kind: 'link-down', namespaceId: namespace.id, link: down.name, packet };
+    hops.push(
+      hopAt(namespace, { kind: 'link', name: far.name, direction: 'in', packet }),
+      hopAt(namespace, { kind: 'bridge', name: bridge.name, packet }),
+    );
+  }
+  return undefined;
 }
 
 function arrive(namespace: HostNamespace, link: NamespaceLink, packet: TracePacket, hops: Hop[]): Position {
@@ -163,8 +222,13 @@ function arrive(namespace: HostNamespace, link: NamespaceLink, packet: TracePack
   return { namespace, input: link.name, packet };
 }
 
-const hasAddress = (namespace: HostNamespace, address: string): boolean =>
-  namespace.links.some(({ addresses }) => addresses.some((own) => withoutLength(own) === address));
+const hasNextHop = ({ addresses }: NamespaceLink, address: string): boolean =>
+  addresses.some((own) => withoutLength(own) === address);
+
+const hasAddress = ({ links }: HostNamespace, address: string): boolean =>
+  links.some((link) => hasNextHop(link, address));
+
+const isAddressed = ({ bridge }: JoinedBridge): boolean => bridge.addresses.length > 0;
 
 /** The link of a kind that has an address, in any namespace. */
 function ownerOf(

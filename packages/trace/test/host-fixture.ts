@@ -105,3 +105,24 @@ const hostContainer = ({ name, network, address, rest }: FixtureContainer, index
   ...{ ports: [], exposed: [], links: [], paused: false },
   ...rest,
 });
+
+/** Puts containers of network `bridge` on a bridge of their own, `seg`, which the pair `trunk` and `uplink` joins to docker0. */
+export function extend(topology: HostTopology, ...names: readonly string[]): HostTopology {
+  const [host] = topology.namespaces;
+  const inside = topology.namespaces.filter(({ name }) => names.includes(name)).map(({ id }) => id);
+  for (const one of host?.links ?? []) if (inside.includes(one.peer?.namespaceId ?? '')) one.masterIndex = 50;
+  const pair = (index: number, masterIndex: number, peer: number): Partial<NamespaceLink> => ({
+    ...{ index, masterIndex, kind: 'veth', peer: { namespaceId: '1', index: peer } },
+  });
+  host?.links.push(
+    link(50, 'seg', { kind: 'bridge' }),
+    link(51, 'trunk', pair(51, 10, 52)),
+    link(52, 'uplink', pair(52, 50, 51)),
+  );
+  return topology;
+}
+
+export function hostLink(topology: HostTopology, name: string): NamespaceLink {
+  const found = topology.namespaces[0]?.links.find((candidate) => candidate.name === name);
+  return found ?? fail(name);
+}

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import type { HostTopology } from '@netyard/topology';
 import type { TracePacket } from '../src/model.ts';
 import { predictPath } from '../src/predict.ts';
-import { hostWith } from './host-fixture.ts';
+import { extend, hostLink, hostWith } from './host-fixture.ts';
 
 const web = { name: 'web', network: 'bridge', address: '172.17.0.3' };
 const a = { name: 'a', network: 'bridge', address: '172.17.0.2' };
@@ -48,6 +48,56 @@ test('from one bridge to another, through the host', () => {
     'b socket kernel',
     'delivered',
   ]);
+});
+
+test('bridges that a veth pair joins are one: to a neighbour, to the gateway, and from the host', () => {
+  const topology = (): HostTopology => extend(hostWith([a, web, b]), 'web');
+  const crossing = ['host link trunk out', 'host link uplink in', 'host bridge seg', 'host link veth1 out'];
+  assert.deepEqual(walk(topology(), 'a', tcp('172.17.0.3', 80)).slice(2), [
+    ...['host link veth0 in', 'host bridge docker0', ...crossing],
+    ...['web link eth0 in', 'web socket kernel', 'delivered'],
+  ]);
+  assert.deepEqual(walk(topology(), 'host', tcp('172.17.0.3', 80)), [
+    ...['host route 172.17.0.0/16 dev docker0', 'host bridge docker0', ...crossing],
+    ...['web link eth0 in', 'web socket kernel', 'delivered'],
+  ]);
+  const back = ['host link veth1 in', 'host bridge seg', 'host link uplink out', 'host link trunk in'];
+  assert.deepEqual(walk(topology(), 'web', tcp('172.17.0.2', 80)).slice(2, -3), [
+    ...[...back, 'host bridge docker0', 'host link veth0 out'],
+  ]);
+  assert.deepEqual(walk(topology(), 'web', tcp('172.20.0.2', 80)).slice(2, -4), [
+    ...[...back, 'host bridge docker0', 'host route 172.20.0.0/16 dev br-back', 'host bridge br-back'],
+  ]);
+  const both = extend(hostWith([a, web]), 'a', 'web');
+  assert.ok(!walk(both, 'web', tcp('172.17.0.2', 80)).includes('host bridge docker0'));
+});
+
+test('an interface between joined bridges that is down ends the path; a second pair is used instead', () => {
+  for (const name of ['trunk', 'uplink', 'seg']) {
+    const topology = extend(hostWith([a, web]), 'web');
+    hostLink(topology, name).up = false;
+    const sender = topology.namespaces.find((one) => one.name === 'a');
+    const { end } = predictPath(topology, sender ?? assert.fail(), tcp('172.17.0.3', 80));
+    assert.deepEqual([end.kind, 'link' in end && end.link], ['link-down', name]);
+  }
+  const doubled = extend(hostWith([a, web]), 'web');
+  const pair = (name: string, index: number, other: number) => ({
+    ...{ ...hostLink(doubled, name), name: `${name}2`, index, peer: { namespaceId: '1', index: other } },
+  });
+  doubled.namespaces[0]?.links.push(pair('trunk', 53, 54), pair('uplink', 54, 53));
+  hostLink(doubled, 'uplink').up = false;
+  const path = walk(doubled, 'a', tcp('172.17.0.3', 80));
+  assert.ok(path.includes('host link trunk2 out') && path.at(-1) === 'delivered', path.join('\n'));
+  const severed = extend(hostWith([a, web]), 'web');
+  delete hostLink(severed, 'uplink').masterIndex;
+  assert.equal(walk(severed, 'a', tcp('172.17.0.3', 80)).at(-1), 'no-neighbour');
+});
+
+test('a port of a joined bridge that leads elsewhere is where unknown addresses are', () => {
+  const topology = extend(hostWith([a]));
+  topology.namespaces[0]?.links.push({ ...hostLink(topology, 'eth0'), index: 60, name: 'eth1', masterIndex: 50 });
+  const path = walk(topology, 'a', tcp('172.17.0.9', 80));
+  assert.deepEqual(path.slice(-2), ['host bridge seg', 'left']);
 });
 
 test('a published port is translated to the address of its container', () => {

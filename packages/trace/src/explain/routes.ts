@@ -1,6 +1,7 @@
 /** Causes in routing: no route, forwarding off, reverse path filter, answers by another way. Pure. */
-import type { HostNamespace, NamespaceRoute } from '@netyard/topology';
+import type { HostNamespace, NamespaceLink, NamespaceRoute } from '@netyard/topology';
 import { commandLine } from '../command-line.ts';
+import { bridgeOf, joinedBridges } from '../joined-bridges.ts';
 import type { Conclusion } from '../model.ts';
 import { formatRoute, lookUpRoute } from '../route-lookup.ts';
 import {
@@ -149,14 +150,16 @@ export const asymmetric: CauseFinder = (trace) => {
   return undefined;
 };
 
-/** On a bridge a packet is seen on its port and on the bridge itself. */
+/** A packet that passes a bridge, or several that are joined, is seen on ports and on the bridges themselves. */
 function isSameWay(namespace: HostNamespace | undefined, a: string, b: string): boolean {
-  const links = namespace?.links ?? [];
-  const bridgeOf = (link: string): string => {
-    const master = links.find(({ name }) => name === link)?.masterIndex;
-    return links.find(({ index }) => index === master)?.name ?? link;
+  if (namespace === undefined) return a === b;
+  const bridgeWith = (name: string): NamespaceLink | undefined => {
+    const link = namespace.links.find((one) => one.name === name);
+    return link && (bridgeOf(namespace, link) ?? link);
   };
-  return bridgeOf(a) === bridgeOf(b);
+  const [from, to] = [bridgeWith(a), bridgeWith(b)];
+  if (from === undefined || to === undefined) return a === b;
+  return joinedBridges(namespace, from).some(({ bridge }) => bridge === to);
 }
 
 /** The target answered, and a host on the way has no route for the answer, or one that refuses it. */
