@@ -4,7 +4,7 @@ import type { HostTopology, ListeningSocket } from '@netyard/topology';
 import { containerChecks } from '../src/diagnose/container-checks.ts';
 import { diagnose } from '../src/diagnose/diagnose.ts';
 import { checkHost } from '../src/diagnose/host-checks.ts';
-import { hostWith } from './host-fixture.ts';
+import { extend, hostLink, hostWith } from './host-fixture.ts';
 
 const listener = (address: string, rest: Partial<ListeningSocket> = {}): ListeningSocket => ({
   ...{
@@ -41,11 +41,6 @@ test('interfaces: down, another MTU, not in the bridge', async () => {
     edit(topology);
     return await problems(topology);
   };
-  const hostLink = (topology: HostTopology, name: string): HostTopology['namespaces'][number]['links'][number] => {
-    const link = topology.namespaces[0]?.links.find((candidate) => candidate.name === name);
-    assert.ok(link);
-    return link;
-  };
   assert.deepEqual(await change((topology) => void Object.assign(hostLink(topology, 'veth1'), { up: false })), [
     'veth1 of web is down on the host',
   ]);
@@ -58,6 +53,29 @@ test('interfaces: down, another MTU, not in the bridge', async () => {
   assert.deepEqual(await change((topology) => void Object.assign(hostLink(topology, 'docker0'), { up: false })), [
     'docker0 of network bridge is down',
   ]);
+});
+
+test('a bridge that a veth pair joins to the network’s is as good; what severs it is found once for all its containers', async () => {
+  const change = async (edit: (topology: HostTopology) => void, ...extended: string[]): Promise<string[]> => {
+    const topology = extend(hostWith([app, web]), ...(extended.length > 0 ? extended : ['web']));
+    edit(topology);
+    const findings = await diagnose(topology, 'bridge');
+    return findings.filter(({ check }) => check === 'bridge').map(({ text, fix }) => `${text}: ${fix}`);
+  };
+  const down = (name: string) => (topology: HostTopology) =>
+    void Object.assign(hostLink(topology, name), { up: false });
+  const loose = (name: string) => (topology: HostTopology) => void delete hostLink(topology, name).masterIndex;
+  assert.deepEqual(await change(() => undefined), []);
+  assert.deepEqual(await change(down('trunk')), ['trunk of network bridge is down: ip link set trunk up']);
+  assert.deepEqual(await change(down('seg'), 'app', 'web'), ['seg of network bridge is down: ip link set seg up']);
+  assert.deepEqual(await change(loose('trunk')), ['trunk is not in docker0: ip link set trunk master docker0']);
+  assert.deepEqual(await change(loose('uplink')), ['uplink is not in seg: ip link set uplink master seg']);
+  assert.deepEqual(await change(loose('veth1')), ['veth1 is not in docker0: ip link set veth1 master docker0']);
+  const ownPair = (topology: HostTopology): void => {
+    delete hostLink(topology, 'uplink').masterIndex;
+    hostLink(topology, 'uplink').addresses = ['172.17.0.9/16'];
+  };
+  assert.deepEqual(await change(ownPair), ['veth1 is not in docker0: ip link set veth1 master docker0']);
 });
 
 test('listeners of published ports: none, on loopback, with a full queue', async () => {

@@ -6,7 +6,7 @@ import type { TraceCase } from '../src/explain/case.ts';
 import { explain } from '../src/explain/explain.ts';
 import type { KernelDrop, RuleVerdict, TraceEvidence } from '../src/model.ts';
 import { predictPath } from '../src/predict.ts';
-import { hostWith } from './host-fixture.ts';
+import { extend, hostLink, hostWith } from './host-fixture.ts';
 
 const listener = (address: string, port: number, rest: Partial<ListeningSocket> = {}): ListeningSocket => ({
   ...{ protocol: 'tcp', address, port, v6only: false, waiting: 0, backlog: 128, process: { pid: 7, name: 'nginx' } },
@@ -215,6 +215,50 @@ test('a packet that only the port of a bridge received is not said to have reach
   const { sentence: text, outcome } = explain(ask(withServer(), 'host', 22, { sightings: entersPort }));
   assert.doesNotMatch(text, /^Reached|received/);
   assert.equal(outcome, 'unknown');
+});
+
+test('bridges that a veth pair joins: what severs them is named with its fix, if the packet needs it', () => {
+  const of = (edit: (topology: HostTopology) => void, extended: string[], to = 'web', port = 80) => {
+    const topology = extend(hostWith([a, web]), ...extended);
+    edit(topology);
+    const { sentence: text, fix, cause } = explain(ask(topology, to, port, {}));
+    return [cause, text, fix];
+  };
+  const down = (name: string) => (topology: HostTopology) =>
+    void Object.assign(hostLink(topology, name), { up: false });
+  const loose = (name: string) => (topology: HostTopology) => void delete hostLink(topology, name).masterIndex;
+  for (const name of ['seg', 'trunk', 'uplink']) {
+    const expected = ['link-down', `${name} is down on host1.`, `ip link set ${name} up`];
+    assert.deepEqual(of(down(name), ['web']), expected);
+    assert.deepEqual(of(down(name), ['a']), expected);
+    if (name !== 'seg') assert.notEqual(of(down(name), ['a', 'web'])[0], 'link-down');
+  }
+  const outside = (link: string, bridge: string, name = link) => [
+    ...['link-down', `${link} is not in ${bridge} on host1.`, `ip link set ${name} master ${bridge}`],
+  ];
+  assert.deepEqual(of(loose('trunk'), ['web']), outside('trunk', 'docker0'));
+  assert.deepEqual(of(loose('uplink'), ['a']), outside('uplink', 'seg'));
+  assert.deepEqual(of(loose('uplink'), ['a'], 'host', 9), outside('uplink', 'seg'));
+  assert.notEqual(of(loose('trunk'), ['a', 'web'])[0], 'link-down');
+  assert.deepEqual(of(loose('veth1'), ['web']), outside("web's veth1", 'docker0', 'veth1'));
+});
+
+test('an answer that comes by another port of joined bridges took the same way', () => {
+  const topology = extend(hostWith([a, far]), 'a');
+  const packet = { protocol: 'tcp', source: '172.20.0.2', destination: '172.17.0.2', destinationPort: 9 } as const;
+  const seen = { namespaceId: '1', atMs: 0.1, flags: 'S' } as const;
+  const conclude = (link: string) =>
+    explain(
+      ask(topology, 'far', 80, {
+        sightings: [
+          { ...seen, link, direction: 'in', isAnswer: false, packet: { ...packet, destination: '172.20.0.2' } },
+          { ...seen, link: 'docker0', direction: 'out', isAnswer: true, packet, atMs: 0.3 },
+        ],
+      }),
+    ).cause;
+  for (const link of ['veth0', 'uplink', 'trunk', 'seg', 'docker0'])
+    assert.notEqual(conclude(link), 'asymmetric', link);
+  assert.equal(conclude('eth0'), 'asymmetric');
 });
 
 const kernelDrop = (reason: string, rest: Partial<KernelDrop> = {}): KernelDrop => ({

@@ -1,5 +1,6 @@
 /** Checks of one container: state, interfaces, addresses, routes, listeners, names. Pure. */
-import type { HostContainer, ListeningSocket, PublishedPort } from '@netyard/topology';
+import type { HostContainer, ListeningSocket, NamespaceLink, PublishedPort } from '@netyard/topology';
+import { attachmentProblems } from '../attachment-problems.ts';
 import { commandLine } from '../command-line.ts';
 import { commandIn, engineCommand } from '../explain/case.ts';
 import { isIn, lookUpRoute, withoutLength } from '../route-lookup.ts';
@@ -64,29 +65,20 @@ const interfaces: ContainerCheck = (diagnosed) => {
 function bridgeFindings(
   diagnosed: DiagnosedContainer,
   addresses: readonly string[],
-  outer: { name: string; masterIndex?: number },
+  outer: NamespaceLink,
 ): DiagnoseFinding[] {
   const network = attachedNetworks(diagnosed).find(({ subnets }) =>
     addresses.some((address) => subnets.some(({ subnet }) => isIn(address, subnet))),
   );
-  const bridge = diagnosed.host?.links.find(({ name }) => name === network?.link);
-  if (network === undefined || network.driver !== 'bridge' || network.link === undefined) return [];
+  const { host } = diagnosed;
+  const bridge = host?.links.find(({ name }) => name === network?.link);
+  if (host === undefined || network === undefined || network.driver !== 'bridge' || network.link === undefined)
+    return [];
   if (bridge === undefined) return [broken('bridge', `${network.link} of network ${network.name} is missing`)];
-  const found: DiagnoseFinding[] = [];
-  if (!bridge.up)
-    found.push(
-      broken('bridge', `${bridge.name} of network ${network.name} is down`, commandLine`ip link set ${bridge.name} up`),
-    );
-  if (outer.masterIndex !== bridge.index) {
-    found.push(
-      broken(
-        'bridge',
-        `${outer.name} is not in ${bridge.name}`,
-        commandLine`ip link set ${outer.name} master ${bridge.name}`,
-      ),
-    );
-  }
-  return found;
+  return attachmentProblems(host, outer, bridge).map(({ link, text, fix }) => {
+    const of = text === 'is down' ? ` of network ${network.name}` : '';
+    return broken('bridge', `${link}${of} ${text}`, fix);
+  });
 }
 
 /** The addresses that the engine reports are on the container's interfaces, and on no other container's. */

@@ -18,8 +18,13 @@ export async function diagnose(topology: HostTopology, target?: string): Promise
     const diagnosed: DiagnosedContainer = { topology, container, namespace, host, hosts: readHosts(container) };
     findings.push(...containerChecks.flatMap((check) => check(diagnosed)));
   }
-  return [...findings, ...checkHost(topology, await readConntrack())];
+  return [...withoutRepeats(findings), ...checkHost(topology, await readConntrack())];
 }
+
+/** Containers of one network have the same bridges. */
+const withoutRepeats = (findings: readonly DiagnoseFinding[]): DiagnoseFinding[] => [
+  ...new Map(findings.map((finding) => [JSON.stringify(finding), finding])).values(),
+];
 
 const isChecked = ({ engine, state }: HostContainer): boolean => engine !== 'namespace' && state === 'running';
 

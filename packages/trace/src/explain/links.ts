@@ -1,6 +1,8 @@
 /** Causes in links and neighbours: links that are down, MTU, addresses without host, doubled addresses. Pure. */
-import type { HostNamespace, NamespaceLink } from '@netyard/topology';
+import type { HostNamespace, HostNetwork, NamespaceLink } from '@netyard/topology';
+import { type AttachmentProblem, attachmentProblems } from '../attachment-problems.ts';
 import { commandLine } from '../command-line.ts';
+import { bridgeOf } from '../joined-bridges.ts';
 import type { Conclusion, Hop } from '../model.ts';
 import { isIn } from '../route-lookup.ts';
 import {
@@ -31,7 +33,7 @@ export const linkDown: CauseFinder = (trace) => {
   return detached(trace);
 };
 
-/** The host's end of the target's veth pair belongs to no bridge, although an engine says that it is in one. */
+/** The host's end of an end's veth pair does not reach the bridge of the network that an engine says it is in. */
 function detached(trace: TraceCase): Conclusion | undefined {
   if (trace.evidence?.probe.outcome === 'answered') return undefined;
   for (const end of [trace.from, trace.to]) {
@@ -39,29 +41,53 @@ function detached(trace: TraceCase): Conclusion | undefined {
     const namespace = end.namespace ?? trace.topology.namespaces.find(({ id }) => id === container?.namespaceId);
     if (namespace === undefined || namespace.isHost || container === undefined) continue;
     for (const network of networksOf(trace, container)) {
-      const found = hostEnd(
-        trace,
-        namespace,
-        network.subnets.map(({ subnet }) => subnet),
-      );
-      if (network.driver !== 'bridge' || network.link === undefined || found === undefined) continue;
-      const bridge = found.host.links.find(({ name }) => name === network.link);
-      const wrong = bridge === undefined || found.link.masterIndex !== bridge.index;
-      if (!wrong && found.link.up && bridge.up) continue;
-      const text =
-        bridge !== undefined && !bridge.up
-          ? `${bridge.name} is down`
-          : `${container.name}'s ${found.link.name} is ${found.link.up ? `not in ${network.link}` : 'down'}`;
-      const fix =
-        bridge !== undefined && !bridge.up
-          ? commandLine`ip link set ${bridge.name} up`
-          : found.link.up
-            ? commandLine`ip link set ${found.link.name} master ${network.link}`
-            : commandLine`ip link set ${found.link.name} up`;
-      return notReached('link-down', `${text} on ${placeName(trace, found.host.id)}.`, { grade: 'inferred', fix });
+      const problem = findProblem(trace, namespace, network, container.name);
+      if (problem === undefined) continue;
+      const { host, link, text, fix } = problem;
+      const place = placeName(trace, host.id);
+      return notReached('link-down', `${link} ${text} on ${place}.`, { grade: 'inferred', fix });
     }
   }
   return undefined;
+}
+
+/** `name`: of the container, whose own end is named with it. */
+function findProblem(
+  trace: TraceCase,
+  namespace: HostNamespace,
+  { driver, link, subnets }: HostNetwork,
+  name: string,
+): (AttachmentProblem & { host: HostNamespace }) | undefined {
+  const found = hostEnd(
+    trace,
+    namespace,
+    subnets.map(({ subnet }) => subnet),
+  );
+  if (driver !== 'bridge' || link === undefined || found === undefined) return undefined;
+  const { host, link: port } = found;
+  const own = `${name}'s ${port.name}`;
+  const bridge = host.links.find((one) => one.name === link);
+  const up = { host, link: own, text: 'is down', fix: commandLine`ip link set ${port.name} up` };
+  if (bridge === undefined) {
+    const fix = commandLine`ip link set ${port.name} master ${link}`;
+    return port.up ? { host, link: own, text: `is not in ${link}`, fix } : up;
+  }
+  const [problem] = attachmentProblems(host, port, bridge);
+  if (bridge.up && !port.up) return up;
+  if (problem === undefined || staysOnBridge(trace, host, port)) return undefined;
+  return { ...problem, host, ...(problem.link === port.name ? { link: own } : {}) };
+}
+
+/** Whether the packet needs no other bridge than that of a port, and not the host. */
+function staysOnBridge({ path }: TraceCase, host: HostNamespace, port: NamespaceLink): boolean {
+  const bridge = bridgeOf(host, port);
+  const passed = path.hops.filter(({ namespaceId, kind }) => namespaceId === host.id && kind !== 'link');
+  return (
+    bridge !== undefined &&
+    path.end.kind === 'delivered' &&
+    path.end.namespaceId !== host.id &&
+    passed.every(({ kind, name }) => kind === 'bridge' && name === bridge.name)
+  );
 }
 
 /** The host's end of the veth pair by which a namespace is in one of these subnets. */
