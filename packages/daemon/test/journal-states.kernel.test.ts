@@ -12,6 +12,8 @@ const observe = async (): Promise<StateItem[]> => [...itemsOfHost(await observeN
 const base = `ip link set lo up; ip link add br0 type bridge; ip link set br0 up alias owner
 ip address add 10.1.0.1/24 broadcast 10.1.0.255 dev br0; ip address add fd00:1::1/64 dev br0 nodad
 ip link add x0 type vxlan id 7 dstport 4789 nolearning; ip link set x0 master br0 up
+ip link add br1 type bridge; ip link set br1 up; ip link add t0 type veth peer name t1; ip link set t0 alias trunk
+ip link set t0 master br0 up; ip link set t1 master br1 up
 ip route add 10.2.0.0/16 via 10.1.0.2; ip route add blackhole 10.3.0.0/16; ip -6 route add fd00:2::/64 via fd00:1::2
 ip rule add priority 100 from 10.9.0.0/16 fwmark 0x1/0xff lookup 7; ip route add default via 10.1.0.9 table 7
 ip neighbour add 10.1.0.7 lladdr 02:00:00:00:00:07 dev br0
@@ -38,6 +40,10 @@ const changes: Readonly<Record<string, string>> = {
   'a bridge with its addresses is deleted': 'ip link del br0',
   'an interface is set down, with another MTU': 'ip link set br0 mtu 1400 down',
   'an interface leaves its bridge': 'ip link set x0 nomaster',
+  'a pair between two bridges is deleted': 'ip link del t1',
+  'a pair between two bridges leaves one and is down': 'ip link set t1 nomaster down',
+  'a pair between two bridges has other MTUs': 'ip link set t0 mtu 1400; ip link set t1 mtu 1300',
+  'one of two bridges that a pair joins is deleted': 'ip link del br1; ip link del t0',
   'rules of policy routing change': 'ip rule del priority 100; ip rule add priority 200 to 10.8.0.0/16 lookup 9',
   'a neighbour changes': 'ip neighbour replace 10.1.0.7 lladdr 02:00:00:00:00:08 dev br0 nud permanent',
   'forwarding is switched': 'sysctl -qw net.ipv4.ip_forward=$((1 - $(sysctl -n net.ipv4.ip_forward)))',
@@ -68,7 +74,7 @@ describe('the difference of two states', host, () => {
       sh(forth.join('\n'));
       assert.deepEqual(comparable(await observe()), comparable(after), forth.join('\n'));
       sh(
-        'nft flush ruleset; ip link del x0 2> /dev/null; ip link del br0 2> /dev/null; ip route flush table 7; ip route flush all; ip rule flush; ip rule add priority 32766 lookup main',
+        'nft flush ruleset; ip link del x0 2> /dev/null; ip link del t0 2> /dev/null; ip link del br0 2> /dev/null; ip link del br1 2> /dev/null; ip route flush table 7; ip route flush all; ip rule flush; ip rule add priority 32766 lookup main',
       );
     });
   }

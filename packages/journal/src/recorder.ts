@@ -11,6 +11,7 @@ import type { ContainerDirectory, Networks, SandboxState } from '@netyard/sandbo
 import type { JournalEntry } from './entry.ts';
 import { ForeignChanges } from './foreign.ts';
 import { ForeignRate } from './foreign-rate.ts';
+import { isLinkOf, isOwnLink } from './own-links.ts';
 import { describeRepairs, type ObjectPrinter, type RepairContext } from './repairs.ts';
 import { Repeats } from './repeats.ts';
 import type { StateRecorder } from './state/state-recorder.ts';
@@ -38,9 +39,6 @@ const keysOf = ({ name, address, subnets }: Peer): [key: string, name: string][]
 
 /** How often counts of repeated repairs are looked for. */
 const countMilliseconds = 60_000;
-/** Interfaces of containers that Netyard creates on the host, and its bridges. */
-const ownLink = /^(?:ny-|ny\d|br-[0-9a-f]{12}$)/;
-const bridgeOption = 'com.docker.network.bridge.name';
 /** Of containers and of hosts. */
 const recordedEvents = ['start', 'die', 'rename', 'publish', 'unpublish', 'create', 'update', 'remove'];
 
@@ -190,17 +188,17 @@ export class Recorder {
     const { entry, key, link } = found;
     // Repairs of these are recorded. Before the search for users, which takes longer the more containers there are: each
     // start of a container changes such links several times.
-    if (link !== undefined && ownLink.test(link)) return;
+    if (link !== undefined && isOwnLink(link)) return;
     const users = entry.names.flatMap((name) => this.#usersOf(name));
     if (link !== undefined && users.length > 0) return;
     const names = [...entry.names, ...users];
     if (this.#foreignRate.isWithin(now)) this.#noteRepeatable({ ...entry, names: unique(names) }, key);
   }
 
-  /** The network of a bridge, and the container of an interface on the host. */
+  /** The network of a bridge or a segment, and the container of an interface on the host. */
   #usersOf(link: string): string[] {
     const networks = this.#networks?.list() ?? [];
-    const network = networks.find(({ id, options }) => [options[bridgeOption], `br-${id.slice(0, 12)}`].includes(link));
+    const network = networks.find((one) => isLinkOf(one, link));
     const [containerId] = [...this.#places].find(([, { names }]) => names.includes(link)) ?? [];
     return [
       ...(network ? [network.name, network.id] : []),

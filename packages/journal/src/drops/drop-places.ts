@@ -1,5 +1,6 @@
 /** Names the places in which packets were dropped: the host, and the namespaces of Netyard's containers and endpoints. */
-import type { NetworkRecord, Networks } from '@netyard/sandbox';
+import type { Networks } from '@netyard/sandbox';
+import { isLinkOf } from '../own-links.ts';
 
 /** A network namespace of this host or of an endpoint. */
 export interface DropNamespace {
@@ -11,7 +12,6 @@ export interface DropNamespace {
   names: readonly string[];
 }
 
-const bridgeOption = 'com.docker.network.bridge.name';
 const hostPath = '/proc/self/ns/net';
 
 /** Those of containers with endpoints on a network, of attached endpoints, and the host's. */
@@ -29,12 +29,10 @@ export function listDropNamespaces(networks: Networks): DropNamespace[] {
   return [{ key: 'host', path: hostPath, object: 'host', names: [] }, ...containers.values(), ...attached];
 }
 
-/** The network of a bridge of the host, or the container of a veth. */
+/** The network of a bridge or a segment, or the container of a veth. */
 export function namesOfHostLink(networks: Networks, link: string): string[] {
-  const isBridge = ({ id, options }: NetworkRecord): boolean =>
-    link === (options[bridgeOption] ?? `br-${id.slice(0, 12)}`);
-  const bridge = networks.list().find(isBridge);
-  if (bridge) return [bridge.name, bridge.id];
+  const network = networks.list().find((one) => isLinkOf(one, link));
+  if (network) return [network.name, network.id];
   const use = networks.uses().find(({ endpoint }) => endpoint.hostLink === link);
   return use ? [use.containerName, use.containerId, use.endpoint.networkName] : [];
 }

@@ -5,6 +5,7 @@ import { type Clock, silentLogger } from '@netyard/core';
 import type { DropCount } from '@netyard/kernel';
 import type { Networks } from '@netyard/sandbox';
 import type { JournalEntry } from '../entry.ts';
+import { namesOfHostLink } from './drop-places.ts';
 import { DropRecorder, type DropSource } from './drop-recorder.ts';
 
 const webId = 'a'.repeat(64);
@@ -71,6 +72,13 @@ test('drops are named with the container, the endpoint or the network, and those
     `container web  6 NETFILTER_DROP in 10 s  web ${webId} bridge`,
   ]);
   assert.equal(closed, 1);
+});
+
+test('drops on a segment of a network are those of the network', () => {
+  const names = ['bridge', 'b'.repeat(64)];
+  for (const link of ['nybbbbbbbbbbb01', 'nytbbbbbbbbbb01', 'nyubbbbbbbbbb0z'])
+    assert.deepEqual(namesOfHostLink(networks, link), names, link);
+  assert.deepEqual(namesOfHostLink(networks, 'nybcccccccccc01'), []);
 });
 
 test('many reasons are summed up, and what was not due is written at the end', async () => {

@@ -1,7 +1,7 @@
 /** Parts of a host's network as it was observed, and of a container's as it was planned. Pure. */
 
 import { formatPrefix, networkOf, parsePrefix } from '@netyard/core';
-import type { KernelObject, ObservedNetworkState } from '@netyard/kernel';
+import type { KernelObject, ObservedNetworkState, VethObject } from '@netyard/kernel';
 import { groupOf, type ItemGroup, type StateItem, type StatePrinter } from './item.ts';
 import { isLinkLocal } from './known-host.ts';
 import { groupsOfRuleset } from './ruleset.ts';
@@ -52,7 +52,11 @@ function* itemsOfNamespace(
   const subnets = subnetKeys(shown, printer);
   yield forwardingItem('net.ipv4.ip_forward', forwarding.v4);
   yield forwardingItem('net.ipv6.conf.all.forwarding', forwarding.v6);
-  for (const link of ordered) yield linkItem(link, nameOf, printer);
+  for (const link of ordered) {
+    const pair = pairOf(link, links);
+    if (pair === undefined) yield linkItem(link, nameOf, printer);
+    else if (link.index > pair.index) yield pairItem(link, pair, nameOf, printer);
+  }
   for (const link of shown) yield* addressItems(link, printer);
   yield* routeItems(routes, subnets, printer);
   for (const rule of rules) if (!ownPriorities.has(rule.priority)) yield ruleItem(rule);
@@ -72,9 +76,11 @@ export function itemsOfContainer(objects: readonly KernelObject[], printer: Stat
 const isInside = (object: KernelObject): boolean =>
   ('ns' in object && object.ns !== undefined) || (object.kind === 'veth' && object.peer.ns !== undefined);
 
-/** Names of the links on the host that belong to a container. */
+/** Names of the links on the host that belong to a container: not those of pairs between bridges of the host. */
 export const hostLinksOf = (objects: readonly KernelObject[]): string[] =>
-  objects.flatMap((object) => (object.kind === 'veth' && object.ns === undefined ? [object.name] : []));
+  objects.flatMap((object) =>
+    object.kind === 'veth' && object.ns === undefined && object.peer.ns !== undefined ? [object.name] : [],
+  );
 
 function objectItem(object: KernelObject, printer: StatePrinter, of?: string): StateItem {
   return {
@@ -112,6 +118,39 @@ function linkItem(link: Link, nameOf: ReadonlyMap<number, string>, printer: Stat
     key: object.kind === 'bridge' ? key : `${key} ${kind}`,
     create: [...printer.printCommands({ action: 'create', object }), ...joined],
     change: object.kind === 'bridge' ? change : changed(change),
+    remove: printer.printCommands({ action: 'delete', object }),
+  };
+}
+
+/** The other end of a veth pair, if both are on this host. */
+const pairOf = ({ kind, peerIndex, peerNsId }: Link, links: readonly Link[]): Link | undefined =>
+  kind === 'veth' && peerNsId === undefined ? links.find(({ index }) => index === peerIndex) : undefined;
+
+/**
+ * A veth pair with both ends on the host, such as between two bridges: one part, of the end with the greater index. The kernel
+ * creates the peer first, so that a pair which is created again has the same part.
+ */
+function pairItem(near: Link, far: Link, nameOf: ReadonlyMap<number, string>, printer: StatePrinter): StateItem {
+  const masterOf = ({ masterIndex }: Link): { master?: string } => {
+    const master = masterIndex === undefined ? undefined : nameOf.get(masterIndex);
+    return master === undefined ? {} : { master };
+  };
+  const { name, up, mtu, owner } = near;
+  const object: VethObject = {
+    ...{ kind: 'veth', name, up, ...(mtu === usualMtu ? {} : { mtu }), ...(owner === undefined ? {} : { owner }) },
+    ...masterOf(near),
+    peer: { name: far.name, up: far.up, ...masterOf(far) },
+  };
+  const resized = far.mtu === mtu ? [] : [`ip link set dev ${far.name} mtu ${far.mtu}`];
+  const released = [near, far].filter(({ masterIndex }) => masterIndex === undefined);
+  return {
+    key: `link ${name} veth`,
+    create: [...printer.printCommands({ action: 'create', object }), ...resized],
+    change: [
+      ...printer.printCommands({ action: 'change', object: { ...object, mtu } }),
+      ...resized,
+      ...released.map((link) => `ip link set dev ${link.name} nomaster`),
+    ],
     remove: printer.printCommands({ action: 'delete', object }),
   };
 }
