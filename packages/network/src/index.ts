@@ -44,7 +44,7 @@ export { type ChangeNetworksDependencies, createNetwork, networkQueueKey } from 
 export { warnOfUnusedSubnets } from './networks/families.ts';
 export { checkRemove, removeNetwork } from './networks/remove.ts';
 export { usesOf } from './networks.ts';
-export { hostLinkName, netnsName, ownerPrefix } from './object-names.ts';
+export { hostLinkName, netnsName, ownerPrefix, segmentOfLink } from './object-names.ts';
 export { forwardingKey } from './plan/host.ts';
 export {
   isInNamespace,

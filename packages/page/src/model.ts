@@ -35,6 +35,8 @@ export interface NetworkItem {
   driver: string;
   /** The bridge, or the parent of a network without one; undefined if there is neither. */
   link?: string;
+  /** Further bridges of a large network, and the ends of the veth pairs that join them to it. */
+  segmentLinks?: string[];
   subnets: { subnet: string; gateway?: string }[];
   internal: boolean;
   /** Whether its containers reach each other without a link or a published port. */

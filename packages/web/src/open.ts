@@ -4,7 +4,7 @@ import { type Clock, type Logger, messageOf, NetyardError } from '@netyard/core'
 import { captureFile, type DaemonInfo, type ShellPrinter } from '@netyard/docker-api';
 import type { ContainerService, EventStream } from '@netyard/engine';
 import type { Kernel, LinkStatistics, ObservedLink } from '@netyard/kernel';
-import { driverOf, type NetworkRecord } from '@netyard/network';
+import { driverOf, type NetworkRecord, segmentOfLink } from '@netyard/network';
 import type { PageItem } from '@netyard/page';
 import type { Networks } from '@netyard/sandbox';
 import type { HostTopology } from '@netyard/topology';
@@ -64,6 +64,7 @@ function openSource(sources: PageSources): FeedSource {
         host: { name: info.hostname, version: info.version },
         networks: networks.list(),
         networkLink: linkOf,
+        segmentLinks: segmentLinksIn(links),
         containers,
         links: (id) => networks.links(id),
         mode: (id) => networks.config(id)?.mode,
@@ -158,6 +159,15 @@ function byName(
 function linkOf(network: NetworkRecord): string | undefined {
   const driver = driverOf(network);
   return driver.openPlanner(network).bridge?.link ?? driver.parentOf(network)?.link;
+}
+
+/** Those that exist; a network that has no segments has none. */
+export function segmentLinksIn(
+  links: readonly Pick<ObservedLink, 'name'>[],
+): (network: NetworkRecord) => readonly string[] {
+  const names = links.map(({ name }) => name).filter((name) => segmentOfLink(name) !== undefined);
+  const byNetwork = Map.groupBy(names, (name) => segmentOfLink(name)?.networkPrefix);
+  return ({ id }) => (byNetwork.get(id.slice(0, 10)) ?? []).toSorted();
 }
 
 export function openQueries({ networks, shell, commands, info, clock }: PageSources): PageQueries {

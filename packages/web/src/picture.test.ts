@@ -4,6 +4,7 @@ import type { ContainerConfig, ContainerRecord, ContainerSummary } from '@netyar
 import type { NetworkRecord } from '@netyard/network';
 import type { ContainerItem, NetworkItem, PageItem } from '@netyard/page';
 import type { PeerState } from '@netyard/peers';
+import { segmentLinksIn } from './open.ts';
 import { type PictureInput, planPicture } from './picture.ts';
 
 const network = (id: string, more: Partial<NetworkRecord> = {}): NetworkRecord => ({
@@ -57,6 +58,7 @@ function picture(more: Partial<PictureInput>): PageItem[] {
     host: { name: 'host1', version: '1' },
     networks: [network('n1')],
     networkLink: () => 'br1',
+    segmentLinks: () => [],
     containers: [],
     links: () => [],
     mode: () => ({ kind: 'bridge' }),
@@ -113,6 +115,22 @@ test('a running container has the addresses, names, interface and ports of its e
     ],
     problems: [],
   });
+});
+
+test('a network has its segments’ interfaces, and reports those that are down', () => {
+  const id = '0123456789'.padEnd(64, 'a');
+  const interfaces = new Map(
+    ['br1', 'nyb012345678901', 'nyt012345678901', 'nyu012345678901', 'nyb999999999901', 'nybox'].map((name) => [
+      name,
+      { mtu: 1500, up: !name.startsWith('nyu') },
+    ]),
+  );
+  const segmentLinks = segmentLinksIn([...interfaces.keys()].map((name) => ({ name })));
+  const [, large, small] = picture({ networks: [network(id), network('n1')], segmentLinks, interfaces });
+  assert.ok(large?.kind === 'network' && small?.kind === 'network');
+  assert.deepEqual(large.segmentLinks, ['nyb012345678901', 'nyt012345678901', 'nyu012345678901']);
+  assert.deepEqual(large.problems, ['interface nyu012345678901 is down']);
+  assert.deepEqual([small.segmentLinks, small.problems], [undefined, []]);
 });
 
 test('a stopped container has the networks of its next start, and why it ended', () => {

@@ -17,6 +17,8 @@ export interface PictureInput {
   networks: readonly NetworkRecord[];
   /** Name of a network's bridge or parent on the host, if it has one. */
   networkLink: (network: NetworkRecord) => string | undefined;
+  /** Names of the further bridges of a network, and of the pairs that join them. */
+  segmentLinks: (network: NetworkRecord) => readonly string[];
   containers: readonly ContainerSummary[];
   /** Links that a container declares. */
   links: (containerId: string) => readonly LinkRecord[];
@@ -52,20 +54,25 @@ function planHost({ host, uplinks, warnings }: PictureInput): HostItem {
   return { kind: 'host', id: hostId(name), name, version, uplinks: [...uplinks], problems: [...warnings] };
 }
 
-function planNetwork(network: NetworkRecord, { host, networkLink, interfaces }: PictureInput): NetworkItem {
+function planNetwork(
+  network: NetworkRecord,
+  { host, networkLink, segmentLinks, interfaces }: PictureInput,
+): NetworkItem {
   const { id, name, driver, internal, ipam, options } = network;
   const link = networkLink(network);
+  const others = segmentLinks(network);
   const observed = link === undefined ? undefined : interfaces.get(link);
   return {
     ...{ kind: 'network', id, host: hostId(host.name), name, driver, internal },
     ...(link === undefined ? {} : { link }),
+    ...(others.length === 0 ? {} : { segmentLinks: [...others] }),
     subnets: [...(ipam.v4 ?? []), ...(ipam.v6 ?? [])].map(({ subnet, gateway }) => ({
       subnet,
       ...(gateway === undefined ? {} : { gateway }),
     })),
     icc: options[`${optionPrefix}bridge.enable_icc`] !== 'false',
     ...(observed ? { mtu: observed.mtu } : {}),
-    problems: link === undefined ? [] : planLinkProblems(link, observed),
+    problems: [link ?? [], ...others].flat().flatMap((one) => planLinkProblems(one, interfaces.get(one))),
   };
 }
 

@@ -1,5 +1,5 @@
 /** Where a trace passes on the map: its steps as nodes, one after the other. Pure. */
-import type { PageItem, TraceAnswer, TraceStepItem } from '../model.ts';
+import type { NetworkItem, PageItem, TraceAnswer, TraceStepItem } from '../model.ts';
 
 export interface TraceStop {
   /** Id of a node. */
@@ -48,11 +48,14 @@ function nodeOf(step: TraceStepItem, { hostName }: TraceAnswer, items: readonly 
   const named = items.filter(({ name }) => name === step.place);
   if (step.place !== hostName) return named.find(({ kind }) => kind === 'container' || kind === 'peer')?.id;
   if (step.kind === 'rule') return undefined;
-  const network = items.find(({ kind, ...item }) => kind === 'network' && 'link' in item && item.link === step.name);
+  const network = items.find((item) => item.kind === 'network' && isLinkOf(item, step.name));
   if (network !== undefined && step.kind !== 'route') return network.id;
   // The host's end of a container's interface is on the line to the container.
   return isEndOfContainer(step.name, items) ? undefined : named.find(({ kind }) => kind === 'host')?.id;
 }
+
+const isLinkOf = ({ link, segmentLinks = [] }: NetworkItem, name: string): boolean =>
+  link === name || segmentLinks.includes(name);
 
 const isEndOfContainer = (link: string, items: readonly PageItem[]): boolean =>
   items.some((item) => item.kind === 'container' && item.endpoints.some(({ hostLink }) => hostLink === link));
@@ -70,8 +73,9 @@ function nodeElsewhere(step: TraceStepItem, host: string, items: readonly PageIt
     : undefined;
 }
 
-/** Other hosts publish no bridges: their default names follow from the networks' ids, `HOST/ID`. */
+/** Other hosts publish no bridges: the names of a network's bridges follow from its id, `HOST/ID`. */
 function isBridge(link: string, networkId: string): boolean {
   const id = networkId.slice(networkId.lastIndexOf('/') + 1);
-  return link === (id === 'bridge' ? 'docker0' : `br-${id.slice(0, 12)}`);
+  if (id === 'bridge') return link === 'docker0';
+  return link === `br-${id.slice(0, 12)}` || (link.startsWith(`nyb${id.slice(0, 10)}`) && link.length === 15);
 }

@@ -46,6 +46,17 @@ test('the steps of a trace lead from node to node', () => {
   assert.deepEqual(stopsOf(reached), ['id-a passed', 'n passed', 'id-b passed']);
 });
 
+test('bridges of segments and their pairs are the network, and no detour by the host', () => {
+  const large = { ...network, segmentLinks: ['nybseg', 'nytseg', 'nyuseg'] };
+  const steps = [
+    ...[step('a', 'eth0', 'seen'), step('h', 'ny-a', 'seen'), step('h', 'nybseg', 'predicted', 'bridge')],
+    ...[step('h', 'nyuseg', 'seen'), step('h', 'nytseg', 'seen'), step('h', 'docker0', 'predicted', 'bridge')],
+    ...[step('h', 'ny-b', 'seen'), step('b', 'eth0', 'seen')],
+  ];
+  const stops = planRoute(answer('reached', steps), [host, large, a, b]).map(({ id }) => id);
+  assert.deepEqual(stops, ['id-a', 'n', 'id-b']);
+});
+
 test('a packet stops where a rule drops it, or behind the last node that saw it', () => {
   const dropped = answer('not-reached', [
     step('a', 'eth0', 'seen'),
