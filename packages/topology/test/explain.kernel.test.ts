@@ -61,6 +61,36 @@ test('the script creates the same again, and applies to nothing else', host, asy
   assert.deepEqual(explanation.notes, []);
 });
 
+test('bridges that a pair joins to the one of a container or a network are created with it', host, async () => {
+  sh(`ip netns add far; ip link add near0 type bridge; ip address add 10.20.0.1/24 dev near0; ip link set near0 up
+    ip link add seg0 type bridge; ip link set seg0 up alias 'more ports'; ip link add t0 type veth peer name t1
+    ip link set t0 alias trunk; ip link set t0 master near0 up; ip link set t1 master seg0 up
+    ip link add v-far type veth peer name eth0 netns far; ip link set v-far master seg0 up
+    ip -n far link set eth0 up; ip -n far address add 10.20.0.2/24 dev eth0`);
+  const observed = await observeHost({ env: {} });
+  const links = (): string =>
+    sh(`ip -br link show type bridge | awk '{ print $1 }'; bridge link | sed -E 's/.* (\\S+)@.* (master \\S+ state \\S+).*/\\1 \\2/'
+      ip -o link show t0 | grep -o 'alias.*'; ip netns exec far ping -c 1 -W 5 10.20.0.1 | grep -o '1 received'`)
+      .split('\n')
+      .filter((line) => /seg0|near0|alias|received/.test(line))
+      .sort()
+      .join('\n');
+  const original = links();
+  assert.match(original, /1 received/);
+  const remove = (): string => sh('ip netns delete far; ip link delete near0; ip link delete seg0; ip link delete t0');
+  remove();
+  const script = printExplanation(explainNamed(observed, 'far') ?? assert.fail());
+  execFileSync('sh', ['-e'], { input: script, stdio: ['pipe', 'ignore', 'inherit'] });
+  assert.equal(links(), original, script);
+  remove();
+  const network = { engine: 'docker', id: 'a'.repeat(64), name: 'joined', driver: 'bridge', link: 'near0' } as const;
+  const rest = { subnets: [], internal: false, icc: true, options: {} };
+  const whole = { ...observed, networks: [{ ...network, ...rest }] };
+  const ofNetwork = printExplanation(explainNamed(whole, 'joined') ?? assert.fail());
+  execFileSync('sh', ['-e'], { input: ofNetwork, stdio: ['pipe', 'ignore', 'inherit'] });
+  assert.match(sh('bridge link'), /t1@t0.* master seg0 state forwarding/, ofNetwork);
+});
+
 test('what has no commands is named, and what cannot be explained is an error', host, async () => {
   sh(
     'ip link add br0 type bridge; ip netns add inner; ip -n inner link add br1 type bridge; ip -n inner link add p0 type veth peer name p1',

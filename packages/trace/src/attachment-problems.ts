@@ -1,7 +1,13 @@
 /** What keeps frames of a container's interface from the bridge of its network, which other bridges may extend. Pure. */
-import type { HostNamespace, NamespaceLink } from '@netyard/topology';
+import {
+  bridgeOf,
+  type HostNamespace,
+  isAddressed,
+  joinedBridges,
+  type NamespaceLink,
+  pairOf,
+} from '@netyard/topology';
 import { commandLine } from './command-line.ts';
-import { bridgeOf, joinedBridges, pairOf } from './joined-bridges.ts';
 
 export interface AttachmentProblem {
   /** A bridge, or an end of a veth pair. */
@@ -51,6 +57,4 @@ const looseEnd = (host: HostNamespace, bridges: readonly NamespaceLink[]): Names
   host.links
     .filter((link) => bridges.some(({ index }) => index === link.masterIndex))
     .flatMap((link) => pairOf(host, link) ?? [])
-    .find(({ masterIndex, addresses }) => masterIndex === undefined && addresses.every(isLinkLocal));
-
-const isLinkLocal = (address: string): boolean => /^fe[89ab]/.test(address);
+    .find((link) => link.masterIndex === undefined && !isAddressed(link));

@@ -1,8 +1,7 @@
 /** Asks who has the addresses of the next hops, when a probe was not answered. */
 import { messageOf } from '@netyard/core';
-import type { HostNamespace, HostTopology } from '@netyard/topology';
+import { addressedBridge, type HostNamespace, type HostTopology } from '@netyard/topology';
 import type { TraceCase } from './explain/case.ts';
-import { addressedBridge } from './joined-bridges.ts';
 import type { NeighbourCheck, Sighting, TracePacket } from './model.ts';
 import { lookUpRoute } from './route-lookup.ts';
 import type { TraceTools } from './tools.ts';

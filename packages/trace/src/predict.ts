@@ -2,8 +2,16 @@
  * Predicts the way of a packet through the namespaces of a host: routes, bridges, veth pairs, published ports. Firewall
  * rules are not evaluated: the trace shows what they decide. Pure.
  */
-import type { HostNamespace, HostTopology, ListeningSocket, NamespaceLink } from '@netyard/topology';
-import { type Crossing, type JoinedBridge, joinedBridges } from './joined-bridges.ts';
+import {
+  type Crossing,
+  type HostNamespace,
+  type HostTopology,
+  isAddressed,
+  type JoinedBridge,
+  joinedBridges,
+  type ListeningSocket,
+  type NamespaceLink,
+} from '@netyard/topology';
 import type { Hop, PathEnd, PredictedPath, TracePacket } from './model.ts';
 import { findPublished } from './published.ts';
 import { formatRoute, lookUpRoute, withoutLength } from './route-lookup.ts';
@@ -156,7 +164,7 @@ function acrossBridge(
 
 /** Where the host answers for an address that it has; on bridges without any address it may not (arp_ignore of ip-sysctl). */
 const ownBridge = (bridges: readonly JoinedBridge[], address: string): JoinedBridge | undefined =>
-  bridges.find(({ bridge }) => hasNextHop(bridge, address)) ?? bridges.find(isAddressed);
+  bridges.find(({ bridge }) => hasNextHop(bridge, address)) ?? bridges.find(({ bridge }) => isAddressed(bridge));
 
 /** Bridges that are joined, and what is looked for behind their ports, except the one by which the packet came. */
 interface Search {
@@ -194,7 +202,7 @@ function leaveBridges(namespace: HostNamespace, search: Search, packet: TracePac
     if (uplink === undefined) continue;
     return cross(namespace, joined.crossings, packet, hops) ?? { kind: 'left', link: uplink.name, ...end };
   }
-  const asked = bridges.find(isAddressed) ?? bridges[0];
+  const asked = bridges.find(({ bridge }) => isAddressed(bridge)) ?? bridges[0];
   return { kind: 'no-neighbour', link: asked?.bridge.name ?? '', ...end };
 }
 
@@ -227,8 +235,6 @@ const hasNextHop = ({ addresses }: NamespaceLink, address: string): boolean =>
 
 const hasAddress = ({ links }: HostNamespace, address: string): boolean =>
   links.some((link) => hasNextHop(link, address));
-
-const isAddressed = ({ bridge }: JoinedBridge): boolean => bridge.addresses.length > 0;
 
 /** The link of a kind that has an address, in any namespace. */
 function ownerOf(

@@ -6,7 +6,7 @@ import { NetyardError } from '@netyard/core';
 import { netnsDirectory } from '@netyard/kernel';
 import type { HostContainer, HostNamespace, HostNetwork, HostTopology } from '../model.ts';
 import { findTargets, qualifiedName, type Target } from '../targets.ts';
-import { bridgeSteps, type FindPlace, type Place, planLinks } from './links.ts';
+import { bridgeSteps, extensionSteps, type FindPlace, type Place, planLinks } from './links.ts';
 import { neighbourSteps, routeSteps, ruleSteps } from './routes.ts';
 import { type Explanation, objectStep, type Step } from './steps.ts';
 
@@ -52,16 +52,17 @@ const withoutRepeats = (steps: readonly Step[]): Step[] => [
   ...new Map(steps.map((step) => [step.commands.join('\n'), step])).values(),
 ];
 
-/** Explains the bridge of a network. Throws `conflict` for one without a bridge on the host. */
+/** Explains the bridge of a network, and those that extend it. Throws `conflict` for one without a bridge on the host. */
 export function explainNetwork(host: HostTopology, network: HostNetwork): Explanation {
   const namespace = host.namespaces.find(({ isHost }) => isHost);
   const bridge = namespace?.links.find(({ name, kind }) => name === network.link && kind === 'bridge');
   const title = `network ${network.name} of ${network.engine}`;
   if (namespace === undefined || bridge === undefined)
     throw new NetyardError('conflict', `cannot explain ${title}: it has no bridge on this host`);
+  const place = { namespace, ns: undefined };
   return {
     title: `${title} (${network.id.slice(0, 12)}), as observed on ${host.hostName}`,
-    steps: bridgeSteps({ namespace, ns: undefined }, bridge),
+    steps: [...bridgeSteps(place, bridge), ...extensionSteps(place, bridge)],
     notes: [`the firewall rules of ${network.engine} are not included`],
   };
 }

@@ -1,5 +1,6 @@
 /** Plans the links of a namespace as it was observed, with their other ends and bridges. Pure. */
 import type { KernelObject } from '@netyard/kernel';
+import { bridgeOf, type Crossing, isAddressed, joinedBridges } from '../joined-bridges.ts';
 import type { HostNamespace, NamespaceLink } from '../model.ts';
 import { ipStep, objectStep, type Step } from './steps.ts';
 
@@ -44,6 +45,35 @@ export function bridgeSteps(place: Place, bridge: NamespaceLink): Step[] {
     ...{ ...mtuOf(bridge), ...ownerOf(bridge) },
   };
   return [objectStep(object), ...addressSteps(place, bridge)];
+}
+
+/** Bridges and veth pairs that lead from a bridge to the one on which the host takes part. */
+function gatewaySteps(place: Place, bridge: NamespaceLink): Step[] {
+  if (isAddressed(bridge)) return [];
+  const found = joinedBridges(place.namespace, bridge).find((joined) => isAddressed(joined.bridge));
+  return found === undefined ? [] : found.crossings.flatMap((crossing) => crossingSteps(place, crossing));
+}
+
+/** The bridges that extend one, each with the pair that joins it. */
+export const extensionSteps = (place: Place, bridge: NamespaceLink): Step[] =>
+  joinedBridges(place.namespace, bridge).flatMap(({ crossings }) =>
+    crossings.slice(-1).flatMap((crossing) => crossingSteps(place, crossing)),
+  );
+
+/** The far bridge, and the pair from the near one to it, which is written in the same way from both sides. */
+function crossingSteps(place: Place, { port, far, bridge }: Crossing): Step[] {
+  // The kernel creates the peer first.
+  const [first, second] = port.index > far.index ? [port, far] : [far, port];
+  const masterOf = (link: NamespaceLink): { master?: string } => {
+    const master = bridgeOf(place.namespace, link)?.name;
+    return master === undefined ? {} : { master };
+  };
+  const near: KernelObject = {
+    ...{ kind: 'veth', ...inNamespace(place.ns), name: first.name, up: first.up, ...mtuOf(first), ...ownerOf(first) },
+    ...masterOf(first),
+    peer: { ...inNamespace(place.ns), name: second.name, up: second.up, ...masterOf(second) },
+  };
+  return [...bridgeSteps(place, bridge), objectStep(near)];
 }
 
 export function planLinks(place: Place, find: FindPlace): LinkPlan {
@@ -117,7 +147,7 @@ function planVeth(place: Place, link: NamespaceLink, find: FindPlace, plan: Link
   if (far.masterIndex !== undefined && bridge?.kind !== 'bridge')
     plan.notes.push(`the master of ${far.name} is not included`);
   const master = bridge?.kind === 'bridge' ? bridge : undefined;
-  if (master !== undefined) plan.steps.push(...bridgeSteps(where, master));
+  if (master !== undefined) plan.steps.push(...bridgeSteps(where, master), ...gatewaySteps(where, master));
   else plan.routedEnds.push({ place: where, link: far });
   plan.steps.push(
     objectStep({

@@ -1,8 +1,7 @@
 /** Causes in links and neighbours: links that are down, MTU, addresses without host, doubled addresses. Pure. */
-import type { HostNamespace, HostNetwork, NamespaceLink } from '@netyard/topology';
+import { bridgeOf, type HostNamespace, type HostNetwork, type NamespaceLink } from '@netyard/topology';
 import { type AttachmentProblem, attachmentProblems } from '../attachment-problems.ts';
 import { commandLine } from '../command-line.ts';
-import { bridgeOf } from '../joined-bridges.ts';
 import type { Conclusion, Hop } from '../model.ts';
 import { isIn } from '../route-lookup.ts';
 import {

@@ -1,7 +1,12 @@
 /** Causes in routing: no route, forwarding off, reverse path filter, answers by another way. Pure. */
-import type { HostNamespace, NamespaceLink, NamespaceRoute } from '@netyard/topology';
+import {
+  bridgeOf,
+  type HostNamespace,
+  joinedBridges,
+  type NamespaceLink,
+  type NamespaceRoute,
+} from '@netyard/topology';
 import { commandLine } from '../command-line.ts';
-import { bridgeOf, joinedBridges } from '../joined-bridges.ts';
 import type { Conclusion } from '../model.ts';
 import { formatRoute, lookUpRoute } from '../route-lookup.ts';
 import {

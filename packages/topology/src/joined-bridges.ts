@@ -2,7 +2,7 @@
  * Bridges of one namespace that veth pairs join: frames pass between them as on one bridge. Ports that the spanning tree
  * protocol blocks are not known. Pure.
  */
-import type { HostNamespace, NamespaceLink } from '@netyard/topology';
+import type { HostNamespace, NamespaceLink } from './model.ts';
 
 type Links = Pick<HostNamespace, 'id' | 'links'>;
 
@@ -56,6 +56,10 @@ export const pairOf = ({ id, links }: Links, { peer }: NamespaceLink): Namespace
 export const bridgeOf = ({ links }: Links, { masterIndex }: NamespaceLink): NamespaceLink | undefined =>
   masterIndex === undefined ? undefined : links.find(({ index, kind }) => index === masterIndex && kind === 'bridge');
 
-/** Where a host takes part in what such bridges carry: the one with an address, else the bridge itself. */
+/** Whether the host takes part in what a bridge carries. Link-local addresses need no decision of anyone. */
+export const isAddressed = ({ addresses }: NamespaceLink): boolean =>
+  addresses.some((prefix) => !/^fe[89ab]/.test(prefix));
+
+/** Of bridges that are joined, the one with an address, else the bridge itself. */
 export const addressedBridge = (namespace: Links, bridge: NamespaceLink): NamespaceLink =>
-  joinedBridges(namespace, bridge).find((joined) => joined.bridge.addresses.length > 0)?.bridge ?? bridge;
+  joinedBridges(namespace, bridge).find((joined) => isAddressed(joined.bridge))?.bridge ?? bridge;
