@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import { NetyardError } from '@netyard/core';
 import type { CaptureRequest, CaptureSession, Networks } from '@netyard/sandbox';
 import type { ClusterAdapter } from '../src/options.ts';
+import { describePlace } from '../src/pcapng/capture-file.ts';
 import { readAll, readUntil, serve } from './client.ts';
 
 const source: CaptureSession['source'] = {
@@ -60,6 +61,18 @@ test('POST sends packets at once; the end of the input stops the capture, and st
   assert.equal(await ended, 'stopped');
   const tail = await readAll(socket);
   assert.equal(tail.charCodeAt(0), 5, 'the statistics block');
+});
+
+test('a capture on one of several bridges of a network says what it does not show', () => {
+  const of = (link: string, ...otherLinks: string[]): string =>
+    describePlace({ ...source, kind: 'network', name: 'large', link, otherLinks });
+  assert.equal(of('br-1'), 'br-1 of network large (0123456789ab)');
+  assert.equal(of('br-1', 'nyb1', 'nyb2'), 'br-1 of network large (0123456789ab), without what stays on nyb1, nyb2');
+  assert.match(
+    of('nyb1', 'br-1', 'nyb2', 'nyb3', 'nyb4', 'nyb5'),
+    /, without what stays on br-1, nyb2, nyb3 and 2 more$/,
+  );
+  assert.equal(describePlace({ ...source, otherLinks: ['eth1'] }), 'eth0 of container web (0123456789ab)');
 });
 
 test('a client that vanishes ends the capture', async (t) => {

@@ -25,7 +25,7 @@ export interface CaptureInterface {
   mac: string;
   /** Addresses of the interface, with prefix length. */
   addresses: string[];
-  /** The target's other interfaces, without `lo`. */
+  /** The target's other interfaces, without `lo`. Of a network: its other bridges. Frames pass one of them, or several. */
   otherLinks: string[];
 }
 

@@ -57,6 +57,20 @@ test('a network resolves to its bridge; host and none have no interface', async 
   await assert.rejects(place(testbed, 'bridge', 'eth0'), refuses('not-found', 'network bridge has no interface eth0'));
 });
 
+test('a network has the bridges of its segments as further interfaces, and not those of other networks', async (t) => {
+  const { kernel, testbed } = await open(t);
+  const id = testbed.networks.get('bridge').id.slice(0, 10);
+  const bridges = [`nyb${id}01`, `nyb${id}02`];
+  const others = [`nyb${id.startsWith('0') ? '1' : '0'}${id.slice(1)}01`, `nyt${id}01`];
+  await kernel.apply(plan([...bridges, ...others].map((name) => ({ kind: 'bridge', name, up: true }) as const)));
+  await kernel.apply(plan([{ kind: 'dummy', name: `nyu${id}01`, up: true }]));
+  const { link, otherLinks } = await place(testbed, 'bridge');
+  assert.deepEqual([link, otherLinks.filter((name) => name.startsWith('nyb'))], ['docker0', bridges]);
+  const segment = await place(testbed, 'bridge', bridges[1]);
+  assert.deepEqual([segment.name, segment.link], ['bridge', bridges[1]]);
+  await assert.rejects(place(testbed, 'bridge', others[0]), refuses('not-found', /has no interface nyb/));
+});
+
 test('uplink is the interface of the default route, else the only interface with an address that Netyard did not create', async (t) => {
   const { kernel, testbed } = await open(t);
   await assert.rejects(place(testbed, 'uplink'), refuses('conflict', "this host's uplink cannot be determined"));

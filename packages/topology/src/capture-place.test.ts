@@ -75,3 +75,16 @@ test('targets without an interface', () => {
   fails('conflict', 'lonely', /has no interface but lo$/);
   fails('not-found', 'web', /has no interface eth7$/, 'eth7');
 });
+
+test('a network with several bridges: what is not on the captured one is named', () => {
+  const pair = (name: string, index: number, masterIndex: number, other: number) => ({
+    ...{ ...link(name), index, masterIndex, kind: 'veth', peer: { namespaceId: '1', index: other } },
+  });
+  const bridge = (name: string, index: number) => ({ ...link(name), index, kind: 'bridge' });
+  const links = [bridge('br-1', 10), bridge('seg', 11), pair('t', 12, 10, 13), pair('u', 13, 11, 12), link('eth0')];
+  const joined = { ...host, namespaces: [{ ...host.namespaces[0], links }] } as unknown as HostTopology;
+  const describe = (chosen?: string) => findCapturePlace(joined, 'docker/front', chosen)?.description;
+  assert.equal(describe(), 'br-1 of network front of docker, without what stays on seg');
+  assert.equal(describe('seg'), 'seg of network front of docker, without what stays on br-1');
+  assert.equal(describe('eth0'), 'eth0 of network front of docker');
+});

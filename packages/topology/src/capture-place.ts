@@ -1,6 +1,7 @@
 /** Selects the interface on which to capture packets of a container, a namespace, the host or a network. Pure. */
 import { NetyardError } from '@netyard/core';
 import { findNetworks } from './explain/explain.ts';
+import { joinedBridges } from './joined-bridges.ts';
 import type { HostContainer, HostNamespace, HostTopology, NamespaceLink } from './model.ts';
 import { findTarget, findTargets } from './targets.ts';
 
@@ -46,7 +47,17 @@ function placeOfNetwork(host: HostTopology, text: string, link: string | undefin
   const namespace = host.namespaces.find(({ isHost }) => isHost);
   if (namespace === undefined || network.link === undefined)
     throw new NetyardError('conflict', `${name} has no interface on this host`);
-  return placeOf(namespace, name, link ?? network.link);
+  const place = placeOf(namespace, name, link ?? network.link);
+  const others = otherBridges(namespace, network.link, place.link);
+  if (others.length === 0) return place;
+  return { ...place, description: `${place.description}, without what stays on ${others.join(', ')}` };
+}
+
+/** Bridges that veth pairs join to the network's: frames may pass one of them only. */
+function otherBridges(namespace: HostNamespace, own: string, captured: string): string[] {
+  const bridge = namespace.links.find(({ name, kind }) => name === own && kind === 'bridge');
+  const names = bridge === undefined ? [] : joinedBridges(namespace, bridge).map((joined) => joined.bridge.name);
+  return names.includes(captured) ? names.filter((name) => name !== captured) : [];
 }
 
 function describeTarget(container: HostContainer | undefined, namespace: HostNamespace | undefined): string {

@@ -29,6 +29,8 @@ export const capture: CommandSpec = {
     'TARGET is a container, a network, uplink (the interface of the default route), or one of these on a peer:\n' +
     'HOST/NAME. As root also a container or network of another engine (NAME, or ENGINE/NAME: docker, podman,\n' +
     'containerd) or a network namespace; these and uplink need no daemon.\n' +
+    'A network with many containers has several bridges: what stays on one of them is on no other. The first line of\n' +
+    'the output names them; -i selects one.\n' +
     'FILTER is a pcap-filter(7) expression; quote characters that are special to the shell.\n' +
     'Press Ctrl-C to stop. Prints packets with tcpdump of this machine; use -w to write a file without it.',
   examples: [

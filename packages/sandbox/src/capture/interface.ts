@@ -1,7 +1,7 @@
 /** Resolves the target of a capture to a network namespace and an interface in it. */
 import { NetyardError } from '@netyard/core';
 import type { Kernel, ObservedLink } from '@netyard/kernel';
-import { ownerPrefix } from '@netyard/network';
+import { ownerPrefix, segmentOfLink } from '@netyard/network';
 import type { KnownPeers } from '@netyard/peers';
 import type { CaptureInterface, CaptureRequest } from '../capture-contract.ts';
 import type { ContainerDirectory, EndpointState, NetworkRecord, NetworkSettings } from '../contract.ts';
@@ -106,7 +106,9 @@ async function ofNetwork(context: InterfaceDependencies, target: string): Promis
     throw new NetyardError('conflict', `network ${record.name} has no interface of its own`, {
       hint: `capture on ${uplinkTarget}, or on a container`,
     });
-  const links = (await context.kernel.listLinks()).filter(({ name }) => name === bridge.link);
+  const isBridge = ({ name, kind }: ObservedLink): boolean =>
+    name === bridge.link || (kind === 'bridge' && segmentOfLink(name)?.networkPrefix === record.id.slice(0, 10));
+  const links = (await context.kernel.listLinks()).filter(isBridge);
   return {
     ...{ kind: 'network', name: record.name, id: record.id, description: `network ${record.name}` },
     ...{ links, defaultLink: bridge.link },
