@@ -6,6 +6,7 @@ import { after, before, describe, test } from 'node:test';
 import { cannotRun, type EngineName } from './support/engines.ts';
 import { openHosts } from './support/host.ts';
 import { archivePath } from './support/images.ts';
+import { bridgeFaults } from './trace/bridge-faults.ts';
 import { check, contextOf, podmanEnvironment, podmanFolder, reportOf } from './trace/check.ts';
 import { dropFaults } from './trace/drop-faults.ts';
 import type { Fault, FaultContext } from './trace/fault.ts';
@@ -74,4 +75,4 @@ describe('trace on containers of podman', { skip: cannotRun('netyard') || withou
 });
 
 describeFaults('netyard', [...commonFaults, ...dropFaults, ...peerFaults]);
-describeFaults('dockerd', [...commonFaults, ...dropFaults, ...linkFaults]);
+describeFaults('dockerd', [...commonFaults, ...dropFaults, ...linkFaults, ...bridgeFaults]);

@@ -30,7 +30,7 @@ export async function setScene({ host }: Pick<FaultContext, 'host'>): Promise<vo
   );
 }
 
-const toWeb = (): readonly string[] => ['app', 'web:80'];
+export const toWeb = (): readonly string[] => ['app', 'web:80'];
 const toNeighbour = (): readonly string[] => ['app', neighbourAddress];
 
 const ports: readonly Fault[] = [
