@@ -22,14 +22,14 @@ const routes = (): string[] => kernel.objects().flatMap((object) => (object.kind
 
 test('a peer is added, explained, drawn and removed without a trace', async () => {
   const before = kernel.objects();
-  assert.equal((await testbed.networks.planAddPeer(server2)).length, 14);
+  assert.equal((await testbed.networks.planAddPeer(server2)).length, 15);
   const state = await testbed.networks.addPeer(server2);
   assert.deepEqual(await testbed.networks.peers(), [state]);
   assert.deepEqual(
     testbed.networks.explain('server2').objects.map(({ kind }) => kind),
-    ['vxlan', 'sysctl', 'sysctl', ...new Array(9).fill('nft-element'), 'route', 'route'],
+    ['vxlan', 'sysctl', 'address', 'sysctl', ...new Array(9).fill('nft-element'), 'route', 'route'],
   );
-  assert.equal((await testbed.networks.planRemovePeer('server2')).length, 12, 'sysctls go with their link');
+  assert.equal((await testbed.networks.planRemovePeer('server2')).length, 12, 'sysctls and the address go with their link');
   const { nodes, edges } = testbed.networks.topology();
   assert.equal(nodes.find(({ kind }) => kind === 'peer')?.detail['path'], 'route');
   const edge = { from: 'peer server2', to: 'host', address: '172.16.2.102', link: 'eth0' };
