@@ -29,7 +29,11 @@ test('a peer is added, explained, drawn and removed without a trace', async () =
     testbed.networks.explain('server2').objects.map(({ kind }) => kind),
     ['vxlan', 'sysctl', 'address', 'sysctl', ...new Array(9).fill('nft-element'), 'route', 'route'],
   );
-  assert.equal((await testbed.networks.planRemovePeer('server2')).length, 12, 'sysctls and the address go with their link');
+  assert.equal(
+    (await testbed.networks.planRemovePeer('server2')).length,
+    12,
+    'sysctls and the address go with their link',
+  );
   const { nodes, edges } = testbed.networks.topology();
   assert.equal(nodes.find(({ kind }) => kind === 'peer')?.detail['path'], 'route');
   const edge = { from: 'peer server2', to: 'host', address: '172.16.2.102', link: 'eth0' };

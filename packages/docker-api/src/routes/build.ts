@@ -2,7 +2,7 @@
 import type { Readable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { NetyardError } from '@netyard/core';
-import { type BuildOptions, formatPlatform, parsePlatform } from '@netyard/engine';
+import { type BuildOptions, formatPlatform, isSamePlatform, parsePlatform } from '@netyard/engine';
 import { z } from 'zod';
 import { readRegistryConfig } from '../http/credentials.ts';
 import { sendJson } from '../http/json-answer.ts';
@@ -146,7 +146,7 @@ function rejectUnsupported(query: URLSearchParams, machine: string): void {
 /** Throws `invalid` for a text that is no platform. */
 function checkPlatform(platform: string, machine: string): void {
   const own = parsePlatform(`linux/${machine}`, { os: 'linux', architecture: machine });
-  if (platform === '' || formatPlatform(parsePlatform(platform, own)) === formatPlatform(own)) return;
+  if (platform === '' || isSamePlatform(parsePlatform(platform, own), own)) return;
   throw new NetyardError(
     'not-implemented',
     `Netyard builds images for ${formatPlatform(own)} only, not for ${platform}`,

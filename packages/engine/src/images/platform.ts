@@ -59,6 +59,11 @@ const withOnlyVariant = (platform: Platform, requested: string | undefined): Pla
 export const formatPlatform = ({ os, architecture, variant }: Platform): string =>
   [os, architecture, ...(variant ? [variant] : [])].join('/');
 
+/** Whether two texts of the same platform, such as linux/arm64 and linux/arm64/v8, were parsed. */
+export const isSamePlatform = (a: Platform, b: Platform): boolean =>
+  formatPlatform(normalize(a.os, a.architecture, a.variant)) ===
+  formatPlatform(normalize(b.os, b.architecture, b.variant));
+
 /** An image or request without a variant fits every one. */
 export function isPlatformOf({ config }: ImageRecord, requested: Platform): boolean {
   const own = normalize(config.os, config.architecture, config.variant);
