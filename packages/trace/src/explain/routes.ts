@@ -136,8 +136,8 @@ export const asymmetric: CauseFinder = (trace) => {
   if (evidence === undefined || evidence.probe.outcome === 'answered') return undefined;
   for (const { namespaceId, link, packet } of answers(evidence).filter(({ direction }) => direction === 'out')) {
     const came = forward(evidence).filter((seen) => seen.namespaceId === namespaceId && seen.direction === 'in');
-    const [cameBy] = came;
     const namespace = namespaceOf(trace, namespaceId);
+    const cameBy = came.find((seen) => isTunnel(namespace, seen.link)) ?? came[0];
     const route = namespace && lookUpRoute(namespace, packet.destination);
     if (cameBy === undefined || route === undefined || route.link !== link) continue;
     // A tunnel's packets are seen on the uplink, too.
@@ -154,6 +154,9 @@ export const asymmetric: CauseFinder = (trace) => {
   }
   return undefined;
 };
+
+const isTunnel = (namespace: HostNamespace | undefined, link: string): boolean =>
+  namespace?.links.find(({ name }) => name === link)?.kind === 'vxlan';
 
 /** A packet that passes a bridge, or several that are joined, is seen on ports and on the bridges themselves. */
 function isSameWay(namespace: HostNamespace | undefined, a: string, b: string): boolean {
