@@ -15,6 +15,7 @@ import {
   sh,
 } from '@netyard/testkit';
 import type { SandboxConfig } from '../src/index.ts';
+import { arpFrame, sendFrames } from './forged-frames.ts';
 import { on, Testbed } from './testbed.ts';
 
 const host = await inFreshHost(import.meta.url);
@@ -23,6 +24,9 @@ const linksOf = (kind: string, pattern: RegExp): string[] =>
   [...sh(`ip -o link show type ${kind}`).matchAll(pattern)].map(([, name = '']) => name).toSorted();
 const bridges = (): string[] => linksOf('bridge', /: (nyb\w+)/g);
 const pairs = (): string[] => linksOf('veth', /: (ny[tu]\w+)@/g);
+const macOf = (link: string, ns = '/proc/self/ns/net'): string =>
+  /link\/ether (\S+)/.exec(sh(`nsenter --net=${ns} ip -o link show ${link}`))?.[1] ?? '';
+
 /** False where the module br_netfilter is not loaded. */
 const setBridgeNetfilter = (value: '0' | '1'): boolean => {
   const names = ['iptables', 'ip6tables'].map((name) => `/proc/sys/net/bridge/bridge-nf-call-${name}`);
@@ -95,10 +99,28 @@ describe('a network on several bridges', host, () => {
   test('only the network’s own bridge answers for the gateway', () => {
     sh(`ip netns exec ${member(4).ns.split('/').at(-1)} ip neighbour flush dev eth0`);
     assert.ok(pings(member(4).ns, '10.9.0.1'));
-    const mac = (link: string): string => /link\/ether (\S+)/.exec(sh(`ip -o link show ${link}`))?.[1] ?? '';
     const neighbour = sh(`ip netns exec ${member(4).ns.split('/').at(-1)} ip neighbour show 10.9.0.1`);
-    assert.ok(neighbour.includes(mac(own())), neighbour);
+    assert.ok(neighbour.includes(macOf(own())), neighbour);
     for (const bridge of bridges()) assert.doesNotMatch(sh(`ip -o address show dev ${bridge}`), /inet/);
+  });
+
+  test('the host neither answers nor forwards what is sent to the MAC of a segment’s bridge', () => {
+    const mac = macOf(masterOf(member(2).link));
+    for (const target of ['192.0.2.9', '10.9.0.1']) assert.ok(pings(member(2).ns, target), `${target} by the gateway`);
+    sh(`nsenter --net=${member(2).ns} ip neighbour replace 10.9.0.1 lladdr ${mac} dev eth0 nud permanent`);
+    for (const target of ['192.0.2.9', '10.9.0.1']) assert.ok(!pingsBriefly(member(2).ns, target), target);
+    sh(`nsenter --net=${member(2).ns} ip neighbour delete 10.9.0.1 dev eth0`);
+    assert.ok(pings(member(2).ns, '10.9.0.1'));
+  });
+
+  test('a container cannot take the address of one on another segment', () => {
+    const [victim, attacker] = [member(0), member(4)];
+    assert.ok(pings(member(2).ns, victim.addresses[0]));
+    const mac = macOf('eth0', attacker.ns);
+    sendFrames({ netnsPath: attacker.ns }, arpFrame(mac, mac, victim.addresses[0], member(2).addresses[0]));
+    const known = sh(`nsenter --net=${member(2).ns} ip neighbour show ${victim.addresses[0]}`);
+    assert.ok(known.includes(macOf('eth0', victim.ns)), known);
+    assert.ok(pings(member(2).ns, victim.addresses[0]));
   });
 
   test('a published port of a container on a segment is reachable from outside and from the others', async () => {

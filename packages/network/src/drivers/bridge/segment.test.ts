@@ -18,6 +18,7 @@ test('a segment has a bridge without the host’s services, and a pair that join
     },
     { kind: 'sysctl', key: 'net.ipv6.conf.nyb012345678911.disable_ipv6', value: '1' },
     { kind: 'sysctl', key: 'net.ipv4.conf.nyb012345678911.arp_ignore', value: '8' },
+    { kind: 'sysctl', key: 'net.ipv4.conf.nyb012345678911.rp_filter', value: '1' },
     { kind: 'sysctl', key: 'net.ipv4.conf.nyb012345678911.forwarding', value: '0' },
     {
       ...{ kind: 'veth', name: 'nyt012345678911', mtu: 1450, master: 'br-0123456789ab', up: true },
@@ -31,7 +32,7 @@ test('settings that the host does not have are not planned', () => {
   const keys = planSegment({ ...bridge, mtu: 1000 }, 1, { ...facts, ipForward: false }).flatMap((object) =>
     object.kind === 'sysctl' ? [object.key] : [],
   );
-  assert.deepEqual(keys, ['net.ipv4.conf.nyb012345678901.arp_ignore']);
+  assert.deepEqual(keys, ['net.ipv4.conf.nyb012345678901.arp_ignore', 'net.ipv4.conf.nyb012345678901.rp_filter']);
 });
 
 test('relayed ports are denied to a segment of an internal network with IPv6', () => {

@@ -11,8 +11,9 @@ import { segmentLinks, segmentOwner, sysctlLink } from '../../object-names.ts';
 import { carriesIpv6 } from '../addresses.ts';
 
 /**
- * In creation order. The host has no address on the segment's bridge, answers no ARP request there (arp_ignore), and
- * forwards nothing that arrives by it: its gateway is behind the uplink, as for each switch.
+ * In creation order. The host has no address on the segment's bridge, answers no ARP request there (arp_ignore), accepts no
+ * packet that is sent to its MAC (rp_filter: no route leads back by it), past rules for the network's own bridge, and
+ * forwards none. Its gateway is behind the uplink, as for each switch.
  */
 export function planSegment(bridge: BridgeSettings, segment: number, facts: HostFacts): KernelObject[] {
   const { networkId, networkName, mtu, link: master } = bridge;
@@ -24,6 +25,7 @@ export function planSegment(bridge: BridgeSettings, segment: number, facts: Host
     { kind: 'bridge', name: links.bridge, mac: segmentMac(networkId, segment), mtu, owner, up: true },
     ...(facts.ipv6 && carriesIpv6(mtu) ? [setting(`net.ipv6.conf.${name}.disable_ipv6`, '1')] : []),
     setting(`net.ipv4.conf.${name}.arp_ignore`, '8'),
+    setting(`net.ipv4.conf.${name}.rp_filter`, '1'),
     ...(facts.ipForward ? [setting(`net.ipv4.conf.${name}.forwarding`, '0')] : []),
     // As for the ports of endpoints: the host sees packets of the whole segment arrive by the trunk.
     ...(bridge.internal && bridge.v6
