@@ -106,13 +106,30 @@ async function removeSegment(context: SegmentsDependencies, endpoint: Endpoint):
   });
 }
 
-/** Removes all segments, when no endpoint is on their bridges any more: see `allowsSegments`. */
+/**
+ * Removes the segments of networks whose endpoints are all on one bridge now: see `allowsSegments`. Those of a network with
+ * more endpoints than a bridge has ports stay, with the ports that found no room.
+ */
 export async function removeSegments(context: Omit<SegmentsDependencies, 'queue'>): Promise<void> {
-  const { networks, hostLinks, facts, kernel } = context;
+  const { networks, hostLinks, facts, kernel, logger } = context;
   context.knownSegments.clear();
-  const objects = [...networks.keys()].flatMap((id) =>
-    hostLinks.segmentsOf(id).flatMap((segment) => plannerOf(context, id)?.planSegment?.(segment, facts) ?? []),
-  );
+  const segmented = [...networks.values()].filter(({ id }) => hostLinks.segmentsOf(id).length > 0);
+  const objects = segmented.flatMap((record) => {
+    const { id, name: network } = record;
+    const { mostPorts = 0 } = driverOf(record).capabilities;
+    const endpoints = hostLinks.count(id);
+    if (endpoints > mostPorts) {
+      logger.warn(
+        'a network has more endpoints than one bridge has ports: with br_netfilter, published ports of some fail',
+        {
+          network,
+          endpoints,
+        },
+      );
+      return [];
+    }
+    return hostLinks.segmentsOf(id).flatMap((segment) => plannerOf(context, id)?.planSegment?.(segment, facts) ?? []);
+  });
   context.ownDeletion();
   await kernel.remove({ owner: 'segments of networks', objects });
 }
