@@ -4,7 +4,7 @@
  */
 
 import type { Kernel, KernelEvent } from '@netyard/kernel';
-import { isPeerSet, type Peers, type ReconcileScope, tunnelTable, uniteScopes } from '@netyard/peers';
+import { isPeerSet, type Peers, tunnelTable } from '@netyard/peers';
 import type { Attachments } from '../attachments.ts';
 import type { EndpointState, NetworkSettings } from '../contract.ts';
 import { masterOf } from '../drivers/bridge/segment.ts';
@@ -23,6 +23,7 @@ import { type ElementDrift, EndpointElements } from './endpoint-elements.ts';
 import type { HostUseCache } from './host-use.ts';
 import type { LinkDeletions } from './link-deletions.ts';
 import { isPlannedChange } from './network-elements.ts';
+import { PendingDrift } from './pending-drift.ts';
 import { networkOfRoute } from './route-conflicts.ts';
 
 /** Dependencies of the functions in this file. */
@@ -50,21 +51,6 @@ export interface DriftSchedule {
   routes(): void;
 }
 
-/**
- * `links`: bridges with their addresses, of all networks or of those in a set of ids; `all`: Netyard's tables and their
- * elements as well.
- */
-export type NetworkScope = 'links' | 'all' | ReadonlySet<string>;
-
-/** Parts of the desired state to compare. */
-export interface Drift {
-  networks: NetworkScope | undefined;
-  /** With a set of networks: their segments to compare as well, by network id. */
-  segments: ReadonlyMap<string, ReadonlySet<number>>;
-  peers: ReconcileScope | undefined;
-  containers: ReadonlySet<string>;
-}
-
 type LinkEvent = Extract<KernelEvent, { type: 'link' }>;
 type NftEvent = Extract<KernelEvent, { type: 'nft' }>;
 
@@ -78,27 +64,23 @@ const kernelProtocol = 2;
 const isLocalRoute = (to: string): boolean => /^(?:fe80:|ff)/.test(to);
 
 export class DriftTracker {
+  /** What the events so far may have changed. */
+  readonly pending: PendingDrift;
   readonly #context: DriftTrackerDependencies;
   readonly #schedule: DriftSchedule;
-  readonly #containers = new Set<string>();
-  /** Host-side interfaces of containers that differ from the plan, with the ids of their containers, unless removed since. */
-  readonly #driftedLinks = new Map<string, string>();
   /** Names of the bridges, and of the pairs that join them, by interface index. */
   readonly #bridgeIndexes = new Map<number, string>();
   /** Interface index of each parent that exists, by name. */
   readonly #parents = new Map<string, number>();
   /** Interface index of each uplink with an NDP proxy that is up, by name. */
   readonly #uplinks = new Map<string, number>();
-  #allNetworks: 'links' | 'all' | undefined;
-  readonly #networks = new Set<string>();
-  #segments = new Map<string, Set<number>>();
-  #peers: ReconcileScope | undefined;
   readonly #endpointElements = new EndpointElements();
   #hasNewEngineBridge = false;
 
   constructor(context: DriftTrackerDependencies, schedule: DriftSchedule) {
     this.#context = context;
     this.#schedule = schedule;
+    this.pending = new PendingDrift(context, () => schedule.repair());
   }
 
   async readLinks(): Promise<void> {
@@ -109,33 +91,13 @@ export class DriftTracker {
     }
   }
 
-  /** The networks and containers to compare now; forgets them. Peers are taken later, since networks may add to them. */
-  takeNetworks(): Pick<Drift, 'networks' | 'segments' | 'containers'> {
-    const drifted = [...this.#driftedLinks].filter(([link, id]) => this.#context.hostLinks.ownerOf(link) === id);
-    const containers = new Set([...this.#containers, ...drifted.map(([, id]) => id)]);
-    const networks = this.#allNetworks ?? (this.#networks.size > 0 ? new Set(this.#networks) : undefined);
-    this.#containers.clear();
-    this.#driftedLinks.clear();
-    this.#allNetworks = undefined;
-    this.#networks.clear();
-    const segments = this.#segments;
-    this.#segments = new Map();
-    return { networks, segments, containers };
-  }
-
-  takePeers(): Drift['peers'] {
-    const peers = this.#peers;
-    this.#peers = undefined;
-    return peers;
-  }
-
   /**
    * Compares the elements of endpoints that changed with the plans; adds the containers whose elements were deleted to
    * the next comparison.
    */
   compareElements(): ElementDrift {
     const drift = this.#endpointElements.compare(this.#context);
-    for (const id of drift.incomplete) this.#containers.add(id);
+    for (const id of drift.incomplete) this.pending.addContainer(id);
     return drift;
   }
 
@@ -148,38 +110,6 @@ export class DriftTracker {
     this.#hasNewEngineBridge = false;
   }
 
-  /** Adds a container to the next comparison, without scheduling one. */
-  addContainer(id: string): void {
-    this.#containers.add(id);
-  }
-
-  /** Adds all peers to the next comparison, without scheduling one. */
-  addAllPeers(): void {
-    this.#peers = 'all';
-  }
-
-  markNetworks(scope: 'links' | 'all'): void {
-    if (this.#allNetworks !== 'all') this.#allNetworks = scope;
-    this.#schedule.repair();
-  }
-
-  /** The bridge of one network, with its addresses and settings. */
-  markNetwork(id: string): void {
-    this.#networks.add(id);
-    this.#schedule.repair();
-  }
-
-  /** All networks, tables and containers. */
-  markAll(): void {
-    this.markNetworks('all');
-    this.#markContainers();
-  }
-
-  #markSegment(id: string, segment: number): void {
-    this.#segments.set(id, (this.#segments.get(id) ?? new Set()).add(segment));
-    this.markNetwork(id);
-  }
-
   handle(event: KernelEvent): void {
     if (event.type === 'nft') this.#handleNft(event);
     else if (event.type === 'link') this.#handleLink(event);
@@ -189,7 +119,7 @@ export class DriftTracker {
     else if (event.type === 'neighbour' || event.type === 'fdb') this.#markPeers(event);
     else {
       this.#context.hostUse.drop();
-      this.markAll();
+      this.pending.markAll();
       this.#markPeers(event);
       this.#schedule.foreignChains();
       this.#schedule.routes();
@@ -208,21 +138,21 @@ export class DriftTracker {
       return;
     }
     if (event.what === 'element') this.#handleElement(event);
-    else this.markAll();
+    else this.pending.markAll();
   }
 
   /** An event of a peer's element identifies the peer; for other elements the sets are compared. */
   #handleElement(event: NftEvent): void {
     const isOf = (sets: readonly string[]): boolean => sets.some((set) => set === event.set);
     if (isOf(bridgeSets) && event.keys?.some((key) => segmentOfLink(linkOfElementKey(key)) !== undefined)) {
-      if (event.action === 'del') this.markNetworks('all');
+      if (event.action === 'del') this.pending.markNetworks('all');
       return;
     }
     if (isOf(networkSets) && isPlannedChange(this.#context, event)) return;
     if (this.#endpointElements.note(event)) this.#schedule.endpointElements();
     else if (isOf(endpointSets) || (event.action === 'new' && isOf(networkSets))) this.#schedule.elements();
     else if (event.action === 'new') return;
-    else if (!isPeerSet(event.set)) this.markNetworks('all');
+    else if (!isPeerSet(event.set)) this.pending.markNetworks('all');
     else this.#markPeers(event);
   }
 
@@ -248,18 +178,18 @@ export class DriftTracker {
     const segment = segmentOfLink(event.name)?.segment;
     if (segment !== undefined) {
       // Without endpoints it is about to be removed. Its ports have events of their own.
-      if (this.#context.hostLinks.countOn(networkId, segment) > 0) this.#markSegment(networkId, segment);
+      if (this.#context.hostLinks.countOn(networkId, segment) > 0) this.pending.markSegment(networkId, segment);
       return;
     }
-    this.markNetwork(networkId);
+    this.pending.markNetwork(networkId);
     // The kernel detaches all ports of a deleted bridge, and deletes the routes of an interface that is down.
-    if (event.action === 'del') this.#markContainers(networkId);
+    if (event.action === 'del') this.pending.markContainers(networkId);
     else if (event.up === false) this.#markRoutes(networkId);
   }
 
   /** The routes to endpoints of a network, if it has any. */
   #markRoutes(networkId: string): void {
-    if (this.#context.networks.routesToEndpoints(networkId)) this.#markContainers(networkId);
+    if (this.#context.networks.routesToEndpoints(networkId)) this.pending.markContainers(networkId);
   }
 
   /** The kernel deletes the interfaces in containers with their parent; they are created again when a new one exists. */
@@ -269,7 +199,7 @@ export class DriftTracker {
     else if (up !== false) this.#restoreVlans(name);
     if (networkIds === undefined || action === 'del' || this.#parents.get(name) === index) return;
     this.#parents.set(name, index);
-    for (const id of networkIds) this.#markContainers(id);
+    for (const id of networkIds) this.pending.markContainers(id);
   }
 
   /** The kernel deletes the proxy entries of an interface that goes down. */
@@ -279,7 +209,7 @@ export class DriftTracker {
     if (action === 'del' || up === false) this.#uplinks.delete(name);
     else if (this.#uplinks.get(name) !== index) {
       this.#uplinks.set(name, index);
-      for (const id of networkIds) this.#markContainers(id);
+      for (const id of networkIds) this.pending.markContainers(id);
     }
   }
 
@@ -287,7 +217,7 @@ export class DriftTracker {
   #restoreVlans(base: string): void {
     for (const id of this.#context.networks.byVlanBase(base) ?? []) {
       const link = this.#context.networks.get(id)?.options.parent ?? '';
-      if (!this.#parents.has(link)) this.markNetwork(id);
+      if (!this.#parents.has(link)) this.pending.markNetwork(id);
     }
   }
 
@@ -295,17 +225,14 @@ export class DriftTracker {
   #handleEngineBridge(name: string): void {
     if (this.#context.facts.engineBridges.includes(name)) return;
     this.#hasNewEngineBridge = true;
-    this.markNetworks('all');
+    this.pending.markNetworks('all');
   }
 
   /** The interface of a starting container passes through intermediate states: only its last state before the repair counts. */
   #handleHostLink(event: LinkEvent, containerId: string): void {
     const isDrifted = event.action === 'del' || event.up === false || this.#differsFromPlan(event, containerId);
-    if (!isDrifted) this.#driftedLinks.delete(event.name);
-    else {
-      this.#driftedLinks.set(event.name, containerId);
-      this.#schedule.repair();
-    }
+    if (isDrifted) this.pending.markHostLink(event.name, containerId);
+    else this.pending.clearHostLink(event.name);
   }
 
   /** It is no port of its network's bridge, or has another MTU than that. */
@@ -325,12 +252,10 @@ export class DriftTracker {
     if (this.#context.linkDeletions.has(name) || this.#context.networks.byLink(name) !== undefined) return;
     if (this.#bridgeIndexes.get(index) === name) return; // of a network that is being removed
     const prefixes = [`${ownerPrefix}network `, segmentOwnerPrefix, vlanOwnerPrefix];
-    if (prefixes.some((prefix) => owner.startsWith(prefix))) this.markNetworks('links');
+    if (prefixes.some((prefix) => owner.startsWith(prefix))) this.pending.markNetworks('links');
     const id = /\(([0-9a-f]{12})\) on /.exec(owner)?.[1];
     const found = [...this.#context.attachments.ids()].find((containerId) => containerId.slice(0, 12) === id);
-    if (found === undefined) return;
-    this.#containers.add(found);
-    this.#schedule.repair();
+    if (found !== undefined) this.pending.markContainer(found);
   }
 
   /** A write to a setting below net.ipv4.conf, or to net.ipv4.ip_forward, which sets all of them (negative index). */
@@ -338,8 +263,8 @@ export class DriftTracker {
     if (forwarding !== false) return;
     const link = this.#bridgeIndexes.get(linkIndex);
     const networkId = link === undefined ? undefined : this.#context.networks.byLink(link);
-    if (linkIndex < 0) this.markNetworks('links');
-    else if (networkId !== undefined) this.markNetwork(networkId);
+    if (linkIndex < 0) this.pending.markNetworks('links');
+    else if (networkId !== undefined) this.pending.markNetwork(networkId);
   }
 
   #handleAddress(event: Extract<KernelEvent, { type: 'address' }>): void {
@@ -350,9 +275,9 @@ export class DriftTracker {
       // Each interface has a link-local address: no automatic subnet overlaps with it.
       const isOwn = event.prefix.startsWith('fe80:') || this.#bridgeIndexes.has(event.linkIndex);
       if (!isOwn) this.#context.hostUse.drop();
-      this.#addPeers(scope);
+      this.pending.markPeers(scope);
     } else if (event.action === 'del') {
-      this.markNetwork(networkId);
+      this.pending.markNetwork(networkId);
       this.#markRoutes(networkId); // which have it as source
     }
   }
@@ -363,7 +288,7 @@ export class DriftTracker {
     if (networkId === undefined && table !== localTable && !isLocalRoute(to)) this.#context.hostUse.drop();
     if (table !== undefined && table !== mainTable) return;
     if (networkOfRoute(this.#context.networks, to) !== undefined) this.#schedule.routes();
-    if (action === 'del' && protocol === kernelProtocol && networkId !== undefined) this.markNetwork(networkId);
+    if (action === 'del' && protocol === kernelProtocol && networkId !== undefined) this.pending.markNetwork(networkId);
     if (action === 'del' && this.#context.networks.routesToEndpoints()) this.#markRoute(to);
     this.#markPeers(event);
   }
@@ -374,28 +299,11 @@ export class DriftTracker {
     if (address.includes('/')) return;
     const isLost = ({ networkId, addresses }: EndpointState): boolean =>
       this.#context.networks.routesToEndpoints(networkId) && valuesOf(addresses).some((one) => one.address === address);
-    for (const { id, endpoints } of this.#context.attachments.running()) {
-      if (!endpoints.some(isLost)) continue;
-      this.#containers.add(id);
-      this.#schedule.repair();
-    }
+    for (const { id, endpoints } of this.#context.attachments.running())
+      if (endpoints.some(isLost)) this.pending.markContainer(id);
   }
 
   #markPeers(event: KernelEvent): void {
-    this.#addPeers(this.#context.peers.affectedBy(event));
-  }
-
-  #addPeers(scope: ReconcileScope | undefined): void {
-    if (scope === undefined) return;
-    this.#peers = uniteScopes(this.#peers, scope);
-    this.#schedule.repair();
-  }
-
-  /** Of one network, or all. */
-  #markContainers(networkId?: string): void {
-    for (const { id, endpoints } of this.#context.attachments.running())
-      if (networkId === undefined || endpoints.some((endpoint) => endpoint.networkId === networkId))
-        this.#containers.add(id);
-    this.#schedule.repair();
+    this.pending.markPeers(this.#context.peers.affectedBy(event));
   }
 }

@@ -17,10 +17,11 @@ import { usesIpv6 } from '../plan/host.ts';
 import { removeSegments } from '../segments.ts';
 import { applyNetworks } from './apply-networks.ts';
 import { describe, describeRepair } from './describe.ts';
-import { type Drift, DriftTracker, type DriftTrackerDependencies, type NetworkScope } from './drift-tracker.ts';
+import { DriftTracker, type DriftTrackerDependencies } from './drift-tracker.ts';
 import { type ForeignRulesDependencies, reconcileForeignRules } from './foreign-rules.ts';
 import { findEngineBridges, type HostDependencies, readBridgeNetfilter } from './host.ts';
 import { findForeignElements, type OrphansDependencies } from './orphans.ts';
+import type { Drift, NetworkScope } from './pending-drift.ts';
 import { type PlanNetworksDependencies, planNetworks } from './plan-networks.ts';
 import { RepairPace } from './repair-pace.ts';
 import { RouteConflicts, type RouteConflictsDependencies } from './route-conflicts.ts';
@@ -111,7 +112,7 @@ export class Reconciler {
     for (const id of this.#nextSampled()) {
       const sysctls = planNetworks(this.#context, [id]).filter(({ kind }) => kind === 'sysctl');
       const found = await this.#context.kernel.observe(sysctls);
-      if (found.some(({ state }) => state === 'different')) this.#drift.markNetwork(id);
+      if (found.some(({ state }) => state === 'different')) this.#drift.pending.markNetwork(id);
     }
   }
 
@@ -122,7 +123,7 @@ export class Reconciler {
     if (facts.bridgeNetfilter === now.bridgeNetfilter && facts.bridgeNetfilter6 === now.bridgeNetfilter6) return;
     this.#context.facts = { ...this.#context.facts, ...now };
     this.#dropsSegments = !allowsSegments(now);
-    this.#drift.markAll();
+    this.#drift.pending.markAll();
   }
 
   #nextSampled(): string[] {
@@ -213,10 +214,10 @@ export class Reconciler {
 
   async #repair(): Promise<void> {
     if (this.#stop.signal.aborted) return;
-    const { networks, segments, containers } = this.#drift.takeNetworks();
+    const { networks, segments, containers } = this.#drift.pending.take();
     if (networks !== undefined)
       await this.#attemptRepair('the networks', () => this.#reconcileNetworks(networks, segments));
-    const scope = this.#drift.takePeers();
+    const scope = this.#drift.pending.takePeers();
     if (scope !== undefined)
       await this.#attemptRepair('the peers', async () =>
         this.#reportRepair(await this.#context.peers.reconcile(scope)),
@@ -247,7 +248,7 @@ export class Reconciler {
     if (operations.some(({ object }) => object.kind === 'nft-table')) this.#hasCreatedTables = true;
     this.#reportRepair(operations);
     // Objects of peers depend on the bridge's address and on the table.
-    if (operations.length > 0) this.#drift.addAllPeers();
+    if (operations.length > 0) this.#drift.pending.addAllPeers();
   }
 
   /** Repairs of objects that all containers depend on are reported as events of the default bridge. */
@@ -304,7 +305,7 @@ export class Reconciler {
       for (const { id } of this.#context.attachments.running()) {
         const desired = this.#context.attachments.plan(id).filter((object) => object.kind === 'nft-element');
         if (desired.some(({ family, set, key }) => !present.has(`${family} ${set} ${key}`)))
-          this.#drift.addContainer(id);
+          this.#drift.pending.addContainer(id);
       }
       await this.#removeForeignElements();
     });
