@@ -5,7 +5,7 @@
 import { hash } from 'node:crypto';
 import { ownerPrefix, shortId } from '@netyard/core';
 
-export { ownerPrefix } from '@netyard/core';
+export { ownerPrefix, segmentOfLink } from '@netyard/core';
 
 /** An interface alias holds 255 bytes including the terminating NUL (IFALIASZ of if_link.h). */
 const longestOwner = 254;
@@ -63,12 +63,6 @@ export const isHostLinkName = (name: string): boolean => /^ny-[0-9a-f]{12}$/.tes
 export function segmentLinks(networkId: string, segment: number): Record<'bridge' | 'trunk' | 'uplink', string> {
   const id = `${networkId.slice(0, 10)}${segment.toString(36).padStart(2, '0')}`;
   return { bridge: `nyb${id}`, trunk: `nyt${id}`, uplink: `nyu${id}` };
-}
-
-/** The beginning of its network's id, and its number; undefined for another interface. */
-export function segmentOfLink(name: string): { networkPrefix: string; segment: number } | undefined {
-  const [, networkPrefix = '', digits = ''] = /^ny[btu]([0-9a-f]{10})([0-9a-z]{2})$/.exec(name) ?? [];
-  return networkPrefix === '' ? undefined : { networkPrefix, segment: Number.parseInt(digits, 36) };
 }
 
 /** sysctl(8) writes a dot inside an interface's name as a slash. */

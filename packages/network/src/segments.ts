@@ -55,8 +55,10 @@ type Endpoint = Pick<EndpointState, 'networkId' | 'networkName' | 'segment'>;
 
 const segmentKey = ({ networkId, segment }: Endpoint): string => `segment ${networkId} ${segment}`;
 
-const planOf = (context: SegmentsDependencies, { networkId, segment = 0 }: Endpoint): KernelObject[] =>
-  plannerOf(context, networkId)?.planSegment?.(segment, context.facts) ?? [];
+const planOf = (
+  context: Omit<SegmentsDependencies, 'queue'>,
+  { networkId, segment = 0 }: Pick<Endpoint, 'networkId' | 'segment'>,
+): KernelObject[] => plannerOf(context, networkId)?.planSegment?.(segment, context.facts) ?? [];
 
 const ownerOf = ({ networkName }: Endpoint): string => `network ${networkName}`;
 
@@ -111,7 +113,7 @@ async function removeSegment(context: SegmentsDependencies, endpoint: Endpoint):
  * more endpoints than a bridge has ports stay, with the ports that found no room.
  */
 export async function removeSegments(context: Omit<SegmentsDependencies, 'queue'>): Promise<void> {
-  const { networks, hostLinks, facts, kernel, logger } = context;
+  const { networks, hostLinks, kernel, logger } = context;
   context.knownSegments.clear();
   const segmented = [...networks.values()].filter(({ id }) => hostLinks.segmentsOf(id).length > 0);
   const objects = segmented.flatMap((record) => {
@@ -128,7 +130,7 @@ export async function removeSegments(context: Omit<SegmentsDependencies, 'queue'
       );
       return [];
     }
-    return hostLinks.segmentsOf(id).flatMap((segment) => plannerOf(context, id)?.planSegment?.(segment, facts) ?? []);
+    return hostLinks.segmentsOf(id).flatMap((segment) => planOf(context, { networkId: id, segment }));
   });
   context.ownDeletion();
   await kernel.remove({ owner: 'segments of networks', objects });
