@@ -1,6 +1,7 @@
 /** Many containers start and stop concurrently without errors, duplicate addresses or leftovers. */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
+import { setBridgeNetfilter } from './support/bridge-netfilter.ts';
 import { cannotRun, enginesUnderTest } from './support/engines.ts';
 import { openHost, type TestHost, until } from './support/host.ts';
 import { type Inventory, takeEmptyInventory, untilInventory } from './support/leftovers.ts';
@@ -23,7 +24,7 @@ for (const engine of enginesUnderTest())
     before(async () => {
       host = await openHost(engine, { images: ['netyard-test'] });
       // As where no other program loaded br_netfilter: with it, networks have no second bridge.
-      await host.sh('for f in /proc/sys/net/bridge/bridge-nf-call-ip*; do [ ! -e $f ] || echo 0 > $f; done');
+      await host.sh(setBridgeNetfilter(0));
       // Creates what an engine creates with its first container before the baseline is taken.
       await host.docker('run', '--rm', '-p', '7999:80', 'netyard-test', 'true');
       empty = await takeEmptyInventory(host);

@@ -1,6 +1,7 @@
 /** What looks at networks sees the segments of a large one as that network: trace, diagnose, capture, journal. */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
+import { setBridgeNetfilter } from './support/bridge-netfilter.ts';
 import { cannotRun } from './support/engines.ts';
 import { openHosts, until } from './support/host.ts';
 import { contextOf, netyard, reportOf } from './trace/check.ts';
@@ -20,7 +21,7 @@ describe('a network with a segment for each container', { skip: cannotRun('netya
     });
     assert.ok(host && neighbour);
     context = contextOf(host, neighbour);
-    await host.sh('for f in /proc/sys/net/bridge/bridge-nf-call-ip*tables; do [ ! -e $f ] || echo 0 > $f; done');
+    await host.sh(setBridgeNetfilter(0));
     await host.docker('network', 'create', '--ipv6', 'large');
     // The daemon notices within a second.
     await until(async () => {

@@ -1,8 +1,12 @@
 /** Faults of a network that a veth pair joins to a further bridge, which has web of the scene in `faults.ts`. */
+import { setBridgeNetfilter } from '../support/bridge-netfilter.ts';
 import type { Fault, FaultContext } from './fault.ts';
 import { toWeb } from './faults.ts';
 
-/** Moves web to a bridge of its own, which a veth pair joins to that of its network. `fault`: a shell command. */
+/**
+ * Moves web to a bridge of its own, which a veth pair joins to that of its network. dockerd's chains accept what passes its
+ * own bridges only. `fault`: a shell command.
+ */
 async function extendBridge({ host, bridgeOf, outerLinkOf }: FaultContext, fault: string): Promise<void> {
   const [bridge, port] = await Promise.all([bridgeOf('net1'), outerLinkOf('web')]);
   await host.sh(`${setBridgeNetfilter(0)}; ip link add seg0 type bridge; ip link set seg0 up
@@ -17,36 +21,36 @@ async function removeExtension({ host, bridgeOf, outerLinkOf }: FaultContext): P
   );
 }
 
-/** dockerd's chains accept what passes its own bridges only. */
-const setBridgeNetfilter = (value: 0 | 1): string =>
-  `for f in /proc/sys/net/bridge/bridge-nf-call-iptables; do [ ! -e $f ] || echo ${value} > $f; done`;
+interface BridgeFault {
+  name: string;
+  command: string;
+  sentence: RegExp;
+  fix: RegExp;
+}
 
-export const bridgeFaults: readonly Fault[] = [
+const faults: readonly BridgeFault[] = [
   {
     name: 'a further bridge of a network that is down',
-    make: (context) => extendBridge(context, 'ip link set seg0 down'),
-    trace: toWeb,
-    cause: 'link-down',
+    command: 'ip link set seg0 down',
     sentence: /^seg0 is down on server1\.$/,
     fix: /^ip link set seg0 up$/,
-    clean: removeExtension,
   },
   {
     name: 'an end of the pair between two bridges that is down',
-    make: (context) => extendBridge(context, 'ip link set seg0u down'),
-    trace: toWeb,
-    cause: 'link-down',
+    command: 'ip link set seg0u down',
     sentence: /^seg0u is down on server1\.$/,
     fix: /^ip link set seg0u up$/,
-    clean: removeExtension,
   },
   {
     name: 'a pair between two bridges of which one end left its bridge',
-    make: (context) => extendBridge(context, 'ip link set seg0t nomaster'),
-    trace: toWeb,
-    cause: 'link-down',
+    command: 'ip link set seg0t nomaster',
     sentence: /^seg0t is not in br-[0-9a-f]{12} on server1\.$/,
     fix: /^ip link set seg0t master br-[0-9a-f]{12}$/,
-    clean: removeExtension,
   },
 ];
+
+export const bridgeFaults: readonly Fault[] = faults.map(({ command, ...expected }) => ({
+  ...expected,
+  ...{ trace: toWeb, cause: 'link-down', clean: removeExtension },
+  make: (context) => extendBridge(context, command),
+}));

@@ -1,17 +1,15 @@
 /** A network with more containers than a bridge has ports, with real packets. */
 import assert from 'node:assert/strict';
-import { existsSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { openKernel } from '@netyard/kernel';
-import { inFreshHost, pings, sh } from '@netyard/testkit';
+import { inFreshHost, pings, setBridgeNetfilter, sh } from '@netyard/testkit';
 import { on, Testbed } from './testbed.ts';
 
 const host = await inFreshHost(import.meta.url);
 const count = 1040;
 
 test('a network has more than 1023 containers, and removes their bridges with them', host, async () => {
-  for (const name of ['iptables', 'ip6tables'].map((name) => `/proc/sys/net/bridge/bridge-nf-call-${name}`))
-    if (existsSync(name)) writeFileSync(name, '0');
+  setBridgeNetfilter('0');
   const kernel = openKernel();
   const testbed = new Testbed({ kernel });
   await testbed.networks.start([]);

@@ -1,6 +1,5 @@
 /** Networks on several bridges with real packets: containers of different segments, the host, ports, repair, removal. */
 import assert from 'node:assert/strict';
-import { existsSync, writeFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import { openKernel } from '@netyard/kernel';
 import {
@@ -12,6 +11,7 @@ import {
   pings,
   pingsBriefly,
   serve,
+  setBridgeNetfilter,
   sh,
 } from '@netyard/testkit';
 import type { SandboxConfig } from '../src/index.ts';
@@ -27,13 +27,6 @@ const pairs = (): string[] => linksOf('veth', /: (ny[tu]\w+)@/g);
 const macOf = (link: string, ns = '/proc/self/ns/net'): string =>
   /link\/ether (\S+)/.exec(sh(`nsenter --net=${ns} ip -o link show ${link}`))?.[1] ?? '';
 
-/** False where the module br_netfilter is not loaded. */
-const setBridgeNetfilter = (value: '0' | '1'): boolean => {
-  const names = ['iptables', 'ip6tables'].map((name) => `/proc/sys/net/bridge/bridge-nf-call-${name}`);
-  const found = names.filter((name) => existsSync(name));
-  for (const name of found) writeFileSync(name, value);
-  return found.length > 0;
-};
 const masterOf = (link: string): string => / master (\S+) /.exec(sh(`ip -o link show ${link}`))?.[1] ?? '';
 
 describe('a network on several bridges', host, () => {
@@ -185,5 +178,17 @@ describe('a network on several bridges', host, () => {
     await testbed.stop(member(2).containerId);
     await testbed.stop(member(3).containerId);
     assert.deepEqual([bridges(), pairs()], [[], []]);
+  });
+
+  test('segments are found and removed without any state', async () => {
+    for (const name of ['second', 'third']) await run(name);
+    assert.deepEqual([bridges().length, pairs().length], [1, 2]);
+    await testbed.networks.close();
+    const lost = new Testbed({ kernel });
+    assert.match((await lost.networks.cleanup({ dryRun: true })).join('\n'), /nyb[0-9a-f]{10}01/);
+    await lost.networks.cleanup({ dryRun: false });
+    assert.deepEqual([bridges(), pairs()], [[], []]);
+    await lost.networks.close();
+    testbed.open();
   });
 });

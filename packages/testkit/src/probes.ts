@@ -1,6 +1,7 @@
 /** Runs commands, probes and servers inside namespaces of the test host. Everything ends with that host. */
 import assert from 'node:assert/strict';
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { existsSync, writeFileSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
 import { ipToBytes, parseIp } from '@netyard/core';
 
@@ -101,6 +102,14 @@ export function addIpv6Uplink(): void {
 /** Adds 2001:db8::N/64 to a neighbouring host. */
 export function addIpv6Neighbour(name: string, number: number): void {
   sh(`ip -n ${name} address add 2001:db8::${number}/64 dev eth0 nodad`);
+}
+
+/** Whether packets within bridges pass the firewall. False where the module br_netfilter is not loaded. */
+export function setBridgeNetfilter(value: '0' | '1'): boolean {
+  const files = ['iptables', 'ip6tables'].map((name) => `/proc/sys/net/bridge/bridge-nf-call-${name}`);
+  const found = files.filter((file) => existsSync(file));
+  for (const file of found) writeFileSync(file, value);
+  return found.length > 0;
 }
 
 /** Polls until the condition holds; fails after a time that only a hang exceeds. */
