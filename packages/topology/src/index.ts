@@ -6,6 +6,7 @@ export {
   bridgeOf,
   type Crossing,
   isAddressed,
+  isBareBridge,
   type JoinedBridge,
   joinedBridges,
   pairOf,

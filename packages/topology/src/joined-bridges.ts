@@ -60,6 +60,9 @@ export const bridgeOf = ({ links }: Links, { masterIndex }: NamespaceLink): Name
 export const isAddressed = ({ addresses }: NamespaceLink): boolean =>
   addresses.some((prefix) => !/^fe[89ab]/.test(prefix));
 
+/** A bridge on which the host takes part in nothing, such as a further one of a network. */
+export const isBareBridge = (link: NamespaceLink): boolean => link.kind === 'bridge' && !isAddressed(link);
+
 /** Of bridges that are joined, the one with an address, else the bridge itself. */
 export const addressedBridge = (namespace: Links, bridge: NamespaceLink): NamespaceLink =>
   joinedBridges(namespace, bridge).find((joined) => isAddressed(joined.bridge))?.bridge ?? bridge;

@@ -126,6 +126,23 @@ test('the host: forwarding, iptables-legacy, connection tracking', () => {
   ]);
 });
 
+test('strict reverse path filters of uplinks are suspicious, those of bridges without an address are not', () => {
+  const topology = hostWith([app]);
+  const links = topology.namespaces[0]?.links ?? [];
+  const add = (index: number, name: string, rest: Partial<(typeof links)[number]>): void => {
+    links.push({ ...{ index, name, mtu: 1500, up: true, running: true, addresses: [], rpFilter: 1 }, ...rest });
+  };
+  const texts = (): string[] =>
+    checkHost(topology, { entries: 1, limit: 1000 }).flatMap(({ check, text }) =>
+      check === 'rp-filter' ? [text] : [],
+    );
+  for (const index of [1, 2]) add(90 + index, `nyb000000000000${index}`, { kind: 'bridge' });
+  assert.deepEqual(texts(), []);
+  add(95, 'ens5', { addresses: ['192.0.2.1/24'] });
+  add(96, 'br-lan', { kind: 'bridge', addresses: ['10.1.0.1/24'] });
+  assert.match(texts().join(), /^rp_filter is strict on ens5, br-lan:/);
+});
+
 test('a network stands for its members; unknown names are refused', async () => {
   const findings = await diagnose(hostWith([app, web]), 'back');
   assert.deepEqual(

@@ -1,5 +1,5 @@
 /** Checks of the host that concern all its containers. Pure. */
-import type { HostNamespace, HostTopology } from '@netyard/topology';
+import { type HostNamespace, type HostTopology, isBareBridge } from '@netyard/topology';
 import type { ConntrackFill } from '../model.ts';
 import { broken, type DiagnoseFinding, fine, suspicious } from './finding.ts';
 
@@ -47,7 +47,9 @@ const checkLegacy = ({ legacyTables }: HostNamespace): DiagnoseFinding[] =>
 function checkReversePath(topology: HostTopology, host: HostNamespace): DiagnoseFinding[] {
   const bridges = topology.networks.flatMap(({ link }) => (link === undefined ? [] : [link]));
   const strict = host.links.filter(({ name, rpFilter }) => rpFilter === 1 && !bridges.includes(name) && name !== 'lo');
-  const uplinks = strict.filter(({ masterIndex, kind }) => masterIndex === undefined && kind !== 'veth');
+  const uplinks = strict.filter(
+    (link) => link.masterIndex === undefined && link.kind !== 'veth' && !isBareBridge(link),
+  );
   return uplinks.length < 2
     ? []
     : [

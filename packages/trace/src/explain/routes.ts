@@ -2,6 +2,7 @@
 import {
   bridgeOf,
   type HostNamespace,
+  isBareBridge,
   joinedBridges,
   type NamespaceLink,
   type NamespaceRoute,
@@ -95,7 +96,7 @@ export const reversePathFilter: CauseFinder = (trace) => {
     const namespace = namespaceOf(trace, namespaceId);
     if (growthOf(trace, namespaceId, /IPReversePathFilter$/) === 0 || namespace === undefined) continue;
     const input = namespace.links.find(({ name }) => name === link);
-    if (input === undefined || input.rpFilter === 0) continue;
+    if (input === undefined || input.rpFilter === 0 || isBareBridge(input)) continue;
     const back = packet.source === undefined ? undefined : lookUpRoute(namespace, packet.source);
     if (back?.link === link) continue;
     return notReached(
