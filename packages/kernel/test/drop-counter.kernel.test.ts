@@ -13,7 +13,11 @@ import { addNamespaces, table } from './trace-host.ts';
 const host = inFreshHost(import.meta.url);
 const options = host.skip === false ? { skip: missingBpf() } : host;
 before(async () => {
-  if (options.skip === false) await addNamespaces();
+  if (options.skip !== false) return;
+  await addNamespaces();
+  // The kernel's own packets of IPv6, such as reports of group membership, have no receiver here and would be counted.
+  for (const enter of ['', ...['a', 'b', 'far'].map((name) => `ip netns exec ${name} `)])
+    sh(`${enter}sysctl -qw net.ipv6.conf.all.disable_ipv6=1`);
 });
 
 function missingBpf(): string | false {
@@ -56,28 +60,17 @@ const send = (ns: string, address: string, times: number, bytes = 8): void => {
 
 test('drops are counted with namespace, interface and reason, and packets that arrive are not', options, async () => {
   table('table ip fw {\n chain forw {\n type filter hook forward priority 0; udp dport 99 drop\n }\n}');
-  const forward = await counted(() => send('a', '10.8.0.2', 7));
-  assert.deepEqual(
-    forward.filter((line) => line.includes('NETFILTER')),
-    ['host br0 NETFILTER_DROP 7'],
-  );
+  assert.deepEqual(await counted(() => send('a', '10.8.0.2', 7)), ['host br0 NETFILTER_DROP 7']);
   sh('nft delete table ip fw');
   const inside = 'ip netns exec a nft';
   sh(`${inside} add table ip fw; ${inside} 'add chain ip fw o { type filter hook output priority 0; }'
     ${inside} add rule ip fw o udp dport 99 drop`);
   // A local packet is dropped before it has a device.
-  const output = await counted(() => send('a', '10.8.0.2', 3));
-  assert.deepEqual(
-    output.filter((line) => line.includes('NETFILTER')),
-    ['a - NETFILTER_DROP 3'],
-  );
+  assert.deepEqual(await counted(() => send('a', '10.8.0.2', 3)), ['a - NETFILTER_DROP 3']);
   sh(`${inside} delete table ip fw`);
-  assert.ok((await counted(() => send('a', '10.8.0.2', 4))).includes('far eth0 NO_SOCKET 4'));
+  assert.deepEqual(await counted(() => send('a', '10.8.0.2', 4)), ['far eth0 NO_SOCKET 4']);
   sh('ip route add blackhole 10.78.0.0/16');
-  assert.ok((await counted(() => send('a', '10.78.0.1', 5))).includes('host br0 NOT_SPECIFIED 5'));
-  // The kernel's own packets of IPv6, such as reports of group membership, have no receiver here.
-  for (const enter of ['', 'ip netns exec a ', 'ip netns exec far '])
-    sh(`${enter}sysctl -qw net.ipv6.conf.all.disable_ipv6=1`);
+  assert.deepEqual(await counted(() => send('a', '10.78.0.1', 5)), ['host br0 NOT_SPECIFIED 5']);
   const counts = await counted((counter) => {
     send('a', '10.8.0.2', 2);
     counter.take();
