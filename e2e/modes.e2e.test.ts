@@ -138,6 +138,12 @@ for (const engine of enginesUnderTest())
           : /user[- ]specified IP address is supported on user[- ]defined networks only/,
       ],
       [['--uts=host', '--hostname', 'h'], /conflicting options: hostname and the UTS mode/],
+      [
+        ['--uts=host', '--domainname', 'd'],
+        engine === 'netyard'
+          ? /conflicting options: domainname and the UTS mode/
+          : /sysctl "kernel.domainname" is not in a separate kernel namespace/,
+      ],
     ];
 
     test("conflicting options are rejected with status 125 and Docker's message, and leave nothing", async (t) => {

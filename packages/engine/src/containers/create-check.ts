@@ -181,6 +181,8 @@ function checkNamespaces(config: ContainerConfig): void {
   refuse(!['', 'host'].includes(pidMode) && !shared(pidMode), `invalid PID mode: ${pidMode}`);
   refuse(!['', 'host'].includes(utsMode), `invalid UTS mode: ${utsMode}`);
   refuse(utsMode === 'host' && config.hostname !== '', 'conflicting options: hostname and the UTS mode');
+  // Docker rejects it when the container starts, as the sysctl kernel.domainname of the host.
+  refuse(utsMode === 'host' && config.domainname !== '', 'conflicting options: domainname and the UTS mode');
   refuse(
     !['', 'private', 'host'].includes(config.cgroupnsMode),
     `invalid cgroup namespace mode: ${config.cgroupnsMode}`,
