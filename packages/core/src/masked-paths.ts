@@ -1,19 +1,19 @@
-/** Paths in /proc and /sys that are hidden or read-only in containers: Docker's lists. */
+/** Paths in /proc and /sys that are hidden or read-only in containers: Docker's lists, in Docker's order, which inspect shows. */
 
 /** Hidden: they expose information about the host or control it. */
 export const defaultMaskedPaths: readonly string[] = [
-  '/proc/acpi',
   '/proc/asound',
+  '/proc/acpi',
   '/proc/interrupts',
   '/proc/kcore',
   '/proc/keys',
   '/proc/latency_stats',
-  '/proc/sched_debug',
-  '/proc/scsi',
   '/proc/timer_list',
   '/proc/timer_stats',
-  '/sys/devices/virtual/powercap',
+  '/proc/sched_debug',
+  '/proc/scsi',
   '/sys/firmware',
+  '/sys/devices/virtual/powercap',
 ];
 
 export const defaultReadonlyPaths: readonly string[] = [
