@@ -12,6 +12,7 @@ import {
   pings,
   pingsBriefly,
   serve,
+  setBridgeNetfilter,
   sh,
 } from '@netyard/testkit';
 import { Testbed } from './testbed.ts';
@@ -24,8 +25,12 @@ describe('forward chains of other programs', host, () => {
   const testbed = new Testbed({ kernel });
   let client = '';
   let target = '';
+  /** Seen by a container that a neighbour of its bridge reaches through the host's address. */
+  let source = '';
 
   before(async () => {
+    // The bridge masquerades what does not pass the firewall on its way between two ports.
+    source = setBridgeNetfilter('1') ? '172.17.0.3' : '172.17.0.1';
     addUplink();
     addNeighbour('neighbour', 9);
     sh('ip -n neighbour route add default via 192.0.2.1');
@@ -54,7 +59,7 @@ describe('forward chains of other programs', host, () => {
   async function passes(rules = '2'): Promise<void> {
     await eventually(`there are ${rules} rules`, () => count() === rules);
     await eventually('the published port is reached from outside', published);
-    assert.equal(ask(client, 'tcp', '192.0.2.1', 8801), 'web 172.17.0.3', 'through the host’s address');
+    assert.equal(ask(client, 'tcp', '192.0.2.1', 8801), `web ${source}`, 'through the host’s address');
     assert.ok(pings(client, '192.0.2.9'), 'outwards');
     assert.ok(pings(client, target), 'to each other');
     assert.deepEqual(testbed.networks.warnings(), []);
