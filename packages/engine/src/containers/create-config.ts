@@ -31,7 +31,10 @@ const cleanDirectory = (path: string): string => (path === '' ? '' : posix.norma
 function defaults(
   request: ContainerConfig,
   settings: Pick<EngineSettings, 'logDriver' | 'logOptions' | 'shmSize' | 'cgroupVersion'>,
-): Pick<ContainerConfig, 'logDriver' | 'logOptions' | 'shmSize' | 'resources' | 'ipcMode' | 'cgroupnsMode'> {
+): Pick<
+  ContainerConfig,
+  'logDriver' | 'logOptions' | 'shmSize' | 'resources' | 'ipcMode' | 'cgroupnsMode' | 'securityOptions'
+> {
   const logDriver = request.logDriver || settings.logDriver;
   const ownLog = logDriver === settings.logDriver;
   const { memory, memorySwap } = request.resources;
@@ -43,7 +46,15 @@ function defaults(
     resources: { ...request.resources, memorySwap: memory > 0 && memorySwap === 0 ? memory * 2 : memorySwap },
     ipcMode: request.ipcMode || 'private',
     cgroupnsMode: request.cgroupnsMode || (hostCgroups ? 'host' : 'private'),
+    securityOptions: withLabel(request),
   };
+}
+
+/** Docker labels no container that is privileged or in a namespace of the host, with or without SELinux. */
+function withLabel({ securityOptions, privileged, pidMode, ipcMode }: ContainerConfig): string[] {
+  const isUnlabelled = privileged || pidMode === 'host' || ipcMode === 'host';
+  const hasLabel = securityOptions.some((option) => option.split('=')[0] === 'label');
+  return isUnlabelled && !hasLabel ? [...securityOptions, 'label=disable'] : securityOptions;
 }
 
 function mergeCommand(request: ContainerConfig, image: ImageConfig): Pick<ContainerConfig, 'entrypoint' | 'command'> {
