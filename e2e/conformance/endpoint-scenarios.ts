@@ -79,7 +79,7 @@ export const endpointScenarios: readonly ScenarioGroup[] = [
       'start c2 --network front',
     ],
     scenarios: [
-      differs(`docker network connect back c1; ${networksOf('c1')}; addresses c1`, reasons.empty),
+      `docker network connect back c1; ${networksOf('c1')}; addresses c1`,
       'docker network connect back c1',
       connectApi('back', '{"Container":"c1"}'),
       connectApi('back', '{"Container":"nothing"}'),
@@ -109,7 +109,7 @@ export const endpointScenarios: readonly ScenarioGroup[] = [
       'docker network connect --ip 10.2.0.73 --gw-priority 5 back c2; docker exec c2 ip route; docker network disconnect back c2; docker exec c2 ip route',
       differs(
         `docker network connect bridge c2; ${networksOf('c2')}; addresses c2; docker network disconnect bridge c2`,
-        reasons.empty,
+        reasons.address,
       ),
       differs('docker network inspect back front', reasons.ids),
       'docker network disconnect front c2; settings c2; addresses c2; docker network connect --ip 10.1.0.90 front c2; addresses c2',
@@ -136,7 +136,7 @@ export const endpointScenarios: readonly ScenarioGroup[] = [
       'start c2 --network front --ip 10.1.0.20',
     ],
     scenarios: [
-      differs(`docker network connect back c1; ${networksOf('c1')}`, reasons.empty),
+      `docker network connect back c1; ${networksOf('c1')}`,
       'docker network connect back c1',
       differs('docker network connect nothing c1', reasons.early),
       differs('docker network connect --ip 10.9.0.9 back c1', reasons.newer),

@@ -24,7 +24,7 @@ export const reasons = {
   address: 'an address that was released is used last',
   dangling: 'lists of Docker 28 count no running containers',
   networkId: 'shows the network that a container will join before its first start',
-  empty: 'shows an empty list or object as null',
+  unset: 'a list that the request leaves out is shown empty, in Docker as null',
   bridgeAddress: 'the default bridge accepts static addresses',
   stopped: 'a stopped container has no names',
   ids: 'containers are sorted by their ids, which are random',
@@ -66,6 +66,12 @@ committed() {
   docker image inspect made:1 | jq -S '.[0].Config | with_entries(select(.value != null and .value != "" and .value != {}))'
   docker image rm made:1
 }
+inspected() {
+  docker create --name shown "$@" netyard-test sleep 9 > /dev/null || return
+  docker inspect shown | jq -S '.[0] | del(.GraphDriver, .AppArmorProfile, .LogPath, .ResolvConfPath, .HostnamePath, .HostsPath,
+    .HostConfig.Runtime, .Mounts[]?.Source, .NetworkSettings.Networks[]?.NetworkID) | .Mounts |= sort_by(.Destination)'
+  docker rm -v shown > /dev/null
+}
 mounts() {
   docker create --name mounted "$@" netyard-test > /dev/null || return
   docker inspect mounted | jq -S '.[0] | .HostConfig.Binds, .HostConfig.Mounts, (.Mounts | sort_by(.Destination)[] | del(.Source))'
@@ -73,8 +79,7 @@ mounts() {
 }
 shown() { docker network inspect -f "$2" "$1"; }
 settings() {
-  docker inspect "$1" | jq -S '.[0].NetworkSettings | del(.SandboxID, .SandboxKey)
-    | .Networks[]? |= with_entries(if .value == [] or .value == {} then .value = null else . end)'
+  docker inspect "$1" | jq -S '.[0].NetworkSettings | del(.SandboxID, .SandboxKey)'
 }
 addresses() { docker exec "$1" ip -o -4 address | awk '{ print $2, $4 }'; }
 names() { docker exec "$1" getent ahostsv4 "$2" | awk '{ print $1 }' | sort -u; }

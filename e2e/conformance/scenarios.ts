@@ -2,6 +2,7 @@
 import { commitScenarios } from './commit-scenarios.ts';
 import { createScenarios } from './create-scenarios.ts';
 import { endpointScenarios } from './endpoint-scenarios.ts';
+import { inspectScenarios } from './inspect-scenarios.ts';
 import { ipv6NetworkScenarios } from './ipv6-network-scenarios.ts';
 import { ipv6Scenarios } from './ipv6-scenarios.ts';
 import { listScenarios } from './list-scenarios.ts';
@@ -23,6 +24,7 @@ export const scenarioGroups: readonly ScenarioGroup[] = [
   ...portScenarios,
   ...parentScenarios,
   ...mountScenarios,
+  ...inspectScenarios,
   ...commitScenarios,
   ...pruneScenarios,
   ...swarmScenarios,

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type ContainerInspect, type FieldTable, hostConfig, type Output, placedFields } from '@netyard/api-types';
-import { isNetyardError } from '@netyard/core';
+import { isNetyardError, shortId } from '@netyard/core';
 import { jsonPieces } from '../src/http/json-pieces.ts';
 import { readFilters, readTimestamp } from '../src/http/query.ts';
 import { foldReference } from '../src/http/router.ts';
@@ -198,7 +198,7 @@ test('docker inspect of a stopped container shows configured endpoints; of a sha
   assert.equal(shown.NetworkSettings.IPAddress, '');
   const config = { ...someConfig, networkMode: { kind: 'container' as const, ref: 'x' } };
   const shared = inspected({ record: { ...exited, config }, network: undefined });
-  assert.deepEqual([shared.NetworkSettings.Networks, shared.Config.Hostname], [{}, '']);
+  assert.deepEqual([shared.NetworkSettings.Networks, shared.Config.Hostname], [{}, shortId(exited.id)]);
 });
 
 test('inspect shows what create was given', () => {
@@ -216,6 +216,39 @@ test('inspect shows what create was given', () => {
   const shown = inspected({ record: { ...someRecord, config } }).HostConfig;
   const kept = Object.fromEntries(Object.keys(HostConfig).map((key) => [key, shown[key as keyof typeof shown]]));
   assert.deepEqual(kept, HostConfig);
+});
+
+test('inspect shows zeros, empty objects and keys of ports as create was given them', () => {
+  const Mounts = [
+    { Type: 'bind', Source: '/a', Target: '/b', BindOptions: {} },
+    { Type: 'bind', Source: '/a', Target: '/c', ReadOnly: true, BindOptions: { ReadOnlyNonRecursive: true } },
+    { Type: 'volume', Source: 'data', Target: '/d', VolumeOptions: {} },
+    { Type: 'tmpfs', Target: '/e', TmpfsOptions: {} },
+    { Type: 'tmpfs', Target: '/f' },
+  ];
+  const endpoints = { front: { IPAMConfig: {}, Aliases: [], DriverOpts: {} }, back: { IPAMConfig: null } };
+  const body = {
+    ...{
+      Image: 'a',
+      StopTimeout: 0,
+      ExposedPorts: { 9999: {}, '53/UDP': {}, '80-81/tcp': {} },
+      HostConfig: { Mounts },
+    },
+    NetworkingConfig: { EndpointsConfig: endpoints },
+  };
+  const { config } = translateContainerCreate(containerCreateSchema.parse(body), newest, { init: false });
+  const state = config.endpoints.map((one) => ({ config: one, networkId: '' }));
+  const shown = inspected({ record: { ...someRecord, config }, network: undefined, endpoints: state });
+  assert.deepEqual(shown.HostConfig.Mounts, Mounts);
+  assert.deepEqual([shown.HostConfig.CpuRealtimePeriod, shown.HostConfig.CpuRealtimeRuntime], [0, 0]);
+  const { StopTimeout, Labels, ExposedPorts } = shown.Config;
+  assert.deepEqual(
+    { StopTimeout, Labels, ExposedPorts },
+    { StopTimeout: 0, Labels: {}, ExposedPorts: body.ExposedPorts },
+  );
+  const { front, back } = shown.NetworkSettings.Networks;
+  assert.deepEqual([front?.IPAMConfig, front?.Aliases, front?.DriverOpts], [{}, [], {}]);
+  assert.deepEqual([back?.IPAMConfig, back?.Aliases, back?.DriverOpts], [null, null, null]);
 });
 
 test('events keep all digits of their time', () => {

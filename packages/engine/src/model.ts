@@ -21,6 +21,10 @@ export type MountRequest = {
   propagation?: 'private' | 'rprivate' | 'shared' | 'rshared' | 'slave' | 'rslave';
   /** bind: without the mounts below the source. */
   nonRecursive?: boolean;
+  /** bind, read-only: not the mounts below the source, which is so without it. For inspect. */
+  readOnlyNonRecursive?: boolean;
+  /** An object with options of its type was given, perhaps an empty one. For inspect. */
+  hasOptions?: boolean;
   /** volume: do not copy the image's files into a new volume. */
   noCopy?: boolean;
   driver?: string;
@@ -109,6 +113,8 @@ export interface ContainerConfig {
   onBuild?: string[];
   volumes: string[]; // Config.Volumes: anonymous volumes by target
   exposed: ExposedPort[];
+  /** Config.ExposedPorts as given, if not all have the form `80/tcp`. For inspect. */
+  exposedKeys?: string[];
   macAddress: string;
   networkDisabled: boolean;
   /** terminal size at create, [rows, columns] */
@@ -266,6 +272,8 @@ export interface ImageConfig {
   workingDirectory: string;
   user: string;
   exposed: ExposedPort[];
+  /** As in the image, if not all have the form `80/tcp`. For inspect. */
+  exposedKeys?: string[];
   volumes: string[];
   labels: Record<string, string>;
   stopSignal: string;

@@ -91,6 +91,7 @@ export const containerConfig = {
   }),
   OnBuild: none(list(text), { remark: 'of images that `commit` makes of the container' }),
   Labels: zero(map(text), {
+    emptyAsValue: true,
     flags: [
       listFlag('label', 'Set meta data on a container', { short: 'l' }),
       listFlag('label-file', 'Read in a line delimited file of labels'),

@@ -34,7 +34,7 @@ export const endpointRequest = {
     also: ['link'],
     remark: 'user-defined networks; on the default bridge `run --link` counts',
   }),
-  Aliases: zero(list(text), {
+  Aliases: none(list(text), {
     flags: [
       listFlag('network-alias', 'Add network-scoped alias for the container'),
       stringsFlag('alias', 'Add network-scoped alias for the container', { on: connecting }),
@@ -42,7 +42,7 @@ export const endpointRequest = {
     remark: 'user-defined networks only, as in Docker',
   }),
   MacAddress: zero(text, { since: 44, also: ['mac-address', 'network'] }),
-  DriverOpts: zero(map(text), {
+  DriverOpts: none(map(text), {
     flags: [stringsFlag('driver-opt', 'driver options for the network', { on: connecting })],
     also: ['network'],
   }),

@@ -52,8 +52,8 @@ const configCodecs: Codecs<typeof containerConfig, ContainerConfig, ContainerRec
   },
   Env: same('env'),
   ExposedPorts: {
-    read: (keys) => ({ exposed: keys.flatMap(parsePortKey) }),
-    show: ({ config }) => config.exposed.map(exposedKey),
+    read: readExposed,
+    show: ({ config }) => config.exposedKeys ?? config.exposed.map(exposedKey),
   },
   Healthcheck: {
     read: (check) => (check ? { healthcheck: readHealthcheck(check) } : {}),
@@ -92,10 +92,16 @@ export const readConfig = (body: ConfigBody): Partial<ContainerConfig> => readFi
 
 export const showConfig: (record: ContainerRecord) => Answer = showerOf(containerConfig, configCodecs);
 
-/** Without a hostname Docker shows the short id; '' for a container that shares another container's network. */
+/** The keys themselves are stored only if they have another form, such as `80` or `53/UDP`. */
+function readExposed(keys: readonly string[]): Pick<ContainerConfig, 'exposed' | 'exposedKeys'> {
+  const exposed = keys.flatMap(parsePortKey);
+  const isUsual = keys.every((key, index) => exposed[index] && exposedKey(exposed[index]) === key);
+  return { exposed, ...(isUsual ? {} : { exposedKeys: [...keys] }) };
+}
+
+/** Without a hostname Docker shows the short id. */
 function hostnameOf({ id, config }: ContainerRecord): string {
-  if (config.hostname !== '') return config.hostname;
-  return config.networkMode.kind === 'container' ? '' : id.slice(0, 12);
+  return config.hostname || id.slice(0, 12);
 }
 
 /** Of the endpoint on the network that the mode names: since API 1.44 the command sends --mac-address there. */

@@ -54,7 +54,9 @@ const partsOf = (fields: FieldTable): Part[] =>
   });
 
 function addField(shown: Record<string, unknown>, { name, field, isCollection, convert }: Part, value: unknown): void {
-  const isShort = (isCollection || field.omitEmpty === true) && isZero(value);
+  // Go omits a pointer only if it is nil: a stop timeout of 0 is shown.
+  const isUnset = field.missing === 'none' && !isCollection ? value === undefined || value === null : isZero(value);
+  const isShort = (isCollection || field.omitEmpty === true) && isUnset;
   if (isShort && field.omitEmpty) return;
   if (isShort && !field.emptyAsValue) shown[name] = Array.isArray(value) && field.missing === 'none' ? [] : null;
   else if (value === undefined || value === null) shown[name] = null;

@@ -81,11 +81,10 @@ function createdOf({ config, created }: ImageRecord, version: ApiVersion): Pick<
 }
 
 function translateImageConfig(config: ImageRecord['config']): ImageInspect['Config'] {
+  const exposed = config.exposedKeys ?? config.exposed.map(exposedKey);
   return {
     User: config.user,
-    ...(config.exposed.length > 0
-      ? { ExposedPorts: Object.fromEntries(config.exposed.map((port) => [exposedKey(port), {}])) }
-      : {}),
+    ...(exposed.length > 0 ? { ExposedPorts: Object.fromEntries(exposed.map((key) => [key, {}])) } : {}),
     Env: config.env,
     Cmd: config.command.length > 0 ? config.command : null,
     Image: '',

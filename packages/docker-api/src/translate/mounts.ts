@@ -109,6 +109,7 @@ function mountOf(body: MountBody): MountRequest {
       return {
         ...common,
         type: 'tmpfs',
+        ...(body.TmpfsOptions ? { hasOptions: true } : {}),
         ...(SizeBytes > 0 ? { tmpfsSize: SizeBytes } : {}),
         ...(Mode > 0 ? { tmpfsMode: Mode } : {}),
         ...(options.length > 0 ? { options } : {}),
@@ -128,8 +129,10 @@ function bindMount(body: MountBody, common: Common): MountRequest {
   return {
     ...common,
     type: 'bind',
+    ...(body.BindOptions ? { hasOptions: true } : {}),
     ...(body.BindOptions?.CreateMountpoint ? { createSource: true } : {}),
     ...(body.BindOptions?.NonRecursive ? { nonRecursive: true } : {}),
+    ...(body.BindOptions?.ReadOnlyNonRecursive ? { readOnlyNonRecursive: true } : {}),
     ...(isPropagation(propagation) ? { propagation } : {}),
   };
 }
@@ -141,6 +144,7 @@ function volumeMount(body: MountBody, common: Common): MountRequest {
   return {
     ...common,
     type: 'volume',
+    ...(options ? { hasOptions: true } : {}),
     ...(options?.NoCopy ? { noCopy: true } : {}),
     ...(options && Object.keys(options.Labels).length > 0 ? { labels: options.Labels } : {}),
     ...(options?.DriverConfig?.Name ? { driver: options.DriverConfig.Name } : {}),
@@ -176,17 +180,27 @@ function formatBindOptions({
   type,
   propagation,
   nonRecursive,
+  readOnlyNonRecursive,
   createSource,
+  hasOptions,
 }: MountRequest): Pick<Mount, 'BindOptions'> {
   const options = {
     ...(propagation === undefined ? {} : { Propagation: propagation }),
     ...(nonRecursive ? { NonRecursive: true } : {}),
     ...(createSource ? { CreateMountpoint: true } : {}),
+    ...(readOnlyNonRecursive ? { ReadOnlyNonRecursive: true } : {}),
   };
-  return type === 'bind' && Object.keys(options).length > 0 ? { BindOptions: options } : {};
+  return type === 'bind' && (hasOptions || Object.keys(options).length > 0) ? { BindOptions: options } : {};
 }
 
-function formatVolumeOptions({ noCopy, labels, driver, driverOptions }: MountRequest): Pick<Mount, 'VolumeOptions'> {
+function formatVolumeOptions({
+  type,
+  noCopy,
+  labels,
+  driver,
+  driverOptions,
+  hasOptions,
+}: MountRequest): Pick<Mount, 'VolumeOptions'> {
   const config = {
     ...(driver === undefined ? {} : { Name: driver }),
     ...(driverOptions && Object.keys(driverOptions).length > 0 ? { Options: driverOptions } : {}),
@@ -197,11 +211,12 @@ function formatVolumeOptions({ noCopy, labels, driver, driverOptions }: MountReq
     ...(labels ? { Labels: labels } : {}),
     ...(isConfigured ? { DriverConfig: config } : {}),
   };
-  return Object.keys(options).length > 0 ? { VolumeOptions: options } : {};
+  return type === 'volume' && (hasOptions || Object.keys(options).length > 0) ? { VolumeOptions: options } : {};
 }
 
-function formatTmpfsOptions({ tmpfsSize, tmpfsMode }: MountRequest): Pick<Mount, 'TmpfsOptions'> {
-  if (tmpfsSize === undefined && tmpfsMode === undefined) return {};
+function formatTmpfsOptions({ type, tmpfsSize, tmpfsMode, hasOptions }: MountRequest): Pick<Mount, 'TmpfsOptions'> {
+  const isGiven = hasOptions || tmpfsSize !== undefined || tmpfsMode !== undefined;
+  if (type !== 'tmpfs' || !isGiven) return {};
   return {
     TmpfsOptions: {
       ...(tmpfsSize === undefined ? {} : { SizeBytes: tmpfsSize }),

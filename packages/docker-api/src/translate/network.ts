@@ -10,7 +10,6 @@ import {
   type NetworkRecord,
   ofFamily,
   perFamily,
-  valuesOf,
 } from '@netyard/network';
 import type { Networks } from '@netyard/sandbox';
 import type { EndpointBody } from '../schemas/bodies.ts';
@@ -18,24 +17,26 @@ import { readEndpointLinks, showEndpointLinks } from './links.ts';
 
 const addressKeys = { v4: 'IPv4Address', v6: 'IPv6Address' } as const;
 
-/** `default`, which the docker CLI sends without `--network`, is the bridge. */
+/**
+ * `default`, which the docker CLI sends without `--network`, is the bridge. Empty lists and objects are stored, as inspect
+ * shows them.
+ */
 export function translateEndpointRequest(network: string, settings: EndpointBody): EndpointConfig {
   const given: Record<string, string> = {
     macAddress: settings?.MacAddress ?? '',
   };
   const lists: Record<string, string[]> = {
-    aliases: settings?.Aliases ?? [],
     links: readEndpointLinks(settings),
     linkLocalAddresses: settings?.IPAMConfig?.LinkLocalIPs ?? [],
   };
-  const driverOptions = settings?.DriverOpts ?? {};
-  const addresses = perFamily((family) => settings?.IPAMConfig?.[addressKeys[family]] || undefined);
+  const { IPAMConfig: ipam, Aliases: aliases, DriverOpts: driverOptions } = settings ?? {};
   return {
     network: network === 'default' ? 'bridge' : network,
-    ...(valuesOf(addresses).length > 0 ? { addresses } : {}),
+    ...(ipam ? { addresses: perFamily((family) => ipam[addressKeys[family]] || undefined) } : {}),
+    ...(aliases ? { aliases } : {}),
     ...Object.fromEntries(Object.entries(given).filter(([, value]) => value !== '')),
     ...Object.fromEntries(Object.entries(lists).filter(([, values]) => values.length > 0)),
-    ...(Object.keys(driverOptions).length > 0 ? { driverOptions } : {}),
+    ...(driverOptions ? { driverOptions } : {}),
     ...(settings?.GwPriority ? { gatewayPriority: settings.GwPriority } : {}),
   };
 }
@@ -141,18 +142,18 @@ export function translateEndpoint(
   state: EndpointState | undefined,
   networkId: string,
 ): EndpointSettings {
-  const { addresses: { v4, v6 } = {}, linkLocalAddresses = [] } = config;
+  const { addresses, linkLocalAddresses = [] } = config;
+  const { v4, v6 } = addresses ?? {};
   const own = state?.addresses ?? {};
   const ipam = {
     ...(v4 === undefined ? {} : { IPv4Address: v4 }),
     ...(v6 === undefined ? {} : { IPv6Address: v6 }),
     ...(linkLocalAddresses.length > 0 ? { LinkLocalIPs: linkLocalAddresses } : {}),
   };
-  const list = (values: string[] | undefined): string[] | null => (values && values.length > 0 ? values : null);
   return {
-    IPAMConfig: Object.keys(ipam).length > 0 ? ipam : null,
+    IPAMConfig: addresses !== undefined || linkLocalAddresses.length > 0 ? ipam : null,
     ...showEndpointLinks(config.links),
-    Aliases: list(config.aliases),
+    Aliases: config.aliases ?? null,
     MacAddress: state?.mac ?? '',
     DriverOpts: config.driverOptions ?? null,
     GwPriority: config.gatewayPriority ?? 0,
@@ -164,6 +165,6 @@ export function translateEndpoint(
     IPv6Gateway: own.v6?.gateway ?? '',
     GlobalIPv6Address: own.v6?.address ?? '',
     GlobalIPv6PrefixLen: own.v6?.prefixLength ?? 0,
-    DNSNames: list(state?.dnsNames),
+    DNSNames: state && state.dnsNames.length > 0 ? state.dnsNames : null,
   };
 }

@@ -17,6 +17,13 @@ type NumberLimit = {
   [K in keyof Resources]-?: NonNullable<Resources[K]> extends number ? K : never;
 }[keyof Resources];
 
+const realtime = (
+  key: 'cpuRealtimePeriod' | 'cpuRealtimeRuntime',
+): Codec<number | null | undefined, Resources, Resources> => ({
+  read: limit(key).read,
+  show: (limits) => limits[key] ?? 0,
+});
+
 /** Limits that an update can change; a set value replaces the old one. */
 const updatableCodecs: Codecs<typeof updatable, Resources, Resources> = {
   CpuShares: limit('cpuShares'),
@@ -25,8 +32,8 @@ const updatableCodecs: Codecs<typeof updatable, Resources, Resources> = {
   BlkioWeight: limit('blkioWeight'),
   CpuPeriod: limit('cpuPeriod'),
   CpuQuota: limit('cpuQuota'),
-  CpuRealtimePeriod: limit('cpuRealtimePeriod'),
-  CpuRealtimeRuntime: limit('cpuRealtimeRuntime'),
+  CpuRealtimePeriod: realtime('cpuRealtimePeriod'),
+  CpuRealtimeRuntime: realtime('cpuRealtimeRuntime'),
   CpusetCpus: limit('cpusetCpus'),
   CpusetMems: limit('cpusetMems'),
   MemoryReservation: limit('memoryReservation'),

@@ -22,3 +22,17 @@ test('a container that is privileged or in a namespace of the host has no label,
   assert.deepEqual(options({ ipcMode: 'host', securityOptions: given }), [...given, 'label=disable']);
   assert.deepEqual(options({ privileged: true, securityOptions: ['label=type:a'] }), ['label=type:a']);
 });
+
+test('keys of exposed ports stay as the request and the image have them', () => {
+  const tcp = (port: number) => ({ port, protocol: 'tcp' as const });
+  const exposed = (change: Partial<ContainerConfig>, ...keys: string[]) => {
+    const config = merged(change, { ExposedPorts: Object.fromEntries(keys.map((key) => [key, {}])) });
+    return [config.exposed, config.exposedKeys];
+  };
+  assert.deepEqual(exposed({ exposed: [tcp(80)] }, '90/tcp'), [[tcp(80), tcp(90)], undefined]);
+  assert.deepEqual(exposed({ exposed: [tcp(80)] }, '80', '90/tcp'), [
+    [tcp(80), tcp(90)],
+    ['80/tcp', '80', '90/tcp'],
+  ]);
+  assert.deepEqual(exposed({ exposed: [tcp(80)], exposedKeys: ['80'] }, '80/tcp'), [[tcp(80)], ['80', '80/tcp']]);
+});

@@ -19,7 +19,7 @@ export function mergeConfig(
     workingDirectory: cleanDirectory(request.workingDirectory || image.workingDirectory),
     user: request.user || image.user,
     labels: { ...image.labels, ...request.labels },
-    exposed: uniqueBy([...request.exposed, ...image.exposed], ({ port, protocol }) => `${port}/${protocol}`),
+    ...mergeExposed(request, image),
     volumes: [...new Set([...request.volumes, ...image.volumes])],
     stopSignal: request.stopSignal || image.stopSignal,
     ...defaults(request, settings),
@@ -75,6 +75,18 @@ function mergeImageEnv(request: readonly string[], image: readonly string[]): st
   const names = new Set(request.map((entry) => entry.split('=', 1)[0]));
   return [...request, ...image.filter((entry) => !names.has(entry.split('=', 1)[0]))];
 }
+
+type Exposed = Pick<ContainerConfig, 'exposed' | 'exposedKeys'>;
+
+/** As in Docker, keys of another form are further keys, even of the same port. */
+function mergeExposed(request: Exposed, image: Exposed): Exposed {
+  const exposed = uniqueBy([...request.exposed, ...image.exposed], portKey);
+  if (!request.exposedKeys && !image.exposedKeys) return { exposed };
+  return { exposed, exposedKeys: [...new Set([request, image].flatMap(keysOf))] };
+}
+
+const portKey = ({ port, protocol }: Exposed['exposed'][number]): string => `${port}/${protocol}`;
+const keysOf = ({ exposed, exposedKeys }: Exposed): string[] => exposedKeys ?? exposed.map(portKey);
 
 /** The request's values, completed by the image's. */
 export function mergeHealthcheck(

@@ -137,7 +137,7 @@ function processDefaults(
     command: raw?.Cmd ?? [],
     workingDirectory: raw?.WorkingDir ?? '',
     user: raw?.User ?? '',
-    exposed: (raw?.ExposedPorts ?? []).flatMap(knownPort),
+    ...exposedOf(raw?.ExposedPorts ?? []),
     volumes: raw?.Volumes ?? [],
     labels: raw?.Labels ?? {},
     stopSignal: raw?.StopSignal ?? '',
@@ -156,6 +156,12 @@ function processDefaults(
         }
       : {}),
   };
+}
+
+function exposedOf(keys: readonly string[]): Pick<ImageConfig, 'exposed' | 'exposedKeys'> {
+  const exposed = keys.flatMap(knownPort);
+  const isUsual = keys.every((key, index) => key === `${exposed[index]?.port}/${exposed[index]?.protocol}`);
+  return { exposed, ...(isUsual ? {} : { exposedKeys: [...keys] }) };
 }
 
 /** What is no port makes no image unusable, as in Docker: no container can publish it. */
