@@ -74,13 +74,20 @@ const strangeHeaders: readonly string[] = [
 
 function bodyOf(route: FuzzRoute, random: Random): string {
   if (route.method === 'GET' || route.method === 'HEAD') return random.chance(0.02) ? 'x' : '';
-  if (/archive|load|images\/create|\/build$/.test(route.path)) return archiveLike(random);
+  if (hasArchive(route)) return archiveLike(random);
   let value = bodies.validBody(route.path, random);
   for (let times = random.chance(0.6) ? 1 + random.below(3) : 0; times > 0; times -= 1)
     value = bodies.mutate(value, random);
   const text = bytesOf(JSON.stringify(value));
   return restrictBytes(random.chance(0.1) ? bodies.corrupt(text, random) : text);
 }
+
+const hasArchive = ({ method, path }: FuzzRoute): boolean =>
+  method !== 'GET' && method !== 'HEAD' && /archive|load|images\/create|\/build$/.test(path);
+
+/** A header announces an archive that never comes: the daemon waits for it longer than this client (`uploadIdleMs`). */
+const isSilentUpload = (route: FuzzRoute, { body, header }: { body: string; header: string | undefined }): boolean =>
+  body === '' && hasArchive(route) && /^(Transfer-Encoding: chunked|Content-Length: \d)/.test(header ?? '');
 
 /** A tar header of a plain file with some invalid bytes; the name is intact. */
 function archiveLike(random: Random): string {
@@ -106,8 +113,10 @@ export function makeRequest(routes: readonly FuzzRoute[], random: Random): FuzzR
   const line = `${route.method} ${random.pick(versions)}${path}${query === '' ? '' : `?${query}`}`;
   const headers = ['Host: fuzz', ...(body === '' ? [] : [`Content-Length: ${Buffer.byteLength(body, 'latin1')}`])];
   headers.push('Content-Type: application/json');
-  if (random.chance(0.15)) headers.push(random.pick(strangeHeaders));
+  const header = random.chance(0.15) ? random.pick(strangeHeaders) : undefined;
+  if (header !== undefined) headers.push(header);
   const head = `${line} HTTP/1.1\r\n${headers.join('\r\n')}\r\n\r\n`;
   const abort = random.chance(0.05) ? { abortAfter: random.below(body.length + 1) } : {};
-  return { route, line, head, body, ...abort };
+  const silent = isSilentUpload(route, { body, header }) ? { abortAfter: 0 } : {};
+  return { route, line, head, body, ...abort, ...silent };
 }
