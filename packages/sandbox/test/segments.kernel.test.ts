@@ -137,6 +137,25 @@ describe('a network on several bridges', host, () => {
     await eventually('the port is moved back', hasMaster(2, bridge));
   });
 
+  test('settings of a segment’s bridge are restored, also when the host’s forwarding was switched off and on', async () => {
+    const [bridge = ''] = bridges();
+    const read = (key: string): string => sh(`sysctl -n net.${key}`).trim();
+    const desired = {
+      [`ipv4.conf.${bridge}.arp_ignore`]: '8',
+      [`ipv4.conf.${bridge}.rp_filter`]: '1',
+      [`ipv4.conf.${bridge}.forwarding`]: '0',
+      [`ipv6.conf.${bridge}.disable_ipv6`]: '1',
+    };
+    for (const [key, value] of Object.entries(desired)) {
+      sh(`sysctl -qw net.${key}=${value === '0' ? '1' : '0'}`);
+      await eventually(`${key} is ${value}`, () => read(key) === value);
+    }
+    for (const value of ['0', '1']) sh(`sysctl -qw net.ipv4.ip_forward=${value}`);
+    await eventually('the segment forwards nothing', () => read(`ipv4.conf.${bridge}.forwarding`) === '0');
+    await eventually('the network forwards', () => read(`ipv4.conf.${own()}.forwarding`) === '1');
+    assert.ok(reaches(2, 4)());
+  });
+
   test('a restarted daemon finds the segments', async () => {
     await testbed.networks.close();
     const [bridge = ''] = bridges();

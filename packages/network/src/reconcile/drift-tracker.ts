@@ -177,14 +177,18 @@ export class DriftTracker {
     else this.#bridgeIndexes.delete(event.index);
     const segment = segmentOfLink(event.name)?.segment;
     if (segment !== undefined) {
-      // Without endpoints it is about to be removed. Its ports have events of their own.
-      if (this.#context.hostLinks.countOn(networkId, segment) > 0) this.pending.markSegment(networkId, segment);
+      this.#markSegment(networkId, segment); // its ports have events of their own
       return;
     }
     this.pending.markNetwork(networkId);
     // The kernel detaches all ports of a deleted bridge, and deletes the routes of an interface that is down.
     if (event.action === 'del') this.pending.markContainers(networkId);
     else if (event.up === false) this.#markRoutes(networkId);
+  }
+
+  /** Unless it has no endpoints: then it is about to be removed. */
+  #markSegment(networkId: string, segment: number): void {
+    if (this.#context.hostLinks.countOn(networkId, segment) > 0) this.pending.markSegment(networkId, segment);
   }
 
   /** The routes to endpoints of a network, if it has any. */
@@ -258,13 +262,18 @@ export class DriftTracker {
     if (found !== undefined) this.pending.markContainer(found);
   }
 
-  /** A write to a setting below net.ipv4.conf, or to net.ipv4.ip_forward, which sets all of them (negative index). */
+  /**
+   * A write to a setting below net.ipv4.conf, or to net.ipv4.ip_forward, which sets all of them (negative index, then one
+   * event for each). Networks' own bridges forward, those of segments do not.
+   */
   #handleNetconf({ linkIndex, forwarding }: Extract<KernelEvent, { type: 'netconf' }>): void {
-    if (forwarding !== false) return;
-    const link = this.#bridgeIndexes.get(linkIndex);
-    const networkId = link === undefined ? undefined : this.#context.networks.byLink(link);
-    if (linkIndex < 0) this.pending.markNetworks('links');
-    else if (networkId !== undefined) this.pending.markNetwork(networkId);
+    if (linkIndex < 0 && forwarding === false) this.pending.markNetworks('links');
+    const link = this.#bridgeIndexes.get(linkIndex) ?? '';
+    const networkId = this.#context.networks.byLink(link);
+    if (networkId === undefined) return;
+    const segment = segmentOfLink(link)?.segment;
+    if (segment === undefined && forwarding === false) this.pending.markNetwork(networkId);
+    if (segment !== undefined && forwarding === true) this.#markSegment(networkId, segment);
   }
 
   #handleAddress(event: Extract<KernelEvent, { type: 'address' }>): void {

@@ -112,7 +112,9 @@ export class Reconciler {
     for (const id of this.#nextSampled()) {
       const sysctls = planNetworks(this.#context, [id]).filter(({ kind }) => kind === 'sysctl');
       const found = await this.#context.kernel.observe(sysctls);
-      if (found.some(({ state }) => state === 'different')) this.#drift.pending.markNetwork(id);
+      if (!found.some(({ state }) => state === 'different')) continue;
+      this.#drift.pending.markNetwork(id);
+      for (const segment of this.#context.hostLinks.segmentsOf(id)) this.#drift.pending.markSegment(id, segment);
     }
   }
 
