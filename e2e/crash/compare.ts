@@ -2,10 +2,14 @@
 
 import type { Slots } from './load.ts';
 import type { Api, ApiContainer, ApiEndpoint, ApiNetwork, Observed } from './observe.ts';
+import { compareSegments, mergeSegments } from './segments.ts';
 
-export function compare(api: Api, observed: Observed): string[] {
+export function compare(api: Api, all: Observed): string[] {
   const running = api.containers.filter((container) => container.State.Running);
+  const networks = bridgesOf(api).map((network) => ({ ...network, link: bridgeLink(network) }));
+  const observed = { ...all, links: mergeSegments(networks, all.links) };
   return [
+    ...compareSegments(networks, all.links),
     ...compareBridges(api, observed),
     ...compareEndpoints(api, running, observed),
     ...compareNamespaces(running, observed),

@@ -4,6 +4,7 @@
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import { call } from '../support/api.ts';
+import { setBridgeNetfilter } from '../support/bridge-netfilter.ts';
 import { openHost, type TestHost, until } from '../support/host.ts';
 import { takeEmptyInventory, untilInventory } from '../support/leftovers.ts';
 import { Ping, type PingResult } from '../support/ping.ts';
@@ -18,6 +19,8 @@ export interface CycleResult extends LoadResult {
   running: number;
   containers: number;
   networks: number;
+  /** Further bridges of networks. */
+  segments: number;
 }
 
 export interface CrashResult {
@@ -31,13 +34,17 @@ export interface CrashResult {
 export interface CrashOptions {
   cycles: number;
   seed: number;
+  /** Without br_netfilter, so that a network with more containers gets segments. */
+  portsPerBridge?: number;
   report: (cycle: number, result: CycleResult) => void;
 }
 
-export async function runCrashes({ cycles, seed, report }: CrashOptions): Promise<CrashResult> {
+export async function runCrashes({ cycles, seed, portsPerBridge, report }: CrashOptions): Promise<CrashResult> {
   const random = randomOf(seed);
-  const host = await openHost('netyard', { images: ['netyard-test'] });
+  const daemonOptions = portsPerBridge === undefined ? [] : ['--ports-per-bridge', String(portsPerBridge)];
+  const host = await openHost('netyard', { images: ['netyard-test'], daemonOptions });
   try {
+    if (portsPerBridge !== undefined) await withoutBridgeNetfilter(host);
     const before = await takeEmptyInventory(host);
     const pings = await startSteadyPair(host);
     const slots = { containers: newContainerSlots(6), networks: newNetworkSlots() };
@@ -56,6 +63,13 @@ export async function runCrashes({ cycles, seed, report }: CrashOptions): Promis
   } finally {
     await host.close();
   }
+}
+
+/** The daemon samples the setting, and reads it at its start. */
+async function withoutBridgeNetfilter(host: TestHost): Promise<void> {
+  await host.sh(setBridgeNetfilter(0));
+  await host.killDaemon();
+  await host.restartDaemon();
 }
 
 /** Two containers that are never changed; one pings the other by both its addresses. */
@@ -82,12 +96,15 @@ async function runCycle(host: TestHost, slots: Slots, random: () => number): Pro
     const api = await readApi(host);
     failures.push(...compareAnswers(slots, api), ...(await differences(host)), ...(await probe(host, api, random)));
     adoptState(slots, api);
-    return { ...result, failures, ...countsOf(api) };
+    return { ...result, failures, ...countsOf(api), segments: await countSegments(host) };
   } catch (error) {
     failures.push(`the daemon does not start: ${String(error)}`);
-    return { ...result, failures, running: 0, containers: 0, networks: 0 };
+    return { ...result, failures, running: 0, containers: 0, networks: 0, segments: 0 };
   }
 }
+
+const countSegments = async (host: TestHost): Promise<number> =>
+  Number(await host.sh('ls -d /sys/class/net/nyb* 2> /dev/null | wc -l'));
 
 const countsOf = ({ containers, networks }: Api): Pick<CycleResult, 'running' | 'containers' | 'networks'> => ({
   running: containers.filter(({ State: state }) => state.Running).length,

@@ -6,19 +6,23 @@ const { values } = parseArgs({
   options: {
     cycles: { type: 'string', default: '500' },
     seed: { type: 'string', default: String(Date.now() % 1_000_000) },
+    'ports-per-bridge': { type: 'string' },
     help: { type: 'boolean', short: 'h', default: false },
   },
 });
 
 if (values.help) {
-  process.stdout.write(`Usage: script/crash [--cycles N] [--seed N]
+  process.stdout.write(`Usage: script/crash [--cycles N] [--seed N] [--ports-per-bridge N]
 Kills the daemon with SIGKILL in the middle of container create, start, stop, restart, rm, network connect, disconnect,
 create and rm, in its own lab host. Starts it again and compares what its API reports with the interfaces, addresses,
 routes, set elements, namespaces, processes, mounts and leases that exist, while two containers ping each other. Needs
-root; 500 cycles (the default) take about 30 minutes.\n`);
+root; 500 cycles (the default) take about 30 minutes. With --ports-per-bridge, bridges have at most N containers, and the host
+is without br_netfilter, so that networks get segments.\n`);
 } else {
   process.stdout.write(`seed ${values.seed}\n`);
+  const ports = values['ports-per-bridge'];
   const result = await runCrashes({
+    ...(ports === undefined ? {} : { portsPerBridge: Number(ports) }),
     cycles: Number(values.cycles),
     seed: Number(values.seed),
     report: (cycle, one) => process.stdout.write(`${String(cycle).padStart(4)}  ${describe(one)}\n`),
@@ -32,8 +36,8 @@ root; 500 cycles (the default) take about 30 minutes.\n`);
 }
 
 function describe(result: CycleResult): string {
-  const { succeeded, rejected, interrupted, running, containers, networks, failures } = result;
-  const numbers = `${succeeded} operations, ${rejected} rejected; ${running}/${containers} containers run, ${networks} networks`;
+  const { succeeded, rejected, interrupted, running, containers, networks, segments, failures } = result;
+  const numbers = `${succeeded} operations, ${rejected} rejected; ${running}/${containers} containers run, ${networks} networks, ${segments} segments`;
   const killed = `killed in ${interrupted.join(', ') || 'no operation'}`;
   return [`${numbers}; ${killed}`, ...failures.map((line) => `        ${line}`)].join('\n');
 }

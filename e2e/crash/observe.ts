@@ -46,6 +46,7 @@ export interface Api {
 
 export interface HostLink {
   ifname: string;
+  flags?: string[];
   master?: string;
   ifalias?: string;
   linkinfo?: { info_kind?: string };
