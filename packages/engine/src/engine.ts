@@ -169,11 +169,12 @@ function dispatch(context: EngineContext, event: RuntimeEvent): void {
   const failed = (error: unknown): void =>
     context.logger.error('handling a runtime event failed', { event: event.type, error: messageOf(error) });
   if (event.type === 'resync') resync(context).catch(failed);
-  else if (event.type === 'oom') noteOom(context, event.id);
+  else if (event.type === 'oom') context.queue.run(event.id, async () => noteOom(context, event.id)).catch(failed);
   else if (event.execId !== undefined) context.execs.ended(event.execId, event.exit);
   else handleExit(context, event).catch(failed);
 }
 
+/** Runs within the container's queue: its start may not be recorded yet. */
 function noteOom(context: EngineContext, id: string): void {
   const record = context.index.byId(id);
   if (!record || !hasProcess(record)) return;

@@ -105,6 +105,19 @@ test('only a container with --rm has a root file system whose files need not sur
   assert.deepEqual([...harness.rootfs.mounted], [disposable, permanent]);
 });
 
+test('a container that runs out of memory while it starts has the reason of its end', async () => {
+  const { runtime } = harness;
+  const { id } = await harness.engine.containers.create({ name: 'greedy', config: configOf({}) });
+  runtime.onStart = () => {
+    runtime.emit({ type: 'oom', id });
+    runtime.exit(id, 137);
+  };
+  await harness.engine.containers.start(id);
+  await until(() => harness.state(id).status === 'exited');
+  assert.deepEqual([harness.state(id).exitCode, harness.state(id).oomKilled], [137, true]);
+  assert.deepEqual(actions(), ['create', 'start', 'oom', 'die']);
+});
+
 test('invalid state transitions get Docker’s messages', async () => {
   const { containers, exec } = harness.engine;
   const id = await harness.run({}, 'aa');

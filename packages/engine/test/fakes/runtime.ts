@@ -15,6 +15,8 @@ export class FakeRuntime implements Runtime {
   readonly execs = new Map<string, ExecSpec>();
   /** Called instead of creating the task; to make it fail. */
   onCreate: ((spec: TaskSpec) => void) | undefined;
+  /** Called when the process runs and its start is not reported yet. */
+  onStart: (() => void) | undefined;
   onExec: ((spec: ExecSpec) => void) | undefined;
   /** The effect of a signal; by default every one but 1 (HUP) ends the process with 128 + signal. */
   onKill: ((id: string, signal: number) => void) | undefined;
@@ -61,6 +63,7 @@ export class FakeRuntime implements Runtime {
 
   async start(id: string): Promise<void> {
     this.#task(id).status = 'running';
+    this.onStart?.();
   }
 
   async kill(id: string, signal: number, options?: { execId?: string }): Promise<void> {
