@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { isNetyardError } from '@netyard/core';
 import { inFreshHost } from '@netyard/testkit';
@@ -227,11 +227,32 @@ test('limits are the cgroup’s, can be changed, and metrics report them', host,
   await assert.rejects(testbed.runtime.usage(`${cgroupParent}/${id}`), (error) => isNetyardError(error, 'not-found'));
 });
 
+/** Ends by the limit of its memory. */
+const greedy = ['sh', '-c', 'x=a; while :; do x="$x$x"; done'];
+const small = { resources: { memory: 16 << 20 } };
+
+/** Events about a container’s main process in their order. */
+const eventsOf = (id: string): string[] =>
+  testbed.events.filter((event) => event.type !== 'resync' && event.id === id).map(({ type }) => type);
+
 test('a container that exceeds its memory limit is reported and exits with 137', host, async () => {
-  const id = await start(['sh', '-c', 'x=a; while :; do x="$x$x"; done'], { resources: { memory: 16 << 20 } });
+  const id = await start(greedy, small);
   assert.equal((await testbed.exited(id)).exitCode, 137);
-  while (!testbed.events.some((event) => event.type === 'oom' && event.id === id))
-    await new Promise((resolve) => setTimeout(resolve, 10));
+  assert.deepEqual(eventsOf(id).slice(0, 2), ['oom', 'exit']);
+  await testbed.runtime.delete(id);
+});
+
+test('an OOM kill is reported although the shim does not listen for it yet', host, async () => {
+  const runtimeName = `${testbed.folder}/late-start`;
+  const script = `#!/bin/sh
+    crun "$@" || exit
+    for word; do
+      [ "$word" != start ] || while kill -0 "$(cat init.pid)"; do sleep 0.01; done 2>/dev/null
+    done`;
+  writeFileSync(runtimeName, script, { mode: 0o755 });
+  const id = await start(greedy, { ...small, runtimeName });
+  assert.equal((await testbed.exited(id)).exitCode, 137);
+  assert.deepEqual(eventsOf(id).slice(0, 2), ['oom', 'exit']);
   await testbed.runtime.delete(id);
 });
 

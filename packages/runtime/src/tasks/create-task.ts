@@ -45,6 +45,7 @@ export async function createTask(context: TaskContext, spec: TaskSpec): Promise<
   const { client } = context.calls;
   context.parentCgroup.prepare(spec.cgroupPath);
   await createContainer(context, container);
+  context.oomKills.track(spec.id, spec.cgroupPath);
   return withCleanup(context, spec.id, async () => {
     const stdio = completeStdio(spec.stdio, spec.tty);
     const request = { containerId: spec.id, ...stdio, terminal: spec.tty, options };

@@ -7,6 +7,7 @@ import type { ContainerdClient } from '../containerd/client.ts';
 import { Status } from '../containerd/gen/task_types_pb.ts';
 import { Calls } from './calls.ts';
 import { deleteTask } from './delete-task.ts';
+import { OomKills } from './oom-kills.ts';
 import type { TaskContext } from './task-context.ts';
 import { TaskEvents } from './task-events.ts';
 
@@ -41,7 +42,8 @@ function fakeContainerd(kill: (emit: (event: RuntimeEvent) => void) => Status) {
   };
   const events = { listen, exitOf: TaskEvents.prototype.exitOf };
   const calls = new Calls(client as unknown as ContainerdClient, async () => undefined);
-  const context = { calls, events, logger: silentLogger } as unknown as TaskContext;
+  const oomKills = new OomKills({ version: '2', mountPoints: new Map() });
+  const context = { calls, events, oomKills, logger: silentLogger } as unknown as TaskContext;
   return { context, asked, listeners };
 }
 

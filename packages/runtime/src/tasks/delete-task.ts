@@ -26,6 +26,7 @@ export async function deleteTask(context: TaskContext, id: string): Promise<Exit
   await calls.repeatable(`delete the container ${id}`, () =>
     calls.client.containers.delete({ id }).catch(passOverMissing),
   );
+  context.oomKills.forget(id);
   context.shims?.discard(id, { unused: exit === undefined });
   return exit;
 }

@@ -25,6 +25,7 @@ import { deleteProcess, execInTask } from './exec-task.ts';
 import { findBlockDevices } from './host-facts.ts';
 import { KeyedLimit } from './keyed-limit.ts';
 import { readMetrics, readUsage, type TaskUsage } from './metrics.ts';
+import { OomKills } from './oom-kills.ts';
 import { ParentCgroup } from './parent-cgroup.ts';
 import { guardCrun } from './read-only-executable.ts';
 import { findOciRuntimes, type OciRuntimes, pickRuntime } from './runtimes.ts';
@@ -70,13 +71,16 @@ export async function openRuntime(options: RuntimeOptions): Promise<Runtime & Us
   const found = await findOciRuntimes(runtimeName, searchPath);
   const calls = new Calls(client, options.ready);
   await calls.ready();
-  const events = new TaskEvents({ client, ready: () => calls.ready(), logger });
+  const cgroups = readCgroupMounts();
+  const oomKills = new OomKills(cgroups);
+  const complete = (event: RuntimeEvent): RuntimeEvent[] => oomKills.complete(event);
+  const events = new TaskEvents({ client, ready: () => calls.ready(), complete, logger });
   await events.established();
   const { runtimes, shims, remove } = await openOwn(options, found);
   const filters = new SeccompCache(logger);
-  const cgroups = readCgroupMounts();
   const parentCgroup = new ParentCgroup(cgroups, options.cgroupParent);
-  const context = { calls, events, runtimes, cgroups, parentCgroup, filters, shims, runtimeRoot, searchPath, logger };
+  const shared = { calls, events, oomKills, runtimes, cgroups, parentCgroup, filters, shims };
+  const context = { ...shared, runtimeRoot, searchPath, logger };
   return new ContainerdRuntime(context, events, remove);
 }
 

@@ -3,6 +3,7 @@ import type { Logger } from '@netyard/core';
 import type { CgroupFacts } from '../spec/limits.ts';
 import type { Calls } from './calls.ts';
 import type { CgroupMounts } from './cgroups.ts';
+import type { OomKills } from './oom-kills.ts';
 import type { ParentCgroup } from './parent-cgroup.ts';
 import type { OciRuntimes } from './runtimes.ts';
 import type { SeccompCache } from './seccomp-cache.ts';
@@ -12,6 +13,7 @@ import type { TaskEvents } from './task-events.ts';
 export interface TaskContext {
   calls: Calls;
   events: Pick<TaskEvents, 'exitOf'>;
+  oomKills: OomKills;
   runtimes: OciRuntimes;
   cgroups: CgroupMounts & CgroupFacts;
   parentCgroup: ParentCgroup;

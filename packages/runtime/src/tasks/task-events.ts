@@ -20,6 +20,8 @@ export interface TaskEventsOptions {
   client: ContainerdClient;
   /** Resolves when containerd responds again. */
   ready: () => Promise<void>;
+  /** What to deliver for an event: it, and what containerd has not reported before it. */
+  complete: (event: RuntimeEvent) => readonly RuntimeEvent[];
   logger: Logger;
 }
 
@@ -102,7 +104,7 @@ export class TaskEvents {
     try {
       for await (const { topic, event } of client.events.subscribe({ filters }, { signal })) {
         if (!event) continue;
-        if (topic !== topics.hello) this.#emit(parseEvent(topic, event));
+        if (topic !== topics.hello) this.#deliver(parseEvent(topic, event));
         else if (!received.signal.aborted && fromBinary(TaskOOMSchema, event.value).containerId === token) {
           received.abort();
           this.#establish();
@@ -130,8 +132,11 @@ export class TaskEvents {
     this.#wasEstablished = true;
   }
 
-  #emit(event: RuntimeEvent | undefined): void {
-    if (!event) return;
+  #deliver(event: RuntimeEvent | undefined): void {
+    if (event) for (const each of this.#options.complete(event)) this.#emit(each);
+  }
+
+  #emit(event: RuntimeEvent): void {
     for (const listener of this.#listeners) {
       try {
         listener(event);
