@@ -45,6 +45,7 @@ export {
   type PinnedNetns,
 } from './system/netns.ts';
 export { spawnInPidNamespace } from './system/pidns.ts';
+export { ProcessEnds } from './system/process-ends.ts';
 export { releaseProgramPages } from './system/program-pages.ts';
 export { readIfExists } from './system/read-if-exists.ts';
 export { removeTree } from './system/remove-tree.ts';

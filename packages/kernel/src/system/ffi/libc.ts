@@ -166,6 +166,8 @@ export interface Libc {
   free(address: bigint): void;
   /** syscall(2) in the shape of openat2(2): number, folder, path, struct open_how, its size. */
   syscallOpenat2(number: number, folder: number, path: string | Uint8Array, how: Uint8Array, size: number): number;
+  /** pidfd_open(2) by syscall(2). */
+  syscallPidfdOpen(number: number, pid: number, flags: number): number;
   /** bpf(2) by syscall(2). */
   syscallBpf(number: number, command: number, attributes: Uint8Array, size: number): number;
   /** fsopen(2), fsconfig(2) and fsmount(2) by syscall(2): glibc has them since 2.36. */
@@ -255,6 +257,7 @@ function declareLibc(): Libc {
     syscallOpenat2: c.declare(
       'long syscall(long number, int folder, const char *path, const uint8_t *how, size_t size)',
     ),
+    syscallPidfdOpen: c.declare('long syscall(long number, int pid, unsigned int flags)'),
     ...declareTracing(c),
     ...declareMounting(c),
   };
