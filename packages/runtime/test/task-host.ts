@@ -27,6 +27,7 @@ import {
   openRuntime,
   superviseContainerd,
 } from '../src/index.ts';
+import type { LostExitTimes } from '../src/tasks/lost-exits.ts';
 
 export const searchPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 export const cgroupParent = `/netyard-test-${process.pid}-${Date.now()}`;
@@ -61,7 +62,7 @@ export interface TestFifo {
 }
 
 /** Only inside `inFreshHost`: shims keep their sockets in /run/containerd, whichever containerd they belong to. */
-export async function openTaskHost(runtimeName = ''): Promise<TaskHost> {
+export async function openTaskHost(runtimeName = '', lostExits?: LostExitTimes): Promise<TaskHost> {
   mkdirSync('/run/containerd', { recursive: true });
   mount({ source: 'tmpfs', target: '/run/containerd', type: 'tmpfs' });
   const folder = mkdtempSync(join(tmpdir(), 'netyard-tasks-'));
@@ -86,6 +87,7 @@ export async function openTaskHost(runtimeName = ''): Promise<TaskHost> {
     searchPath,
     cgroupParent,
     own: { programs: join(folder, 'programs'), mounts: join(folder, 'mounts') },
+    ...(lostExits ? { lostExits } : {}),
     logger: silentLogger,
   });
   const events: RuntimeEvent[] = [];

@@ -28,6 +28,17 @@ export function findShims(id: string, socket: string): ProcessIdentity[] {
   return found.flatMap((pid) => identify(pid) ?? []);
 }
 
+/** Kills the shims of one container, also a stopped one. containerd cleans up after them. */
+export function endShims(id: string, socket: string): void {
+  for (const { pid } of findShims(id, socket)) {
+    try {
+      process.kill(pid, 'SIGKILL');
+    } catch {
+      // it ended by itself
+    }
+  }
+}
+
 /** Processes in this mount namespace whose command line matches. */
 function pidsWith(isDesired: (words: readonly string[]) => boolean): number[] {
   const mounts = readlinkSync('/proc/self/ns/mnt');

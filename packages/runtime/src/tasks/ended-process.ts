@@ -40,6 +40,18 @@ async function hasEnded(process: ReportedProcess): Promise<boolean> {
   return isGone(await readFile(`/proc/${process.pid}/stat`, 'utf8').catch(() => ''));
 }
 
+/** The code with which a zombie ended, from the text of its stat file; undefined for any other process. Pure. */
+export function exitCodeIn(stat: string): number | undefined {
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  if (fields[0] !== 'Z') return undefined;
+  const status = Number(fields[exitCodeField]);
+  const signal = status & 0x7f;
+  return signal === 0 ? (status >> 8) & 0xff : 128 + signal;
+}
+
+/** `exit_code`, in waitpid's form, counted after the command's name. */
+const exitCodeField = 49;
+
 /** PF_EXITING of include/linux/sched.h: set when a process begins to exit, before it is a zombie. */
 const exitingFlag = 0x4;
 

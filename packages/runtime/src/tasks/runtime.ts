@@ -14,6 +14,7 @@ import type {
 } from '@netyard/engine';
 import type { ContainerdClient } from '../containerd/client.ts';
 import { type Process, Status } from '../containerd/gen/task_types_pb.ts';
+import { endShims } from '../containerd/process.ts';
 import { planLimits } from '../spec/limits.ts';
 import { nanosecondsOf, packJson } from './any.ts';
 import { Calls } from './calls.ts';
@@ -24,6 +25,7 @@ import { explainEnded, readProcess } from './ended-process.ts';
 import { deleteProcess, execInTask } from './exec-task.ts';
 import { findBlockDevices } from './host-facts.ts';
 import { KeyedLimit } from './keyed-limit.ts';
+import { LostExits, type LostExitTimes, usualTimes } from './lost-exits.ts';
 import { readMetrics, readUsage, type TaskUsage } from './metrics.ts';
 import { OomKills } from './oom-kills.ts';
 import { ParentCgroup } from './parent-cgroup.ts';
@@ -49,6 +51,8 @@ export interface RuntimeOptions {
   searchPath: string;
   /** Only with the daemon's own containerd, whose mounts and files belong to it: shims and crun start faster then. */
   own?: OwnFolders;
+  /** When exits that containerd does not report are looked for. */
+  lostExits?: LostExitTimes;
   logger: Logger;
 }
 
@@ -81,7 +85,19 @@ export async function openRuntime(options: RuntimeOptions): Promise<Runtime & Us
   const parentCgroup = new ParentCgroup(cgroups, options.cgroupParent);
   const shared = { calls, events, oomKills, runtimes, cgroups, parentCgroup, filters, shims };
   const context = { ...shared, runtimeRoot, searchPath, logger };
-  return new ContainerdRuntime(context, events, remove);
+  return new ContainerdRuntime(context, events, openLostExits(options, calls, events), remove);
+}
+
+function openLostExits({ client, logger, lostExits }: RuntimeOptions, calls: Calls, events: TaskEvents): LostExits {
+  const opened = new LostExits({
+    times: lostExits ?? usualTimes,
+    report: (id) => readProcess(calls, id, ''),
+    killShim: (id) => endShims(id, client.socket),
+    emit: (event) => events.deliver(event),
+    logger,
+  });
+  events.listen((event) => opened.note(event));
+  return opened;
 }
 
 /** Optimizations that only work with the daemon's own containerd. */
@@ -103,11 +119,13 @@ class ContainerdRuntime implements Runtime, UsageReader {
   readonly #execStarts = new KeyedLimit(8);
   readonly #context: TaskContext;
   readonly #events: TaskEvents;
+  readonly #lostExits: LostExits;
   readonly #removeMounts: () => void;
 
-  constructor(context: TaskContext, events: TaskEvents, removeMounts: () => void) {
+  constructor(context: TaskContext, events: TaskEvents, lostExits: LostExits, removeMounts: () => void) {
     this.#context = context;
     this.#events = events;
+    this.#lostExits = lostExits;
     this.#removeMounts = removeMounts;
   }
 
@@ -136,8 +154,10 @@ class ContainerdRuntime implements Runtime, UsageReader {
     return this.#context.shims?.prepared() ?? [];
   }
 
-  create(spec: TaskSpec): Promise<{ pid: number }> {
-    return createTask(this.#context, spec);
+  async create(spec: TaskSpec): Promise<{ pid: number }> {
+    const created = await createTask(this.#context, spec);
+    this.#lostExits.watch(spec.id, created.pid);
+    return created;
   }
 
   async start(id: string): Promise<void> {
@@ -182,8 +202,10 @@ class ContainerdRuntime implements Runtime, UsageReader {
     await this.#onProcess('close stdin of', { id, execId }, (tasks) => tasks.closeIO(request));
   }
 
-  delete(id: string): Promise<ExitStatus | undefined> {
-    return deleteTask(this.#context, id);
+  async delete(id: string): Promise<ExitStatus | undefined> {
+    const exit = await deleteTask(this.#context, id);
+    this.#lostExits.forget(id);
+    return exit;
   }
 
   exec(id: string, spec: ExecSpec): Promise<{ pid: number }> {
@@ -219,6 +241,7 @@ class ContainerdRuntime implements Runtime, UsageReader {
   async list(): Promise<TaskInfo[]> {
     const { client } = this.#calls;
     const { tasks } = await this.#calls.repeatable('list the tasks', () => client.tasks.list({}));
+    for (const { id, pid, status } of tasks) if (aliveStatuses.includes(status)) this.#lostExits.watch(id, pid);
     return tasks.map(taskInfo);
   }
 
@@ -228,6 +251,7 @@ class ContainerdRuntime implements Runtime, UsageReader {
 
   /** The caller closes the client. */
   async close(): Promise<void> {
+    this.#lostExits.close();
     await this.#events.close();
     if (await isIdle(this.#calls.client)) this.#removeMounts();
   }
@@ -254,6 +278,8 @@ class ContainerdRuntime implements Runtime, UsageReader {
     }
   }
 }
+
+const aliveStatuses: readonly Status[] = [Status.RUNNING, Status.PAUSED, Status.PAUSING];
 
 const statuses: ReadonlyMap<Status, TaskStatus> = new Map([
   [Status.CREATED, 'created'],

@@ -104,7 +104,8 @@ export class TaskEvents {
     try {
       for await (const { topic, event } of client.events.subscribe({ filters }, { signal })) {
         if (!event) continue;
-        if (topic !== topics.hello) this.#deliver(parseEvent(topic, event));
+        const parsed = parseEvent(topic, event);
+        if (parsed) this.deliver(parsed);
         else if (!received.signal.aborted && fromBinary(TaskOOMSchema, event.value).containerId === token) {
           received.abort();
           this.#establish();
@@ -132,8 +133,9 @@ export class TaskEvents {
     this.#wasEstablished = true;
   }
 
-  #deliver(event: RuntimeEvent | undefined): void {
-    if (event) for (const each of this.#options.complete(event)) this.#emit(each);
+  /** Also for events that containerd has not sent. */
+  deliver(event: RuntimeEvent): void {
+    for (const each of this.#options.complete(event)) this.#emit(each);
   }
 
   #emit(event: RuntimeEvent): void {

@@ -1,0 +1,107 @@
+/** When an ended process counts as a lost exit, with real processes and a containerd that reports what the test says. */
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { after, test } from 'node:test';
+import { silentLogger } from '@netyard/core';
+import type { RuntimeEvent } from '@netyard/engine';
+import { Status } from '../containerd/gen/task_types_pb.ts';
+import { exitCodeIn } from './ended-process.ts';
+import { type LostExitOptions, LostExits } from './lost-exits.ts';
+
+type Report = Awaited<ReturnType<LostExitOptions['report']>>;
+
+const children: ChildProcess[] = [];
+after(() => children.forEach((child) => void child.kill('SIGKILL')));
+
+/** Any word of this process's groups: the children are in them, as a container's are in one with its id. */
+const id = readFileSync('/proc/self/cgroup', 'utf8').trim();
+const times = { everyMs: 5, askAfterMs: 5, killAfterMs: 60 };
+const stopped = { status: Status.STOPPED, exitStatus: 3, exitedAt: undefined } as const;
+const running = { status: Status.RUNNING, exitStatus: 0, exitedAt: undefined } as const;
+
+async function watchEnded(
+  reportOf: (pid: number, asked: number, exits: LostExits) => Report,
+  more: Partial<LostExitOptions> = {},
+) {
+  const child = spawn('sleep', ['1000']);
+  children.push(child);
+  await once(child, 'spawn');
+  const pid = child.pid ?? 0;
+  const killed: string[] = [];
+  const emitted = Promise.withResolvers<RuntimeEvent>();
+  let asked = 0;
+  const exits: LostExits = new LostExits({
+    times,
+    report: async () => {
+      asked += 1;
+      return reportOf(pid, asked, exits);
+    },
+    killShim: (container) => void killed.push(container),
+    emit: emitted.resolve,
+    logger: silentLogger,
+    ...more,
+  });
+  after(() => exits.close());
+  exits.watch(id, pid);
+  child.kill('SIGKILL');
+  await once(child, 'exit');
+  return { pid, exits, killed, emitted: emitted.promise, asked: () => asked };
+}
+
+/** Without its time. */
+const codeOf = (event: RuntimeEvent) =>
+  event.type === 'exit' ? [event.id, event.pid, event.exit.exitCode] : [event.type];
+
+test('an exit that containerd knows is reported with its code, and the shim is left alone', async () => {
+  const { pid, killed, emitted } = await watchEnded((of) => ({ ...stopped, pid: of }));
+  assert.deepEqual(codeOf(await emitted), [id, pid, 3]);
+  assert.deepEqual(killed, []);
+});
+
+test('a shim that still reports the process as running is killed, later', async () => {
+  const { pid, killed, emitted, asked } = await watchEnded((of) => ({ ...running, pid: of }));
+  assert.deepEqual(codeOf(await emitted), [id, pid, 255]); // reaped: no code
+  assert.deepEqual(killed, [id]);
+  assert.ok(asked() > 1);
+});
+
+test('a task that does not exist any more has ended', async () => {
+  const { pid, emitted } = await watchEnded(() => undefined);
+  assert.deepEqual(codeOf(await emitted), [id, pid, 255]);
+});
+
+test('while containerd is down nothing is decided', async () => {
+  const { pid, emitted } = await watchEnded((of, asked) => {
+    if (asked < 20) throw new Error('containerd is not running');
+    return { ...stopped, pid: of };
+  });
+  assert.deepEqual(codeOf(await emitted), [id, pid, 3]);
+});
+
+test('containerd’s own event is enough, also while it is asked', async () => {
+  const events: RuntimeEvent[] = [];
+  const noted = Promise.withResolvers<void>();
+  const report = (of: number, _asked: number, exits: LostExits): Report => {
+    exits.note({ type: 'exit', id, pid: of, exit: { exitCode: 0, exitedAt: 0n } });
+    noted.resolve();
+    return { ...stopped, pid: of };
+  };
+  const { exits, pid, asked } = await watchEnded(report, { emit: (event) => void events.push(event) });
+  await noted.promise;
+  exits.watch(id, pid); // ended: not watched
+  const { emitted } = await watchEnded(() => undefined); // as long as another look takes
+  await emitted;
+  assert.deepEqual([events, asked()], [[], 1]);
+});
+
+test('the exit code of a zombie is read as the kernel shows it', () => {
+  const stat = (state: string, status: number): string =>
+    `7 (a) b) ${state} ${Array.from({ length: 48 }, () => '0').join(' ')} ${status}`;
+  assert.equal(exitCodeIn(stat('Z', 9 << 8)), 9);
+  assert.equal(exitCodeIn(stat('Z', 15)), 143);
+  assert.equal(exitCodeIn(stat('Z', 11 | 0x80)), 139); // with a core dump
+  assert.equal(exitCodeIn(stat('S', 0)), undefined);
+  assert.equal(exitCodeIn(''), undefined);
+});
