@@ -166,20 +166,20 @@ test('sites behind routers survive cut cables and killed hosts', root, async (t)
     });
 
     await t.test('an ambiguous host name is rejected with both names', async () => {
-      const other = labName('same');
-      await up(`name: ${other}\nswitch: 10.0.0.0/8\nhosts: { b: { address: 10.0.0.1, daemon: false } }\n`);
+      const shared = `b${process.pid}`; // labs of other programs have hosts, too
+      const [first, second] = [labName('first'), labName('second')];
       try {
-        await refused(
-          setCable('b', 'down'),
-          new RegExp(`several labs have a host b; use one of .*${other}/b, .*${name}/b`),
-        );
-        const ambiguous = /several labs have a host b;/;
-        assert.throws(() => findHost('b'), ambiguous);
-        await killHost(`${other}/b`);
-        assert.equal(findHost('b').lab, name, 'the one that runs is meant');
-        await refused(setCable('b', 'down'), ambiguous);
+        for (const lab of [first, second])
+          await up(`name: ${lab}\nswitch: 10.0.0.0/8\nhosts: { ${shared}: { address: 10.0.0.1, daemon: false } }\n`);
+        const both = `${first}/${shared}, ${second}/${shared}`;
+        const ambiguous = new RegExp(`several labs have a host ${shared}; use one of ${both}`);
+        await refused(setCable(shared, 'down'), ambiguous);
+        assert.throws(() => findHost(shared), ambiguous);
+        await killHost(`${second}/${shared}`);
+        assert.equal(findHost(shared).lab, first, 'the one that runs is meant');
+        await refused(setCable(shared, 'down'), ambiguous);
       } finally {
-        await bringDown(other);
+        for (const lab of [first, second]) await bringDown(lab);
       }
     });
   } finally {
