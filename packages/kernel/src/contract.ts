@@ -112,6 +112,7 @@ export interface ObservedElement {
 export interface ObservedNftRule {
   text: string;
   handle?: number;
+  /** nft's; where chains are listed by name or hook, also that of iptables (`-m comment`). */
   comment?: string;
 }
 

@@ -191,11 +191,11 @@ class LinuxKernel implements Kernel {
   }
 
   async listNftBaseChains(hook: 'forward' | 'input', families: readonly NftFamily[]): Promise<ObservedNftChain[]> {
-    return await this.#inSession((session) => listBaseChains(session.nft(), hook, families));
+    return await this.#inSession((session) => listBaseChains(session.nft(), session.netfilter(), { hook, families }));
   }
 
   async listNftChain(name: NftChainName): Promise<ObservedNftChain | undefined> {
-    return await this.#inSession((session) => listChain(session.nft(), name));
+    return await this.#inSession((session) => listChain(session.nft(), name, session.netfilter()));
   }
 
   reservePort(protocol: PortProtocol, address: string, port: number): PortReservation {

@@ -77,10 +77,10 @@ test('with DOCKER-USER the rules stand there, behind what the administrator wrot
   assert.deepEqual(places(forward('drop', 'drop # handle 2', jump) + user), atHead, 'not reached: dropped before');
 });
 
-test('rules without our mark that do the same are enough, as iptables-restore leaves them', () => {
-  const restored = ['iifname "docker0"  counter accept # handle 5', 'oifname "docker0"  counter accept # handle 6'];
-  assert.deepEqual(places(forward('drop', ...restored)), []);
-  assert.deepEqual(places(forward('drop', 'drop # handle 2', ...restored)), atHead);
+test('rules without our mark that do the same are enough', () => {
+  const others = ['iifname "docker0"  counter accept # handle 5', 'oifname "docker0"  counter accept # handle 6'];
+  assert.deepEqual(places(forward('drop', ...others)), []);
+  assert.deepEqual(places(forward('drop', 'drop # handle 2', ...others)), atHead);
 });
 
 test('marked rules without a desired one, and those behind a drop of everything, are stale', () => {

@@ -3,8 +3,10 @@ import { isNetyardError } from '@netyard/core';
 import type { ObservedNftChain, ObservedNftRule } from '../../contract.ts';
 import type { NftFamily } from '../../desired.ts';
 import { hasErrno } from '../../system/ffi/errno.ts';
+import type { NetlinkSocket } from '../socket.ts';
 import { type NftContext, nftOutput } from './context.ts';
 import { chainSpec, type NftChainName } from './rule.ts';
+import { mayHaveXtComments, readXtComments } from './xt-comments.ts';
 
 const printableFamilies: readonly string[] = ['ip', 'ip6', 'inet', 'bridge', 'arp', 'netdev'];
 
@@ -57,22 +59,42 @@ function parseRule(line: string): ObservedNftRule {
  * Base chains of some families at a hook, in all tables, with their rules. Equivalent to: `nft -a -s list chain …` for
  * each.
  */
-export function listBaseChains(context: NftContext, hook: string, families: readonly NftFamily[]): ObservedNftChain[] {
+export function listBaseChains(
+  context: NftContext,
+  socket: NetlinkSocket,
+  { hook, families }: { hook: string; families: readonly NftFamily[] },
+): ObservedNftChain[] {
   const listing = context.run('list chains', { operation: 'nft list chains', object: hook }, nftOutput.terse);
   return parseChains(listing)
     .filter((chain) => chain.hook === hook && families.includes(chain.family))
-    .flatMap((chain) => listChain(context, chain) ?? []);
+    .flatMap((chain) => listChain(context, chain, socket) ?? []);
 }
 
-/** Undefined when the chain does not exist, and for names that nft cannot parse. */
-export function listChain(context: NftContext, name: NftChainName): ObservedNftChain | undefined {
+/**
+ * Undefined when the chain does not exist, and for names that nft cannot parse.
+ * @param socket reads the comments of rules that iptables made, which are otherwise missing
+ */
+export function listChain(
+  context: NftContext,
+  name: NftChainName,
+  socket?: NetlinkSocket,
+): ObservedNftChain | undefined {
   try {
     const spec = chainSpec(name);
     const flags = nftOutput.stateless | nftOutput.handle | nftOutput.terse;
     const listing = context.run(`list chain ${spec}`, { operation: 'nft list chain', object: spec }, flags);
-    return parseChains(listing).find(({ chain }) => chain === name.chain);
+    const found = parseChains(listing).find(({ chain }) => chain === name.chain);
+    if (found && socket && mayHaveXtComments(listing)) addComments(found.rules, readXtComments(socket, name));
+    return found;
   } catch (error) {
     if (hasErrno(error, 'ENOENT') || isNetyardError(error, 'invalid')) return undefined;
     throw error;
+  }
+}
+
+function addComments(rules: readonly ObservedNftRule[], comments: ReadonlyMap<number, string>): void {
+  for (const rule of rules) {
+    const comment = comments.get(rule.handle ?? -1);
+    if (comment !== undefined) rule.comment ??= comment;
   }
 }

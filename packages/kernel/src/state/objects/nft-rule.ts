@@ -10,7 +10,9 @@ import { absent, type ObjectHandler, observed, type Undo } from './handler.ts';
 
 /** Rules of the chain with the object's comment. */
 const findRules = (session: Session, object: NftRuleObject) =>
-  (listChain(session.nft(object.ns), object)?.rules ?? []).filter(({ comment }) => comment === object.comment);
+  (listChain(session.nft(object.ns), object, session.netfilter(object.ns))?.rules ?? []).filter(
+    ({ comment }) => comment === object.comment,
+  );
 
 function run(session: Session, object: NftRuleObject, commands: readonly string[]): void {
   if (commands.length === 0) return;
