@@ -1,14 +1,20 @@
 /** Docker's identifiers: 64 lower-case hexadecimal digits, displayed as their first 12. */
 
+const idBytes = 32;
+/** Ids whose random bytes are read together: a single read takes 0.1 ms after a pause, longer than all else of an id. */
+const pooledIds = 64;
+let pool = Buffer.alloc(0);
+
 /**
  * Generates an id. As in Docker, its first 12 digits are never all decimal, because a hostname derived from it would be
  * a number.
  */
 export function newId(): string {
-  // Loaded lazily: loading it would add 10 ms to each start of the CLI.
-  const { randomBytes } = process.getBuiltinModule('node:crypto');
   for (;;) {
-    const id = randomBytes(32).toString('hex');
+    // Loaded lazily: loading it would add 10 ms to each start of the CLI.
+    if (pool.length === 0) pool = process.getBuiltinModule('node:crypto').randomBytes(pooledIds * idBytes);
+    const id = pool.toString('hex', 0, idBytes);
+    pool = pool.subarray(idBytes);
     if (!/^\d{12}/.test(id)) return id;
   }
 }
