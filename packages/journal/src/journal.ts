@@ -20,6 +20,8 @@ const flushMilliseconds = 250;
 const retryMilliseconds = 5000;
 /** Bytes in memory while the disk is full or slow; the oldest entries are dropped. */
 const maximumPending = 4 * 1024 * 1024;
+/** Entries that wait for their encoding, which takes longer than all else of an entry; operations do not wait for it. */
+const maximumUnencoded = 256;
 /** Bytes of one write. */
 const maximumBatch = 65_536;
 
@@ -32,6 +34,7 @@ interface PendingLine {
 export class Journal {
   readonly #options: JournalOptions;
   readonly #segments: Segments;
+  #unencoded: JournalEntry[] = [];
   #pending: PendingLine[] = [];
   #pendingBytes = 0;
   #writing: Promise<void> = Promise.resolve();
@@ -49,14 +52,20 @@ export class Journal {
 
   /** Adds an entry with the present time; on disk a quarter of a second later. Never throws. */
   note(entry: Omit<JournalEntry, 'time'>): void {
-    const time = this.#options.clock.now();
-    const line = encodeEntry({ ...entry, time });
-    const bytes = Buffer.byteLength(line);
-    this.#pending.push({ line, bytes, time });
-    this.#pendingBytes += bytes;
-    // An eighth at once: dropping from an array costs as much as its length.
-    if (this.#pendingBytes > maximumPending) this.#drop(Math.ceil(this.#pending.length / 8));
+    this.#unencoded.push({ ...entry, time: this.#options.clock.now() });
+    if (this.#unencoded.length >= maximumUnencoded) this.#encode();
     this.#timer ??= setTimeout(() => void this.flush(), flushMilliseconds).unref();
+  }
+
+  #encode(): void {
+    for (const entry of this.#unencoded.splice(0)) {
+      const line = encodeEntry(entry);
+      const bytes = Buffer.byteLength(line);
+      this.#pending.push({ line, bytes, time: entry.time });
+      this.#pendingBytes += bytes;
+      // An eighth at once: dropping from an array costs as much as its length.
+      if (this.#pendingBytes > maximumPending) this.#drop(Math.ceil(this.#pending.length / 8));
+    }
   }
 
   #drop(count: number): void {
@@ -73,6 +82,7 @@ export class Journal {
 
   async #write(): Promise<void> {
     try {
+      this.#encode();
       while (this.#pending.length > 0) await this.#writeBatch();
       this.#hasFailed = false;
     } catch (error) {
