@@ -23,6 +23,7 @@ const sparePages = 256;
 
 export class Database {
   readonly #database: DatabaseSync;
+  /** By what they do. */
   readonly #statements = new Map<string, StatementSync>();
 
   /**
@@ -64,7 +65,7 @@ export class Database {
 
   /** Writes one transaction; deletions first, as a name may move from a deleted row to a new one. */
   write(changes: readonly Change[], identity: Identity): void {
-    this.#database.exec('BEGIN IMMEDIATE');
+    this.#statement('BEGIN IMMEDIATE').run();
     try {
       for (const change of changes) if (change.row === undefined) this.#delete(change);
       for (const change of changes) if (change.row !== undefined) this.#put(change.table, change.row);
@@ -72,7 +73,7 @@ export class Database {
         identity.epoch,
         identity.generation,
       );
-      this.#database.exec('COMMIT');
+      this.#statement('COMMIT').run();
     } catch (error) {
       this.#rollBack();
       throw error;
@@ -112,29 +113,39 @@ export class Database {
   }
 
   #put(table: TableName, row: Row): void {
-    const { columns, keys } = specOf(table);
-    const updates = columns.slice(keys).map((column) => `${column} = excluded.${column}`);
-    const then = updates.length === 0 ? 'NOTHING' : `UPDATE SET ${updates.join(', ')}`;
-    const places = columns.map(() => '?').join(', ');
-    const conflict = columns.slice(0, keys).join(', ');
-    this.#statement(
-      `INSERT INTO ${table} (${columns.join(', ')}) VALUES (${places}) ON CONFLICT (${conflict}) DO ${then}`,
-    ).run(...row);
+    this.#prepared(`put ${table}`, () => putStatement(table)).run(...row);
   }
 
   #delete({ table, key }: Change): void {
-    const { columns, keys } = specOf(table);
-    const where = columns.slice(0, keys).map((column) => `${column} = ?`);
-    this.#statement(`DELETE FROM ${table} WHERE ${where.join(' AND ')}`).run(...key.split('\0'));
+    this.#prepared(`delete ${table}`, () => deleteStatement(table)).run(...key.split('\0'));
   }
 
   #statement(sql: string): StatementSync {
-    const known = this.#statements.get(sql);
+    return this.#prepared(sql, () => sql);
+  }
+
+  #prepared(name: string, sql: () => string): StatementSync {
+    const known = this.#statements.get(name);
     if (known) return known;
-    const made = this.#database.prepare(sql);
-    this.#statements.set(sql, made);
+    const made = this.#database.prepare(sql());
+    this.#statements.set(name, made);
     return made;
   }
+}
+
+function putStatement(table: TableName): string {
+  const { columns, keys } = specOf(table);
+  const updates = columns.slice(keys).map((column) => `${column} = excluded.${column}`);
+  const then = updates.length === 0 ? 'NOTHING' : `UPDATE SET ${updates.join(', ')}`;
+  const places = columns.map(() => '?').join(', ');
+  const conflict = columns.slice(0, keys).join(', ');
+  return `INSERT INTO ${table} (${columns.join(', ')}) VALUES (${places}) ON CONFLICT (${conflict}) DO ${then}`;
+}
+
+function deleteStatement(table: TableName): string {
+  const { columns, keys } = specOf(table);
+  const where = columns.slice(0, keys).map((column) => `${column} = ?`);
+  return `DELETE FROM ${table} WHERE ${where.join(' AND ')}`;
 }
 
 function openFile(path: string): DatabaseSync {

@@ -43,6 +43,7 @@ export class Persistence {
   #background: { name: string; owner: RecordOwner; isCurrent: boolean } | undefined;
   #writeProblem: string | undefined;
   #retry: NodeJS.Timeout | undefined;
+  #afterwards: NodeJS.Immediate | undefined;
   #idle: NodeJS.Timeout | undefined;
   #closed = false;
 
@@ -103,6 +104,7 @@ export class Persistence {
   close(): void {
     this.#closed = true;
     clearTimeout(this.#retry);
+    clearImmediate(this.#afterwards);
     clearTimeout(this.#idle);
     clearTimeout(this.#fileDelay);
     if (this.#background) this.#dirtyFiles.set(this.#background.name, this.#background.owner);
@@ -165,8 +167,17 @@ export class Persistence {
         this.#writeDatabase();
       }
     }
-    if (files === 'at once') this.#writeFiles();
-    else this.#writeFilesLater();
+    if (files === 'at once') {
+      this.#writeFiles();
+      this.#mark();
+    }
+    if (!this.#closed) this.#afterwards ??= setImmediate(() => this.#endFlush());
+  }
+
+  /** Operations do not wait for it. A marker that is a few changes behind is that of a daemon that was killed. */
+  #endFlush(): void {
+    this.#afterwards = undefined;
+    this.#writeFilesLater();
     this.#mark();
     this.#armIdle();
   }
@@ -267,9 +278,8 @@ export class Persistence {
   /** A checkpoint waits for the disk: it runs when the daemon is idle. */
   #armIdle(): void {
     if (this.#closed || this.#parts.path === ':memory:') return;
-    clearTimeout(this.#idle);
-    this.#idle = setTimeout(() => this.#checkpoint(), idleMs);
-    this.#idle.unref();
+    if (this.#idle) this.#idle.refresh();
+    else this.#idle = setTimeout(() => this.#checkpoint(), idleMs).unref();
   }
 
   #checkpoint(): void {
