@@ -12,6 +12,7 @@ import { currentLimits } from './request-scope.ts';
 
 const JSON_LIMIT = 4 * 1024 * 1024;
 const SMALL = 64 * 1024;
+const utf8 = new TextDecoder();
 
 const isEmpty = (request: IncomingMessage): boolean =>
   request.headers['content-length'] === '0' ||
@@ -27,7 +28,7 @@ function checkContentType(request: IncomingMessage): void {
 
 async function readText(request: IncomingMessage): Promise<string> {
   const announced = request.headers['content-length'];
-  if (announced !== undefined && Number(announced) <= SMALL) return new TextDecoder().decode(await readSmall(request));
+  if (announced !== undefined && Number(announced) <= SMALL) return utf8.decode(await readSmall(request));
   if (Number(announced ?? 0) > JSON_LIMIT) throw tooLarge();
   const chunks: Uint8Array[] = [];
   let size = 0;
@@ -42,7 +43,7 @@ async function readText(request: IncomingMessage): Promise<string> {
   } finally {
     clearTimeout(timer);
   }
-  return new TextDecoder().decode(Buffer.concat(chunks));
+  return utf8.decode(Buffer.concat(chunks));
 }
 
 /** A body of known, small size, without the streams of `uploadOf`, which take a quarter of the time of a short request. */
@@ -50,7 +51,7 @@ async function readSmall(request: IncomingMessage): Promise<Uint8Array> {
   const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>();
   const chunks: Uint8Array[] = [];
   const onData = (chunk: Uint8Array): void => void chunks.push(chunk);
-  const onEnd = (): void => resolve(Buffer.concat(chunks));
+  const onEnd = (): void => resolve(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks));
   const onGone = (): void => {
     if (!request.complete) reject(request.errored ?? new Error('the client disconnected while it was sending'));
   };
