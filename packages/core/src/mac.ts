@@ -16,7 +16,9 @@ export const isUnicastMac = (bytes: Uint8Array): boolean =>
   ((bytes[0] ?? 0) & 1) === 0 && bytes.some((byte) => byte !== 0);
 
 export function formatMac(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join(':');
+  let text = '';
+  for (const byte of bytes) text += `${text === '' ? '' : ':'}${byte < 16 ? '0' : ''}${byte.toString(16)}`;
+  return text;
 }
 
 /** Docker's locally administered address derived from an IPv4 address: `02:42` and its four bytes. */

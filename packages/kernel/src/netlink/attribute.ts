@@ -18,27 +18,62 @@ export interface Attribute {
 
 export const align4 = (length: number): number => (length + 3) & ~3;
 
-function numberAttribute(type: number, size: number, write: (view: DataView) => void): Attribute {
-  const value = new Uint8Array(size);
-  write(new DataView(value.buffer));
-  return { type, value };
+/**
+ * Numbers are written and read byte by byte: a DataView costs more than its number, and gives a small array a buffer of
+ * its own outside of the garbage-collected heap. Missing bytes are read as 0.
+ */
+const byteAt = (data: Uint8Array, at: number): number => data[at] ?? 0;
+
+function putLittleEndian16(data: Uint8Array, at: number, value: number): void {
+  data[at] = value;
+  data[at + 1] = value >>> 8;
+}
+
+function putBigEndian16(data: Uint8Array, at: number, value: number): void {
+  data[at] = value >>> 8;
+  data[at + 1] = value;
+}
+
+function putLittleEndian32(data: Uint8Array, at: number, value: number): void {
+  putLittleEndian16(data, at, value);
+  putLittleEndian16(data, at + 2, value >>> 16);
+}
+
+function putBigEndian32(data: Uint8Array, at: number, value: number): void {
+  putBigEndian16(data, at, value >>> 16);
+  putBigEndian16(data, at + 2, value);
+}
+
+const getLittleEndian16 = (data: Uint8Array, at: number): number => byteAt(data, at) | (byteAt(data, at + 1) << 8);
+const getBigEndian16 = (data: Uint8Array, at: number): number => (byteAt(data, at) << 8) | byteAt(data, at + 1);
+const getLittleEndian32 = (data: Uint8Array, at: number): number =>
+  (getLittleEndian16(data, at) | (getLittleEndian16(data, at + 2) << 16)) >>> 0;
+const getBigEndian32 = (data: Uint8Array, at: number): number =>
+  ((getBigEndian16(data, at) << 16) | getBigEndian16(data, at + 2)) >>> 0;
+
+/** In host byte order. */
+export const putU16 = hostIsLittleEndian ? putLittleEndian16 : putBigEndian16;
+export const putU32 = hostIsLittleEndian ? putLittleEndian32 : putBigEndian32;
+export const getU16 = hostIsLittleEndian ? getLittleEndian16 : getBigEndian16;
+export const getU32 = hostIsLittleEndian ? getLittleEndian32 : getBigEndian32;
+
+function numberAttribute(type: number, size: number, value: number, put: typeof putU16): Attribute {
+  const content = new Uint8Array(size);
+  put(content, 0, value);
+  return { type, value: content };
 }
 
 export const u8 = (type: number, value: number): Attribute => ({ type, value: Uint8Array.of(value) });
-export const u16 = (type: number, value: number): Attribute =>
-  numberAttribute(type, 2, (view) => view.setUint16(0, value, hostIsLittleEndian));
-export const u32 = (type: number, value: number): Attribute =>
-  numberAttribute(type, 4, (view) => view.setUint32(0, value, hostIsLittleEndian));
+export const u16 = (type: number, value: number): Attribute => numberAttribute(type, 2, value, putU16);
+export const u32 = (type: number, value: number): Attribute => numberAttribute(type, 4, value, putU32);
 /** 16 bits in network byte order, as ports are. */
-export const be16 = (type: number, value: number): Attribute =>
-  numberAttribute(type, 2, (view) => view.setUint16(0, value));
-export const be32 = (type: number, value: number): Attribute =>
-  numberAttribute(type, 4, (view) => view.setUint32(0, value));
+export const be16 = (type: number, value: number): Attribute => numberAttribute(type, 2, value, putBigEndian16);
+export const be32 = (type: number, value: number): Attribute => numberAttribute(type, 4, value, putBigEndian32);
 export const bytes = (type: number, value: Uint8Array): Attribute => ({ type, value });
 /** NUL-terminated text. */
 export const text = (type: number, value: string): Attribute => ({
   type,
-  value: new Uint8Array(Buffer.from(`${value}\0`, 'utf8')),
+  value: Buffer.from(`${value}\0`, 'utf8'),
 });
 export const nested = (type: number, inside: readonly Attribute[], head: Uint8Array = new Uint8Array()): Attribute => ({
   type: type | NLA_F_NESTED,
@@ -57,11 +92,10 @@ export function concatBytes(parts: readonly Uint8Array[]): Uint8Array {
 
 export function encodeAttributes(attributes: readonly Attribute[]): Uint8Array {
   const all = new Uint8Array(attributes.reduce((sum, { value }) => sum + headerLength + align4(value.length), 0));
-  const view = new DataView(all.buffer);
   let offset = 0;
   for (const { type, value } of attributes) {
-    view.setUint16(offset, headerLength + value.length, hostIsLittleEndian);
-    view.setUint16(offset + 2, type, hostIsLittleEndian);
+    putU16(all, offset, headerLength + value.length);
+    putU16(all, offset + 2, type);
     all.set(value, offset + headerLength);
     offset += headerLength + align4(value.length);
   }
@@ -73,12 +107,11 @@ export function encodeAttributes(attributes: readonly Attribute[]): Uint8Array {
  * does.
  */
 export function* eachAttribute(all: Uint8Array): Generator<Attribute> {
-  const view = viewOf(all);
   let offset = 0;
   while (offset + headerLength <= all.length) {
-    const length = view.getUint16(offset, hostIsLittleEndian);
+    const length = getU16(all, offset);
     if (length < headerLength || offset + length > all.length) return;
-    const type = view.getUint16(offset + 2, hostIsLittleEndian) & NLA_TYPE_MASK;
+    const type = getU16(all, offset + 2) & NLA_TYPE_MASK;
     yield { type, value: all.subarray(offset + headerLength, offset + length) };
     offset += align4(length);
   }
@@ -113,12 +146,12 @@ export class Attributes {
 
   u16(type: number): number | undefined {
     const value = this.#byType.get(type);
-    return value && value.length >= 2 ? viewOf(value).getUint16(0, hostIsLittleEndian) : undefined;
+    return value && value.length >= 2 ? getU16(value, 0) : undefined;
   }
 
   u32(type: number): number | undefined {
     const value = this.#byType.get(type);
-    return value && value.length >= 4 ? viewOf(value).getUint32(0, hostIsLittleEndian) : undefined;
+    return value && value.length >= 4 ? getU32(value, 0) : undefined;
   }
 
   s32(type: number): number | undefined {
@@ -128,12 +161,12 @@ export class Attributes {
 
   be16(type: number): number | undefined {
     const value = this.#byType.get(type);
-    return value && value.length >= 2 ? viewOf(value).getUint16(0) : undefined;
+    return value && value.length >= 2 ? getBigEndian16(value, 0) : undefined;
   }
 
   be32(type: number): number | undefined {
     const value = this.#byType.get(type);
-    return value && value.length >= 4 ? viewOf(value).getUint32(0) : undefined;
+    return value && value.length >= 4 ? getBigEndian32(value, 0) : undefined;
   }
 
   /** The attributes inside a nested attribute; empty when it is absent. */

@@ -1,5 +1,5 @@
 /** Encodes and decodes netlink messages: header, error and acknowledgement. Pure. See linux/netlink.h, RFC 3549. */
-import { Attributes, align4, hostIsLittleEndian, viewOf } from './attribute.ts';
+import { Attributes, align4, getU16, getU32, putU16, putU32 } from './attribute.ts';
 
 export const NLMSG_ERROR = 2;
 export const NLMSG_DONE = 3;
@@ -33,11 +33,10 @@ export interface NetlinkMessage {
 /** struct nlmsghdr and payload; the kernel fills in the port id. */
 export function encodeMessage(message: NetlinkMessage): Uint8Array {
   const data = new Uint8Array(align4(headerLength + message.payload.length));
-  const view = viewOf(data);
-  view.setUint32(0, headerLength + message.payload.length, hostIsLittleEndian);
-  view.setUint16(4, message.type, hostIsLittleEndian);
-  view.setUint16(6, message.flags, hostIsLittleEndian);
-  view.setUint32(8, message.sequence, hostIsLittleEndian);
+  putU32(data, 0, headerLength + message.payload.length);
+  putU16(data, 4, message.type);
+  putU16(data, 6, message.flags);
+  putU32(data, 8, message.sequence);
   data.set(message.payload, headerLength);
   return data;
 }
@@ -45,16 +44,15 @@ export function encodeMessage(message: NetlinkMessage): Uint8Array {
 /** The messages of one datagram. Payloads are views into `data`: copy them to keep them. */
 export function decodeMessages(data: Uint8Array): NetlinkMessage[] {
   const messages: NetlinkMessage[] = [];
-  const view = viewOf(data);
   let offset = 0;
   while (offset + headerLength <= data.length) {
-    const length = view.getUint32(offset, hostIsLittleEndian);
+    const length = getU32(data, offset);
     if (length < headerLength || offset + length > data.length) break;
     messages.push({
-      type: view.getUint16(offset + 4, hostIsLittleEndian),
-      flags: view.getUint16(offset + 6, hostIsLittleEndian),
-      sequence: view.getUint32(offset + 8, hostIsLittleEndian),
-      portId: view.getUint32(offset + 12, hostIsLittleEndian),
+      type: getU16(data, offset + 4),
+      flags: getU16(data, offset + 6),
+      sequence: getU32(data, offset + 8),
+      portId: getU32(data, offset + 12),
       payload: data.subarray(offset + headerLength, offset + length),
     });
     offset += align4(length);
@@ -76,10 +74,9 @@ export interface Acknowledgement {
 export function decodeAcknowledgement(message: NetlinkMessage): Acknowledgement {
   const { payload, flags } = message;
   if (payload.length < 4) return { errno: 0 };
-  const view = viewOf(payload);
-  const errno = 0 - view.getInt32(0, hostIsLittleEndian);
+  const errno = 0 - (getU32(payload, 0) | 0);
   if ((flags & NLM_F_ACK_TLVS) === 0) return { errno };
-  const requestLength = flags & NLM_F_CAPPED ? headerLength : view.getUint32(4, hostIsLittleEndian);
+  const requestLength = flags & NLM_F_CAPPED ? headerLength : getU32(payload, 4);
   const extra = new Attributes(payload.subarray(4 + align4(requestLength)));
   const text = extra.text(NLMSGERR_ATTR_MSG);
   return text === undefined ? { errno } : { errno, text };

@@ -13,7 +13,8 @@ import { LinkRemover } from './link-remover.ts';
 import { CanonicalTables } from './nft/canonical-tables.ts';
 import { NftContext } from './nft/context.ts';
 import { HashElements } from './nft/hash-elements.ts';
-import { NETLINK_NETFILTER, NETLINK_ROUTE, NetlinkSocket, OwnPorts, ReceiveBuffers } from './socket.ts';
+import { NETLINK_NETFILTER, NETLINK_ROUTE, NetlinkSocket } from './socket.ts';
+import { OwnPorts, ReceiveBuffers } from './socket-state.ts';
 
 /** Sockets and contexts of one namespace, opened on first use. */
 class Handles {

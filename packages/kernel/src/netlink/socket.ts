@@ -9,7 +9,7 @@ import { checked, checkedRetrying, closeFile } from '../system/calls.ts';
 import { errnoOf, kernelError } from '../system/ffi/errno.ts';
 import { libc } from '../system/ffi/libc.ts';
 import { type EnterNetns, openInNetns } from '../system/netns.ts';
-import { be32, concatBytes, encodeAttributes, hostIsLittleEndian, viewOf } from './attribute.ts';
+import { be32, concatBytes, encodeAttributes, getU32, putU16, putU32 } from './attribute.ts';
 import {
   decodeAcknowledgement,
   decodeMessages,
@@ -22,6 +22,7 @@ import {
   NLMSG_DONE,
   NLMSG_ERROR,
 } from './message.ts';
+import { bufferLength, type OwnPorts, ReceiveBuffers } from './socket-state.ts';
 
 export const NETLINK_ROUTE = 0;
 export const NETLINK_SOCK_DIAG = 4;
@@ -39,10 +40,8 @@ const NETLINK_ADD_MEMBERSHIP = 1;
 const NETLINK_CAP_ACK = 10;
 const NETLINK_EXT_ACK = 11;
 const NETLINK_GET_STRICT_CHK = 12;
-/** The kernel splits dumps into datagrams of at most 32 KiB. */
-const bufferLength = 65536;
-const keptBuffers = 4;
-const keptPorts = 512;
+/** struct timeval, 10 s: the answer is normally ready; a missing answer must not hang the process. */
+const receiveTimeout = new Uint8Array(new BigInt64Array([10n, 0n]).buffer);
 const maxDumpAttempts = 20;
 
 /** A request, and its names in an error: `ip link add`, `veth0 in /run/netns/r1`. */
@@ -67,7 +66,8 @@ const NFNL_SUBSYS_NFTABLES = 10;
 const batchHead = Uint8Array.of(0, 0, 0, NFNL_SUBSYS_NFTABLES);
 
 export const setIntegerOption = (fd: number, level: number, name: number, value: number): void => {
-  const bytes = new Uint8Array(new Int32Array([value]).buffer);
+  const bytes = new Uint8Array(4);
+  putU32(bytes, 0, value);
   checked(libc().setsockopt(fd, level, name, bytes, bytes.length), 'setsockopt', 'netlink socket');
 };
 
@@ -94,38 +94,8 @@ export function openNetlink(
 /** Only a socket with a port id receives notifications; sending would assign one too. struct sockaddr_nl. */
 function bindToAnyPort(fd: number): void {
   const address = new Uint8Array(12);
-  viewOf(address).setUint16(0, AF_NETLINK, hostIsLittleEndian);
+  putU16(address, 0, AF_NETLINK);
   checked(libc().bind(fd, address, address.length), 'bind', 'netlink socket');
-}
-
-/** Receive buffers of closed sockets, for the next ones: most sockets of other namespaces live for a few messages. */
-export class ReceiveBuffers {
-  readonly #free: Uint8Array[] = [];
-
-  take(): Uint8Array {
-    return this.#free.pop() ?? new Uint8Array(bufferLength);
-  }
-
-  give(buffer: Uint8Array): void {
-    if (this.#free.length < keptBuffers) this.#free.push(buffer);
-  }
-}
-
-/** Port ids of the sockets of one process, by which it recognizes notifications of its own changes. */
-export class OwnPorts {
-  readonly #ids = new Set<number>();
-
-  /** The oldest is forgotten: sockets of other namespaces live for a few messages. */
-  add(id: number): void {
-    if (this.#ids.has(id)) return;
-    this.#ids.add(id);
-    const [oldest] = this.#ids;
-    if (this.#ids.size > keptPorts && oldest !== undefined) this.#ids.delete(oldest);
-  }
-
-  has(id: number): boolean {
-    return this.#ids.has(id);
-  }
 }
 
 export interface NetlinkSocketOptions {
@@ -163,9 +133,8 @@ export class NetlinkSocket {
     try {
       for (const name of [NETLINK_CAP_ACK, NETLINK_EXT_ACK, NETLINK_GET_STRICT_CHK])
         setIntegerOption(fd, SOL_NETLINK, name, 1);
-      // The answer is normally ready; a missing answer must not hang the process.
-      const timeout = new Uint8Array(new BigInt64Array([10n, 0n]).buffer);
-      checked(libc().setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, timeout, timeout.length), 'setsockopt', 'netlink socket');
+      const timeout = libc().setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, receiveTimeout, receiveTimeout.length);
+      checked(timeout, 'setsockopt', 'netlink socket');
       return new NetlinkSocket(fd, options);
     } catch (error) {
       closeFile(fd);
@@ -175,14 +144,15 @@ export class NetlinkSocket {
 
   /** Executes a request and returns after the kernel's acknowledgement. Throws KernelError. */
   execute(request: NetlinkRequest): void {
-    const sequence = this.#send(request, NLM_F_ACK);
-    for (;;) {
-      for (const message of this.#receive(request)) {
-        if (message.sequence !== sequence || message.type !== NLMSG_ERROR) continue;
-        throwOnError(message, this.#qualified(request));
-        return;
-      }
-    }
+    this.#throwOnError(this.#acknowledgement(request), request);
+  }
+
+  /** The same for a creation; returns false when the object exists, which is no error. */
+  executeUnlessExists(request: NetlinkRequest): boolean {
+    const acknowledgement = this.#acknowledgement(request);
+    if (decodeAcknowledgement(acknowledgement).errno === errnoOf('EEXIST')) return false;
+    this.#throwOnError(acknowledgement, request);
+    return true;
   }
 
   /**
@@ -204,7 +174,7 @@ export class NetlinkSocket {
         const request = requests[message.sequence - first];
         if (!request || message.type !== NLMSG_ERROR) continue;
         try {
-          throwOnError(message, this.#qualified(request));
+          this.#throwOnError(message, request);
         } catch (error) {
           failures.push(error);
         }
@@ -222,8 +192,7 @@ export class NetlinkSocket {
   async executeAsync(request: NetlinkRequest): Promise<void> {
     const sequence = await this.#sendAsync(request, NLM_F_ACK);
     for (const message of this.#receive(request)) {
-      if (message.sequence === sequence && message.type === NLMSG_ERROR)
-        throwOnError(message, this.#qualified(request));
+      if (message.sequence === sequence && message.type === NLMSG_ERROR) this.#throwOnError(message, request);
     }
   }
 
@@ -247,7 +216,7 @@ export class NetlinkSocket {
     for (;;) {
       for (const message of this.#receive(request)) {
         if (message.sequence < first || message.sequence > last || message.type !== NLMSG_ERROR) continue;
-        throwOnError(message, this.#qualified(request));
+        this.#throwOnError(message, request);
         if (message.sequence === last) return;
       }
     }
@@ -260,7 +229,7 @@ export class NetlinkSocket {
       for (const message of this.#receive(request)) {
         if (message.sequence !== sequence) continue;
         if (message.type !== NLMSG_ERROR) return { ...message, payload: message.payload.slice() };
-        throwOnError(message, this.#qualified(request));
+        this.#throwOnError(message, request);
       }
     }
   }
@@ -288,7 +257,7 @@ export class NetlinkSocket {
     for (;;) {
       const messages = this.#receive(request).filter((message) => message.sequence === sequence);
       const end = messages.find(({ type }) => type === NLMSG_ERROR || type === NLMSG_DONE);
-      if (end) throwOnError(end, this.#qualified(request));
+      if (end) this.#throwOnError(end, request);
       yield messages.filter((message) => message !== end);
       if (end) return;
       if (slice.isOver) await slice.next();
@@ -303,7 +272,7 @@ export class NetlinkSocket {
   findLinkIndex(name: string): number | undefined {
     const request = new Uint8Array(40); // struct ifreq: 16 bytes of name, then the index
     request.set(Buffer.from(name, 'utf8'));
-    if (libc().ioctl(this.#fd, SIOCGIFINDEX, request) === 0) return viewOf(request).getInt32(16, hostIsLittleEndian);
+    if (libc().ioctl(this.#fd, SIOCGIFINDEX, request) === 0) return getU32(request, 16);
     const errno = libc().errno();
     if (errno === errnoOf('ENODEV')) return undefined;
     throw kernelError(errno, 'ip link show', this.qualify(name));
@@ -329,7 +298,7 @@ export class NetlinkSocket {
         if (message.sequence !== sequence) continue;
         interrupted ||= (message.flags & NLM_F_DUMP_INTR) !== 0;
         if (message.type === NLMSG_ERROR || message.type === NLMSG_DONE) {
-          throwOnError(message, this.#qualified(request));
+          this.#throwOnError(message, request);
           return { messages, interrupted };
         }
         messages.push({ ...message, payload: message.payload.slice() });
@@ -337,8 +306,20 @@ export class NetlinkSocket {
     }
   }
 
-  #qualified(request: NetlinkRequest): NetlinkRequest {
-    return { ...request, object: this.qualify(request.object) };
+  #acknowledgement(request: NetlinkRequest): NetlinkMessage {
+    const sequence = this.#send(request, NLM_F_ACK);
+    for (;;) {
+      const found = this.#receive(request).find(
+        (message) => message.sequence === sequence && message.type === NLMSG_ERROR,
+      );
+      if (found) return found;
+    }
+  }
+
+  /** NLMSG_ERROR and NLMSG_DONE both begin with a negative errno. */
+  #throwOnError(message: NetlinkMessage, { operation, object }: NetlinkRequest): void {
+    const { errno, text } = decodeAcknowledgement(message);
+    if (errno !== 0) throw kernelError(errno, operation, this.qualify(object), text);
   }
 
   #encode(request: NetlinkRequest, flags: number): Uint8Array {
@@ -388,10 +369,4 @@ export class NetlinkSocket {
     }
     return messages;
   }
-}
-
-/** NLMSG_ERROR and NLMSG_DONE both begin with a negative errno. */
-function throwOnError(message: NetlinkMessage, request: NetlinkRequest): void {
-  const { errno, text } = decodeAcknowledgement(message);
-  if (errno !== 0) throw kernelError(errno, request.operation, request.object, text);
 }

@@ -5,7 +5,7 @@
  */
 import { readFileSync, readlinkSync } from 'node:fs';
 import type { FindNftAuthor } from '../netlink/network-changes.ts';
-import type { OwnPorts } from '../netlink/socket.ts';
+import type { OwnPorts } from '../netlink/socket-state.ts';
 import type { ChangeAuthor } from '../network-change.ts';
 
 /** Further sockets of a process have negative ids (af_netlink.c, netlink_autobind). */

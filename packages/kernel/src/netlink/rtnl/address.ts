@@ -1,15 +1,6 @@
 /** Addresses of links over rtnetlink. See rtnetlink(7), linux/if_addr.h. */
 import { formatIp, ipFromBytes, ipToBytes, parseIp, parsePrefix } from '@netyard/core';
-import {
-  type Attribute,
-  Attributes,
-  bytes,
-  concatBytes,
-  encodeAttributes,
-  hostIsLittleEndian,
-  u32,
-  viewOf,
-} from '../attribute.ts';
+import { type Attribute, Attributes, bytes, concatBytes, encodeAttributes, getU32, putU32, u32 } from '../attribute.ts';
 import { NLM_F_CREATE, NLM_F_EXCL } from '../message.ts';
 import type { NetlinkSocket } from '../socket.ts';
 
@@ -38,7 +29,7 @@ export interface LinkAddress {
 /** struct ifaddrmsg. */
 function encodeHead(family: number, length: number, scope: number, index: number): Uint8Array {
   const head = Uint8Array.of(family, length, 0, scope, 0, 0, 0, 0);
-  viewOf(head).setUint32(4, index, hostIsLittleEndian);
+  putU32(head, 4, index);
   return head;
 }
 
@@ -83,7 +74,7 @@ export function decodeAddress(payload: Uint8Array): DecodedAddress | undefined {
   const flags = attributes.u32(IFA.FLAGS) ?? payload[2] ?? 0;
   const isTransient = payload[0] === AF_INET6 && Object.values(transientFlags).some((flag) => (flags & flag) !== 0);
   return {
-    linkIndex: viewOf(payload).getUint32(4, hostIsLittleEndian),
+    linkIndex: getU32(payload, 4),
     prefix: `${formatIp(ipFromBytes(local))}/${payload[1] ?? 0}`,
     scope: payload[3] ?? 0,
     ...(broadcast ? { broadcast: formatIp(ipFromBytes(broadcast)) } : {}),

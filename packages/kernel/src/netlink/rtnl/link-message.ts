@@ -10,8 +10,10 @@ import {
   bytes,
   concatBytes,
   encodeAttributes,
+  getU32,
   hostIsLittleEndian,
   nested,
+  putU32,
   text,
   u8,
   u32,
@@ -95,10 +97,9 @@ export interface LinkSettings {
 /** struct ifinfomsg: family any, index, flags with their mask. */
 function encodeHead(index: number, up?: boolean): Uint8Array {
   const head = new Uint8Array(16);
-  const view = viewOf(head);
-  view.setInt32(4, index, hostIsLittleEndian);
-  view.setUint32(8, up ? IFF_UP : 0, hostIsLittleEndian);
-  view.setUint32(12, up === undefined ? 0 : IFF_UP, hostIsLittleEndian);
+  putU32(head, 4, index);
+  putU32(head, 8, up ? IFF_UP : 0);
+  putU32(head, 12, up === undefined ? 0 : IFF_UP);
   return head;
 }
 
@@ -295,8 +296,7 @@ export interface Link {
 
 /** Decodes the payload of RTM_NEWLINK or RTM_DELLINK. */
 export function decodeLink(payload: Uint8Array): Link {
-  const view = viewOf(payload);
-  const flags = view.getUint32(8, hostIsLittleEndian);
+  const flags = getU32(payload, 8);
   const attributes = new Attributes(payload.subarray(16));
   const info = attributes.nested(IFLA.LINKINFO);
   const mac = attributes.bytes(IFLA.ADDRESS);
@@ -318,7 +318,7 @@ export function decodeLink(payload: Uint8Array): Link {
     vlanId: vlan && decodeVlanId(vlan),
   });
   return {
-    index: view.getInt32(4, hostIsLittleEndian),
+    index: getU32(payload, 4),
     name: attributes.text(IFLA.IFNAME) ?? '',
     mtu: attributes.u32(IFLA.MTU) ?? 0,
     up: (flags & IFF_UP) !== 0,

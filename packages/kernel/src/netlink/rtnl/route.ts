@@ -8,9 +8,10 @@ import {
   bytes,
   concatBytes,
   encodeAttributes,
-  hostIsLittleEndian,
+  getU32,
+  putU16,
+  putU32,
   u32,
-  viewOf,
 } from '../attribute.ts';
 import { type NetlinkMessage, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE } from '../message.ts';
 import type { NetlinkRequest, NetlinkSocket } from '../socket.ts';
@@ -60,7 +61,7 @@ function encodeHead(head: RouteHead): Uint8Array {
   const table = head.table > 255 ? 0 : head.table; // a number above 255 is sent in an attribute only
   const data = new Uint8Array(12);
   data.set([head.family, head.length, 0, 0, table, head.protocol, head.scope, head.type]);
-  viewOf(data).setUint32(8, head.flags, hostIsLittleEndian);
+  putU32(data, 8, head.flags);
   return data;
 }
 
@@ -85,7 +86,7 @@ function encodeGateway(via: string, family: 4 | 6): Attribute {
   const gateway = parseIp(via);
   if (gateway.family === family) return bytes(RTA.GATEWAY, ipToBytes(gateway));
   const value = concatBytes([new Uint8Array(2), ipToBytes(gateway)]); // struct rtvia: an IPv4 route over IPv6
-  viewOf(value).setUint16(0, familyNumber(gateway.family), hostIsLittleEndian);
+  putU16(value, 0, familyNumber(gateway.family));
   return bytes(RTA.VIA, value);
 }
 
@@ -130,7 +131,7 @@ export interface DecodedRoute {
 /** Decodes the payload of RTM_NEWROUTE and RTM_DELROUTE; undefined for families other than IP, and cached clones. */
 export function decodeRoute(payload: Uint8Array): DecodedRoute | undefined {
   const [familyByte = 0, length = 0, , , table = 0, protocol = 0, scope = 0, type = 0] = payload;
-  const flags = viewOf(payload).getUint32(8, hostIsLittleEndian);
+  const flags = getU32(payload, 8);
   if ((familyByte !== AF_INET && familyByte !== familyNumber(6)) || flags & RTM_F_CLONED) return undefined;
   const attributes = new Attributes(payload.subarray(12));
   const family = familyByte === AF_INET ? 4 : 6;
@@ -154,18 +155,22 @@ export function decodeRoute(payload: Uint8Array): DecodedRoute | undefined {
 
 /** Equivalent to: `ip route add TO [via VIA] [dev LINK] …`. Throws EEXIST, ENETUNREACH. */
 export function addRoute(socket: NetlinkSocket, route: Route): void {
-  executeRoute(socket, route, 'add', NLM_F_CREATE | NLM_F_EXCL);
+  socket.execute(routeRequest(route, 'add', NLM_F_CREATE | NLM_F_EXCL));
 }
+
+/** The same; returns false when a route with this destination, table and metric exists. */
+export const addRouteUnlessExists = (socket: NetlinkSocket, route: Route): boolean =>
+  socket.executeUnlessExists(routeRequest(route, 'add', NLM_F_CREATE | NLM_F_EXCL));
 
 /** Equivalent to: `ip route replace …`. */
 export function replaceRoute(socket: NetlinkSocket, route: Route): void {
-  executeRoute(socket, route, 'replace', NLM_F_CREATE | NLM_F_REPLACE);
+  socket.execute(routeRequest(route, 'replace', NLM_F_CREATE | NLM_F_REPLACE));
 }
 
-function executeRoute(socket: NetlinkSocket, route: Route, verb: string, flags: number): void {
-  const payload = encodeRoute(route);
-  socket.execute({ type: RTM_NEWROUTE, flags, payload, operation: `ip route ${verb}`, object: route.to });
-}
+const routeRequest = (route: Route, verb: string, flags: number): NetlinkRequest => ({
+  ...{ type: RTM_NEWROUTE, flags, payload: encodeRoute(route) },
+  ...{ operation: `ip route ${verb}`, object: route.to },
+});
 
 /** Equivalent to: `ip route delete …`. Throws ESRCH. */
 export function deleteRoute(socket: NetlinkSocket, route: Route): void {

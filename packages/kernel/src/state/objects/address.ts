@@ -194,12 +194,8 @@ export const routeHandler: ObjectHandler<RouteObject> = {
   },
   create(session, object) {
     const route = routeOf(session, object);
-    try {
-      routes.addRoute(session.route(object.ns), route);
-    } catch (error) {
-      if (!hasErrno(error, 'EEXIST')) throw error;
-      return routeHandler.change(session, object); // the route exists but is dead: no packet would take it
-    }
+    // It exists when it is dead (no packet would take it), or was not observed because its link did not exist.
+    if (!routes.addRouteUnlessExists(session.route(object.ns), route)) return routeHandler.change(session, object);
     return () => void unlessGone(() => routes.deleteRoute(session.route(object.ns), route));
   },
   change(session, object) {

@@ -120,7 +120,8 @@ export function rename(session: Session, ns: string | undefined, link: links.Lin
   return () => links.changeLink(socket, link.index, { name: former });
 }
 
-export const canonicalMac = (mac: string): string => formatMac(parseMac(mac));
+export const canonicalMac = (mac: string): string =>
+  /^[0-9a-f]{2}(?::[0-9a-f]{2}){5}$/.test(mac) ? mac : formatMac(parseMac(mac));
 
 /** Does not block, because the deletion takes the kernel some 20 ms. */
 async function remove(session: Session, { ns, name }: LinkLocation): Promise<boolean> {
