@@ -20,10 +20,10 @@ import type { PacketCapture, PacketCaptureRequest } from './packet-capture.ts';
 
 export interface ApplyOptions {
   /**
-   * The plan's bridges are new: they are not searched for under other names, which lists all interfaces. A bridge that
-   * exists makes the plan fail (EEXIST).
+   * Names of new bridges and veth pairs of the plan, outside of namespaces: they are not observed, neither under these
+   * names nor under others, for which all interfaces are listed. One that exists makes the plan fail (EEXIST).
    */
-  newBridges?: boolean;
+  newLinks?: readonly string[];
   /** Compute and return the operations without executing them. */
   dryRun?: boolean;
 }

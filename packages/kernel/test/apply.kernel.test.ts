@@ -92,6 +92,34 @@ test('a failure at any step restores the previous state', host, async () => {
   await kernel.remove(host2);
 });
 
+test('a new link that exists makes the plan fail, and nothing is changed', host, async () => {
+  await kernel.apply(host2);
+  sh('ip link add ny4.1 type bridge; ip netns add c4');
+  const before = dump();
+  await assert.rejects(kernel.apply(planOf(4), { newLinks: ['ny4.1'] }), /ip link add ny4\.1: EEXIST/);
+  assert.deepEqual(dump(), before);
+  sh('ip link delete ny4.1');
+  const { operations } = await kernel.apply(planOf(4), { newLinks: ['ny4.1'] });
+  assert.equal(operations[0]?.object.kind, 'link-state');
+  assert.deepEqual((await kernel.apply(planOf(4))).operations, []);
+  await kernel.remove(planOf(4));
+  await kernel.remove(host2);
+});
+
+test("a default route takes another one's place, and a failure gives it back", host, async () => {
+  await kernel.apply(host2);
+  sh(`ip netns add c4; ip -n c4 link add d0 type bridge; ip -n c4 address add 10.9.0.2/24 dev d0
+    ip -n c4 link set d0 up; ip -n c4 route add default via 10.9.0.1`);
+  const routes = (): string => sh('ip -n c4 route show default').replace('linkdown', '').trim();
+  const wrong: KernelObject = { kind: 'sysctl', ns: '/run/netns/c4', key: 'net.ipv4.no_such_key', value: '1' };
+  await assert.rejects(kernel.apply({ owner: 'test', objects: [...container(4), wrong] }));
+  assert.equal(routes(), 'default via 10.9.0.1 dev d0');
+  await kernel.apply(planOf(4));
+  assert.equal(routes(), 'default via 172.17.0.1 dev eth0');
+  await kernel.remove(planOf(4));
+  await kernel.remove(host2);
+});
+
 test('invalid values are rejected before anything is changed', host, async () => {
   const before = dump();
   const good: KernelObject = { kind: 'bridge', name: 'good0', up: true };

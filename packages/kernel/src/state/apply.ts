@@ -49,9 +49,9 @@ export async function applyPlan(
 function difference(
   session: Session,
   objects: readonly KernelObject[],
-  { newBridges = false }: ApplyOptions,
+  { newLinks = [] }: ApplyOptions,
 ): KernelOperation[] {
-  const operations = diff(objects, observeAll(session, objects, { skipElements: true, skipBridges: newBridges }));
+  const operations = diff(objects, observeAll(session, objects, { skipElements: true, newLinks }));
   const elements = operations.map(({ object }) => object);
   const onlyElementsDiffer = elements.length < objects.length && elements.every(({ kind }) => kind === 'nft-element');
   return onlyElementsDiffer ? diff(elements, observeAll(session, elements)) : operations;

@@ -10,8 +10,8 @@ import { compareElement, findElements } from './objects/nft-batch.ts';
 export interface ObserveOptions {
   /** Reports nft elements as `absent` without a query; for callers that detect existing ones by adding them. */
   skipElements?: boolean;
-  /** The same for bridges. */
-  skipBridges?: boolean;
+  /** The same for bridges and veth pairs of these names, outside of namespaces. */
+  newLinks?: readonly string[];
 }
 
 /** One observation per object, in the same order. */
@@ -21,10 +21,13 @@ export function observeAll(
   options: ObserveOptions = {},
 ): Observation[] {
   const missing = new Dependencies();
+  const isNew = (object: KernelObject): boolean =>
+    (object.kind === 'bridge' || object.kind === 'veth') &&
+    object.ns === undefined &&
+    options.newLinks?.includes(object.name) === true;
   const elements = options.skipElements ? new Map<KernelObject, Observation>() : observeElements(session, objects);
   return objects.map((object) => {
-    const isSkipped = options.skipBridges === true && object.kind === 'bridge';
-    if (isSkipped || missing.isDependencyOf(object)) return recordAbsent(missing, object);
+    if (isNew(object) || missing.isDependencyOf(object)) return recordAbsent(missing, object);
     const found = object.kind === 'nft-element' ? (elements.get(object) ?? absent) : observeObject(session, object);
     return found.state === 'absent' ? recordAbsent(missing, object) : found;
   });

@@ -182,7 +182,8 @@ async function apply(context: ChangeNetworksDependencies, record: NetworkRecord)
   context.ownDeletion();
   try {
     const plan = { owner: `network ${record.name}`, objects: objects ?? [] };
-    await context.kernel.apply(plan, { newBridges: record.existingBridge === undefined });
+    const isNew = planner?.bridge !== undefined && record.existingBridge === undefined;
+    await context.kernel.apply(plan, isNew ? { newLinks: [planner.bridge.link] } : {});
   } catch (error) {
     const others = [...context.networks.keys()].filter((id) => id !== record.id);
     const bridges = others.flatMap((id) => bridgeOf(context, id) ?? []);

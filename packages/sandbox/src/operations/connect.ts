@@ -177,10 +177,8 @@ async function attach(
     const objects = planAttach(input, after.endpoint, changedElements(next, former));
     await createSegments(context, [after.endpoint]);
     context.ownDeletion();
-    await context.kernel.apply({
-      owner: `container ${before.config.name}`,
-      objects: [...objects, ...resolvConf.objects],
-    });
+    const plan = { owner: `container ${before.config.name}`, objects: [...objects, ...resolvConf.objects] };
+    await context.kernel.apply(plan, { newLinks: [after.endpoint.hostLink] });
     noteResolvConf(context, sandbox, after, resolvConf.state);
     await deleteOldGateway(context, before, { former, next });
   } catch (error) {
