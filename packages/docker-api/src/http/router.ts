@@ -79,6 +79,7 @@ function ignore(): void {}
 /** NUL is invalid in every parameter, and no system call accepts it: rejected here once for all routes. */
 function parseQuery(text: string): URLSearchParams {
   const query = new URLSearchParams(text);
+  if (text === '') return query;
   for (const [name, value] of query)
     if (name.includes('\0') || value.includes('\0'))
       throw new NetyardError('invalid', `invalid query parameter ${JSON.stringify(name)}: NUL in value`);
@@ -86,6 +87,7 @@ function parseQuery(text: string): URLSearchParams {
 }
 
 function checkEscapes(path: string): void {
+  if (!path.includes('%')) return;
   try {
     if (decodeURIComponent(path).includes('\0')) throw new NetyardError('invalid', 'invalid URL: NUL in path');
   } catch (cause) {
