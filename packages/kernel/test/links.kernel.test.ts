@@ -96,6 +96,24 @@ test('a pair joins two bridges, and both ends are attached again', host, async (
   kernel.close();
 });
 
+test('a pair of which an end was moved to another namespace is created again, and removed', host, async () => {
+  const plan: KernelPlan = {
+    owner: 'x',
+    objects: [{ kind: 'veth', name: 'trunk', owner: 'us', up: true, peer: { name: 'uplink', up: true } }],
+  };
+  sh('ip netns add c9');
+  for (const end of ['trunk', 'uplink']) {
+    await kernel.apply(plan);
+    sh(`ip link set ${end} netns c9`);
+    assert.equal((await kernel.apply(plan)).operations.length, 1, end);
+    assert.match(sh('ip -o link show trunk'), /: trunk@uplink: .*,UP/);
+    sh(`ip link set ${end} netns c9`);
+    await kernel.remove(plan);
+    assert.doesNotMatch(sh('ip -o link; ip -n c9 -o link'), /trunk|uplink/);
+  }
+  sh('ip netns delete c9');
+});
+
 test("IPv6 of a pair's end on the host is disabled before it is set up, and left alone afterwards", host, async () => {
   const ns = '/run/netns/c8';
   const name = 'ny.8';

@@ -64,6 +64,16 @@ function findEnds(session: Session, veth: VethObject): Ends {
   return { near, far };
 }
 
+/**
+ * The far end of a pair within one namespace, whose near end another program moved elsewhere. In a namespace of its own, an
+ * interface with the far end's name may be another program's.
+ */
+function findStranded(session: Session, veth: VethObject): links.Link | undefined {
+  if (veth.peer.ns !== veth.ns || veth.peer.keep) return undefined;
+  const { near, far } = findEnds(session, veth);
+  return near === undefined && far?.kind === 'veth' ? far : undefined;
+}
+
 function restoreNames(session: Session, veth: VethObject, { near, far }: Ends): Undo[] {
   const isRenamed = far && !veth.peer.keep && far.name !== veth.peer.name;
   return [
@@ -128,7 +138,7 @@ export const vethHandler: ObjectHandler<VethObject> = {
   },
   observe(session, veth) {
     const { near, far } = findEnds(session, veth);
-    if (!near) return absent;
+    if (!near) return findStranded(session, veth) ? observed(['near end is elsewhere']) : absent;
     if (near.kind !== 'veth') return observed([`a ${near.kind ?? 'device'}`]);
     if (!veth.peer.keep && !arePair(near, far)) return observed(['far end is elsewhere']);
     return observed([
@@ -160,6 +170,10 @@ export const vethHandler: ObjectHandler<VethObject> = {
   // bridge for a millisecond, and holds the lock (RTNL) that settings and addresses need.
   complete: { precedes: isSetWhileDown, perform: setUpPeer },
   change(session, veth) {
+    if (findStranded(session, veth)) {
+      links.deleteLink(session.route(veth.peer.ns), veth.peer.name);
+      return createWhole(session, veth);
+    }
     const ends = findEnds(session, veth);
     const undoNames = arePair(ends.near, ends.far) ? restoreNames(session, veth, ends) : [];
     refuseOtherKind(session, veth, 'veth');
@@ -181,5 +195,9 @@ export const vethHandler: ObjectHandler<VethObject> = {
       throw error;
     }
   },
-  delete: (session, veth) => removeOurs(session, veth, 'veth'),
+  delete(session, veth) {
+    const { name, ns } = veth.peer;
+    if (findStranded(session, veth)) return removeOurs(session, withNs(name, ns), 'veth');
+    return removeOurs(session, veth, 'veth');
+  },
 };
