@@ -137,6 +137,17 @@ describe('a network on several bridges', host, () => {
     await eventually('the port is moved back', hasMaster(2, bridge));
   });
 
+  test('a pair is created again when an end of it was moved to another namespace', async () => {
+    const trunk = pairs()[0] ?? '';
+    sh('ip netns add elsewhere');
+    for (const end of [trunk, trunk.replace('nyt', 'nyu')]) {
+      sh(`ip link set ${end} netns elsewhere`);
+      await eventually('a pair joins the bridges', () => pairs().length === 4 && reaches(2, 4)());
+    }
+    assert.doesNotMatch(sh('ip -n elsewhere -o link'), /ny[tu]/);
+    sh('ip netns delete elsewhere');
+  });
+
   test('settings of a segment’s bridge are restored, also when the host’s forwarding was switched off and on', async () => {
     const [bridge = ''] = bridges();
     const read = (key: string): string => sh(`sysctl -n net.${key}`).trim();
@@ -203,10 +214,12 @@ describe('a network on several bridges', host, () => {
     for (const name of ['second', 'third']) await run(name);
     assert.deepEqual([bridges().length, pairs().length], [1, 2]);
     await testbed.networks.close();
+    sh(`ip netns add elsewhere && ip link set ${pairs()[0]} netns elsewhere`);
     const lost = new Testbed({ kernel });
     assert.match((await lost.networks.cleanup({ dryRun: true })).join('\n'), /nyb[0-9a-f]{10}01/);
     await lost.networks.cleanup({ dryRun: false });
     assert.deepEqual([bridges(), pairs()], [[], []]);
+    sh('ip netns delete elsewhere');
     await lost.networks.close();
     testbed.open();
   });

@@ -9,7 +9,7 @@ import { proxyProtocol } from '../drivers/bridge/ndp-proxy.ts';
 import { families } from '../family.ts';
 import { findStaleRules } from '../firewall/foreign.ts';
 import { endpointSets, type NetyardSet, networkSets, planTables, tableName, tablesOf } from '../firewall/table.ts';
-import { isHostLinkName, isNetnsName, ownerPrefix, segmentOwnerPrefix } from '../object-names.ts';
+import { isHostLinkName, isNetnsName, ownerPrefix, segmentOfLink, segmentOwnerPrefix } from '../object-names.ts';
 import { usesIpv6 } from '../plan/host.ts';
 import { type ForeignRulesDependencies, readForeignChains } from './foreign-rules.ts';
 import type { LinkDeletions } from './link-deletions.ts';
@@ -130,7 +130,18 @@ async function orphanLinks(context: OrphansDependencies, keepDesired: boolean): 
     ...bridges.map(({ name }) => ({ kind: 'bridge', name, up: false }) as const),
     ...ours.flatMap(planAttached),
     ...veths.map(({ name }) => ({ kind: 'veth', name, up: false, peer: { name: 'eth0', up: false } }) as const),
+    ...findStrandedUplinks(links),
   ];
+}
+
+/** Pairs of segments whose other end, which has the owner text, another program moved to another namespace. */
+function findStrandedUplinks(links: readonly ObservedLink[]): KernelObject[] {
+  const names = new Set(links.filter(({ kind }) => kind === 'veth').map(({ name }) => name));
+  return [...names].flatMap((peer): KernelObject[] => {
+    const name = peer.replace(/^nyu/, 'nyt');
+    const isStranded = name !== peer && segmentOfLink(peer) !== undefined && !names.has(name);
+    return isStranded ? [{ kind: 'veth', name, up: false, peer: { name: peer, up: false } }] : [];
+  });
 }
 
 /** Parents that networks created, and the host's interfaces on parents. Their other settings do not matter for removal. */
