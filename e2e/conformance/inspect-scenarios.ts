@@ -37,7 +37,8 @@ export const inspectScenarios: readonly ScenarioGroup[] = [
       'inspected --health-cmd true --health-interval 30s --health-retries 2 --health-start-period 1s',
       'inspected --no-healthcheck --sysctl net.ipv4.ip_forward=1 --sysctl kernel.msgmax=1000 --cgroup-parent foo',
       'inspected --hostname machine --domainname example.org --network front --network-alias web --ip 10.1.0.9',
-      'inspected --network none',
+      'inspected --network none --init=false',
+      `id=$(api POST /containers/owner/exec '{"Cmd":["true"],"Tty":true,"DetachKeys":"ctrl-a,b"}' | jq -r '.Id?' | head -n 1); api GET "/exec/$id/json" | jq -cS 'objects | del(.ContainerID, .ID)'`,
       'inspected --network container:owner',
       'inspected --link owner:db --volumes-from owner:ro',
       differs(

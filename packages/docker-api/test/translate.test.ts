@@ -232,14 +232,14 @@ test('inspect shows zeros, empty objects and keys of ports as create was given t
       Image: 'a',
       StopTimeout: 0,
       ExposedPorts: { 9999: {}, '53/UDP': {}, '80-81/tcp': {} },
-      HostConfig: { Mounts },
+      HostConfig: { Mounts, Init: false },
     },
     NetworkingConfig: { EndpointsConfig: endpoints },
   };
   const { config } = translateContainerCreate(containerCreateSchema.parse(body), newest, { init: false });
   const state = config.endpoints.map((one) => ({ config: one, networkId: '' }));
   const shown = inspected({ record: { ...someRecord, config }, network: undefined, endpoints: state });
-  assert.deepEqual(shown.HostConfig.Mounts, Mounts);
+  assert.deepEqual([shown.HostConfig.Mounts, shown.HostConfig.Init], [Mounts, false]);
   assert.deepEqual([shown.HostConfig.CpuRealtimePeriod, shown.HostConfig.CpuRealtimeRuntime], [0, 0]);
   const { StopTimeout, Labels, ExposedPorts } = shown.Config;
   assert.deepEqual(

@@ -7,4 +7,5 @@ export { createImageService, type ImageServiceParts, type Images } from './image
 export { formatPlatform, isSamePlatform, parsePlatform } from './images/platform.ts';
 export * from './model.ts';
 export * from './ports.ts';
+export { parseDetachKeys } from './processes/detach-keys.ts';
 export type { EngineSettings, PipeFiles } from './settings.ts';

@@ -140,6 +140,8 @@ export interface ContainerConfig {
   autoRemove: boolean;
   restartPolicy: RestartRule;
   init: boolean;
+  /** `--init=false` was requested. For inspect. */
+  noInit?: true;
   privileged: boolean;
   capAdd: string[];
   capDrop: string[];

@@ -1,7 +1,7 @@
 /** Translates exec requests and exec inspect. Pure. */
 import type { ExecInspect } from '@netyard/api-types';
 import { NetyardError } from '@netyard/core';
-import type { ExecConfig, ExecRecord } from '@netyard/engine';
+import { type ExecConfig, type ExecRecord, parseDetachKeys } from '@netyard/engine';
 import type { ExecCreateBody } from '../schemas/bodies.ts';
 
 export function translateExecCreate(body: ExecCreateBody): ExecConfig {
@@ -22,6 +22,7 @@ export function translateExecCreate(body: ExecCreateBody): ExecConfig {
   };
 }
 
+/** The detach keys are Go's bytes: their codes in base64. */
 export function translateExecInspect(record: ExecRecord): ExecInspect {
   const { config } = record;
   const [entrypoint = '', ...rest] = config.command;
@@ -41,7 +42,7 @@ export function translateExecInspect(record: ExecRecord): ExecInspect {
     OpenStdout: config.attachStdout,
     CanRemove: !record.running && record.exitCode !== undefined,
     ContainerID: record.containerId,
-    DetachKeys: config.detachKeys,
+    DetachKeys: Buffer.from(config.detachKeys === '' ? [] : parseDetachKeys(config.detachKeys)).toString('base64'),
     Pid: record.pid,
   };
 }

@@ -144,6 +144,7 @@ export const readHost = (
   resources: readLimits(host),
   mounts: translateMounts(host, version),
   init: host.Init ?? defaults.init,
+  ...(host.Init === false ? { noInit: true } : {}),
 });
 
 const showOthers = showerOf(fields, hostCodecs);
@@ -157,6 +158,6 @@ export function showHost(details: ContainerDetails): HostConfig {
     ...showOthers(details),
     ...(mounts.length > 0 ? { Mounts: mounts } : {}),
     ...(Object.keys(tmpfs).length > 0 ? { Tmpfs: tmpfs } : {}),
-    ...(config.init ? { Init: true } : {}),
+    ...(config.init || config.noInit ? { Init: config.init } : {}),
   };
 }
