@@ -14,6 +14,8 @@ export interface Attached {
   /** Path of its namespace, which it may share with the namespace's owner; absent for the host's own. */
   netnsPath?: string;
   endpoints: readonly EndpointState[];
+  /** No endpoint of it any more, but still one in the store: a daemon that is killed would find it again. */
+  detaching?: EndpointState;
   ports: readonly PublishedPort[];
 }
 

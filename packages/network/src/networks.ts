@@ -15,8 +15,8 @@ export interface NetworksDependencies {
 export function usesOf(context: NetworksDependencies, networkId?: string): NetworkUse[] {
   return context.attachments
     .running()
-    .flatMap(({ id, name, endpoints }) =>
-      endpoints
+    .flatMap(({ id, name, endpoints, detaching }) =>
+      [...endpoints, ...(detaching ? [detaching] : [])]
         .filter((endpoint) => networkId === undefined || endpoint.networkId === networkId)
         .map((endpoint) => ({ containerId: id, containerName: name, endpoint })),
     );

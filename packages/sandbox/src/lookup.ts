@@ -1,6 +1,6 @@
 /** Finds sandboxes by reference, and saves them. */
 import { NetyardError } from '@netyard/core';
-import type { NetworkStore, SandboxConfig, SandboxState } from './contract.ts';
+import type { EndpointState, NetworkStore, SandboxConfig, SandboxState } from './contract.ts';
 
 export { bridgeOf, capabilitiesOfNamed, networkOf, plannerOf } from '@netyard/network';
 
@@ -8,6 +8,8 @@ export { bridgeOf, capabilitiesOfNamed, networkOf, plannerOf } from '@netyard/ne
 export interface Sandbox {
   config: SandboxConfig;
   state: SandboxState | undefined;
+  /** The endpoint that is being detached, until that is stored: its network cannot be removed meanwhile. */
+  detaching?: EndpointState;
 }
 
 /** Throws `not-found` with Docker's message. */

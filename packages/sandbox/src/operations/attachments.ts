@@ -39,11 +39,18 @@ export function openAttachments(context: () => AttachmentsDependencies): Attachm
   };
 }
 
-function attachedOf({ config, state }: Sandbox): Attached | undefined {
+function attachedOf({ config, state, detaching }: Sandbox): Attached | undefined {
   if (!state) return undefined;
   const { netnsPath, endpoints, ports } = state;
   const { containerId: id, name } = config;
-  return { id, name, ...(netnsPath === undefined ? {} : { netnsPath }), endpoints, ports };
+  return {
+    id,
+    name,
+    ...(netnsPath === undefined ? {} : { netnsPath }),
+    endpoints,
+    ports,
+    ...(detaching ? { detaching } : {}),
+  };
 }
 
 function inputOf(context: AttachmentsDependencies, id: string): SandboxPlanInput | undefined {

@@ -330,15 +330,20 @@ async function detach(context: ConnectDependencies, sandbox: Sandbox, removed: E
       ? { formerEndpoints: config.formerEndpoints.filter(({ network }) => network !== removed.network) }
       : {}),
   };
-  if (state && endpoint) await deleteEndpoint(context, sandbox, { config, state }, endpoint);
-  sandbox.config = next;
-  const released = planStaticRelease(context, { containerId, endpoints: [removed] });
-  applyStaticRelease(context, containerId, released);
-  context.store.transaction(() => {
-    save(context, sandbox);
-    if (endpoint) unstoreEndpoint(context, endpoint);
-    storeStaticRelease(context.store, released);
-  });
+  if (endpoint) sandbox.detaching = endpoint;
+  try {
+    if (state && endpoint) await deleteEndpoint(context, sandbox, { config, state }, endpoint);
+    sandbox.config = next;
+    const released = planStaticRelease(context, { containerId, endpoints: [removed] });
+    applyStaticRelease(context, containerId, released);
+    context.store.transaction(() => {
+      save(context, sandbox);
+      if (endpoint) unstoreEndpoint(context, endpoint);
+      storeStaticRelease(context.store, released);
+    });
+  } finally {
+    delete sandbox.detaching;
+  }
 }
 
 export interface Detachment {

@@ -89,8 +89,8 @@ export async function setClusterNetworks(
 
 /**
  * At the daemon's start: leases of containers that do not exist, or that neither have nor request the address, which nothing
- * else would free. The latter are left by a disconnect during the removal of its network, when the daemon is killed before
- * the network's record is deleted. What is attached besides containers has leases as well.
+ * else would free. The latter may be left by an earlier version that was killed while it removed a network from which a
+ * container was just disconnected. What is attached besides containers has leases as well.
  */
 export function dropOwnerless(context: DropOwnerlessDependencies): void {
   for (const record of context.networks.values())
