@@ -114,14 +114,22 @@ function disableIpv6(session: Session, veth: VethObject): void {
   if (veth.disableIpv6) session.sysctls().write({ key: disableIpv6Key(veth), ns: veth.ns }, '1', session.enter);
 }
 
-function setUpPeer(session: Session, { peer }: VethObject): void {
+/**
+ * The near end last. Where it is up without a carrier, a thread of the kernel that processes the creation's events stops
+ * its queues and waits for all processors (linkwatch_do_dev, dev_deactivate), with the lock (RTNL) that the far end needs.
+ */
+function setUp(session: Session, veth: VethObject): void {
+  const { name, ns, peer } = veth;
   if (peer.up) links.changeLink(session.route(peer.ns), peer.name, { up: true });
+  if (isSetUpLast(veth)) links.changeLink(session.route(ns), name, { up: true });
 }
+
+const isSetUpLast = ({ up, peer }: VethObject): boolean => up && peer.up;
 
 function createWhole(session: Session, veth: VethObject): Undo {
   const undo = vethHandler.create(session, veth);
   try {
-    setUpPeer(session, veth);
+    setUp(session, veth);
     return undo;
   } catch (error) {
     links.deleteLink(session.route(veth.ns), veth.name);
@@ -154,6 +162,7 @@ export const vethHandler: ObjectHandler<VethObject> = {
     const settings = {
       ...vethSettings(veth),
       ...masterSetting(session, veth),
+      up: veth.up && !isSetUpLast(veth),
       name: veth.name,
       peer: { ...peer, ...elsewhere, name: veth.peer.name },
     };
@@ -168,7 +177,7 @@ export const vethHandler: ObjectHandler<VethObject> = {
   },
   // With its far end up, a pair has a carrier. A thread of the kernel then configures both ends, beside many ports of a
   // bridge for a millisecond, and holds the lock (RTNL) that settings and addresses need.
-  complete: { precedes: isSetWhileDown, perform: setUpPeer },
+  complete: { precedes: isSetWhileDown, perform: setUp },
   change(session, veth) {
     if (findStranded(session, veth)) {
       links.deleteLink(session.route(veth.peer.ns), veth.peer.name);
