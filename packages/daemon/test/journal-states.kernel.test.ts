@@ -9,7 +9,8 @@ const host = inFreshHost(import.meta.url);
 const printer = { describe: describeObject, printCommands, identify: identityOf, parseElements };
 const observe = async (): Promise<StateItem[]> => [...itemsOfHost(await observeNetworkState(), new Set(), printer)];
 
-const base = `ip link set lo up; ip link add br0 type bridge; ip link set br0 up alias owner
+/** Without an address of its own, br0 would take that of a port, and the kernel would delete its neighbours. */
+const base = `ip link set lo up; ip link add br0 address 02:00:00:00:00:01 type bridge; ip link set br0 up alias owner
 ip address add 10.1.0.1/24 broadcast 10.1.0.255 dev br0; ip address add fd00:1::1/64 dev br0 nodad
 ip link add x0 type vxlan id 7 dstport 4789 nolearning; ip link set x0 master br0 up
 ip link add br1 type bridge; ip link set br1 up; ip link add t0 type veth peer name t1; ip link set t0 alias trunk
