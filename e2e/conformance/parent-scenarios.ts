@@ -28,7 +28,8 @@ export const parentScenarios: readonly ScenarioGroup[] = [
       `${macvlan} ${subnet} --ipv6 --subnet 2001:db8:9::/64 n`,
       `${macvlan} ${subnet} --ipv6 --subnet 2001:db8:9::/64 --gateway 2001:db8:9::9 n`,
       `${macvlan} --ipv4=false --ipv6 --subnet 2001:db8:9::/64 n`,
-      `${macvlan} ${subnet} --subnet 10.10.0.0/24 n`,
+      // Docker lists the two in either order.
+      "docker network create -d macvlan -o parent=lan0 --subnet 10.9.0.0/24 --subnet 10.10.0.0/24 n; docker network inspect n | jq -c '.[0].IPAM.Config | sort_by(.Subnet)'; docker network rm n",
       `${macvlan} ${subnet} -o macvlan_mode=source n`,
       `${macvlan} ${subnet} -o macvlan_mode=Bridge n`,
       `created -d macvlan -o parent=lo ${subnet} n`,
