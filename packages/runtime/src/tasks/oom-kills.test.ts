@@ -44,3 +44,10 @@ test('exits of exec processes, of other tasks and of tasks without a group are u
   for (const event of [exit, { ...exit, execId: 'e' }, { ...exit, id: 'b' }])
     assert.deepEqual(kills.complete(event), [event]);
 });
+
+test('an exit is delivered also when the counter cannot be read', () => {
+  mkdirSync(join(top, 'odd', 'memory.events'), { recursive: true }); // EISDIR
+  const kills = new OomKills({ version: '2', mountPoints: new Map([['', top]]) });
+  kills.track('a', '/odd');
+  assert.deepEqual(kills.complete(exit), [exit]);
+});
