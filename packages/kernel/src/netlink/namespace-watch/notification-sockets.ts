@@ -7,10 +7,19 @@
  * of the machine would be compared with all of its namespaces: see decision 0020.
  */
 import { checked, closeFile, O_CLOEXEC } from '../../system/calls.ts';
+import {
+  EPOLL_CTL_ADD,
+  EPOLL_CTL_MOD,
+  EPOLLIN,
+  EPOLLONESHOT,
+  encodeEpollEvent,
+  epollEventSize,
+  epollKeyAt,
+} from '../../system/epoll-event.ts';
 import { errnoOf, kernelError } from '../../system/ffi/errno.ts';
 import { libc } from '../../system/ffi/libc.ts';
 import { onReadable, signalWhenReadable } from '../../system/readable-signal.ts';
-import { hostIsLittleEndian, viewOf } from '../attribute.ts';
+import { viewOf } from '../attribute.ts';
 import { NETLINK_ROUTE, openNetlink, setIntegerOption } from '../socket.ts';
 
 /**
@@ -20,13 +29,6 @@ import { NETLINK_ROUTE, openNetlink, setIntegerOption } from '../socket.ts';
 const groups = [1, 5, 7, 9, 11, 24, 25];
 const SOL_SOCKET = 1;
 const SO_RCVBUF = 8;
-const EPOLL_CTL_ADD = 1;
-const EPOLL_CTL_MOD = 3;
-const EPOLLIN = 1;
-const EPOLLONESHOT = 1 << 30;
-/** struct epoll_event is packed on x86-64 only. */
-const eventSize = process.arch === 'x64' ? 12 : 16;
-const dataOffset = eventSize - 8;
 const eventsPerWait = 64;
 /** More than the smallest buffer holds. A writer that is faster than this loop is read again later. */
 const maxMessages = 256;
@@ -37,7 +39,7 @@ export class NotificationSockets {
   readonly #stop: () => void;
   readonly #sockets = new Map<string, number>();
   readonly #paths = new Map<number, string>();
-  readonly #events = new Uint8Array(eventSize * eventsPerWait);
+  readonly #events = new Uint8Array(epollEventSize * eventsPerWait);
   readonly #discarded = new Uint8Array(8192);
 
   constructor(report: (path: string) => void) {
@@ -89,10 +91,7 @@ export class NotificationSockets {
   }
 
   #control(operation: number, fd: number): void {
-    const event = new Uint8Array(eventSize);
-    const view = viewOf(event);
-    view.setUint32(0, EPOLLIN | EPOLLONESHOT, hostIsLittleEndian);
-    view.setInt32(dataOffset, fd, hostIsLittleEndian);
+    const event = encodeEpollEvent(EPOLLIN | EPOLLONESHOT, fd);
     checked(libc().epoll_ctl(this.#epoll, operation, fd, event), 'epoll_ctl', 'netlink socket');
   }
 
@@ -112,9 +111,7 @@ export class NotificationSockets {
     const view = viewOf(this.#events);
     for (;;) {
       const count = libc().epoll_wait(this.#epoll, this.#events, eventsPerWait, 0);
-      const fds = Array.from({ length: Math.max(count, 0) }, (_, index) =>
-        view.getInt32(index * eventSize + dataOffset, hostIsLittleEndian),
-      );
+      const fds = Array.from({ length: Math.max(count, 0) }, (_, index) => epollKeyAt(view, index));
       for (const fd of fds) {
         const path = this.#paths.get(fd);
         if (path !== undefined) this.#report(path);

@@ -1,20 +1,18 @@
 /** epoll(7) for the relay thread, which waits for descriptors and nothing else. */
 import { checked, closeFile, O_CLOEXEC } from '../calls.ts';
+import {
+  EPOLL_CTL_ADD,
+  EPOLL_CTL_DEL,
+  EPOLL_CTL_MOD,
+  encodeEpollEvent,
+  epollEventSize,
+  epollEventsAt,
+  epollKeyAt,
+} from '../epoll-event.ts';
 import { errnoOf } from '../ffi/errno.ts';
 import { libc } from '../ffi/libc.ts';
 
-export const EPOLLIN = 0x1;
-export const EPOLLOUT = 0x4;
-export const EPOLLERR = 0x8;
-export const EPOLLHUP = 0x10;
-const EPOLL_CTL_ADD = 1;
-const EPOLL_CTL_DEL = 2;
-const EPOLL_CTL_MOD = 3;
-/** struct epoll_event is packed on x86-64 only. */
-const eventSize = process.arch === 'x64' ? 12 : 16;
-const dataOffset = eventSize - 8;
 const eventsPerWait = 64;
-const isLittleEndian = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
 
 /** Called with the events that occurred. */
 export type Handler = (events: number) => void;
@@ -31,7 +29,7 @@ export interface Registration {
 export class Poller {
   readonly #epoll = checked(libc().epoll_create1(O_CLOEXEC), 'epoll_create1', 'relayed ports');
   readonly #handlers = new Map<number, Handler>();
-  readonly #events = new Uint8Array(eventSize * eventsPerWait);
+  readonly #events = new Uint8Array(epollEventSize * eventsPerWait);
   #keys = 0;
 
   add(fd: number, events: number, handler: Handler): Registration {
@@ -62,9 +60,9 @@ export class Poller {
     if (count < 0 && libc().errno() !== errnoOf('EINTR')) checked(count, 'epoll_wait', 'relayed ports');
     const view = new DataView(this.#events.buffer);
     for (let index = 0; index < count; index += 1) {
-      const events = view.getUint32(index * eventSize, isLittleEndian);
+      const events = epollEventsAt(view, index);
       // A handler that ran before may have removed it.
-      this.#handlers.get(view.getUint32(index * eventSize + dataOffset, isLittleEndian))?.(events);
+      this.#handlers.get(epollKeyAt(view, index))?.(events);
     }
   }
 
@@ -80,10 +78,6 @@ export class Poller {
   }
 
   #call(operation: number, fd: number, events: number, key: number): number {
-    const event = new Uint8Array(eventSize);
-    const view = new DataView(event.buffer);
-    view.setUint32(0, events, isLittleEndian);
-    view.setUint32(dataOffset, key, isLittleEndian);
-    return libc().epoll_ctl(this.#epoll, operation, fd, event);
+    return libc().epoll_ctl(this.#epoll, operation, fd, encodeEpollEvent(events, key));
   }
 }

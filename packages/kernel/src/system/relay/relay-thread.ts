@@ -5,9 +5,10 @@
 import { readSync } from 'node:fs';
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { blockSignals, closeFile } from '../calls.ts';
+import { EPOLLIN } from '../epoll-event.ts';
 import type { RelayCommand, RelayThreadData } from './contract.ts';
 import { limitsFor, readMaxOpenFiles } from './limits.ts';
-import { EPOLLIN, Poller } from './poller.ts';
+import { Poller } from './poller.ts';
 import { RelayServer } from './server.ts';
 
 /** The end of the process waits for this thread. */

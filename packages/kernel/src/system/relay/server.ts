@@ -1,12 +1,13 @@
 /** The relayed ports of the host, in the relay thread: accepts connections and datagrams, within the limits. */
 import { closeFile } from '../calls.ts';
+import { EPOLLIN } from '../epoll-event.ts';
 import { errnoName } from '../ffi/errno.ts';
 import { libc } from '../ffi/libc.ts';
 import { type ClientFilter, clientFilter } from './client-filter.ts';
 import type { RelayCommand } from './contract.ts';
 import { DatagramBuffer } from './datagram.ts';
 import type { RelayLimits } from './limits.ts';
-import { EPOLLIN, type Poller, type Registration } from './poller.ts';
+import type { Poller, Registration } from './poller.ts';
 import { acceptConnection, reset, TcpConnection } from './tcp.ts';
 import { UdpSessions } from './udp.ts';
 

@@ -4,11 +4,12 @@
  */
 import type { RelayTarget } from '../../contract.ts';
 import { closeFile } from '../calls.ts';
+import { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT } from '../epoll-event.ts';
 import { errnoOf } from '../ffi/errno.ts';
 import { libc } from '../ffi/libc.ts';
 import { chunkBytes } from './limits.ts';
 import { setInteger } from './options.ts';
-import { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, type Poller, type Registration } from './poller.ts';
+import type { Poller, Registration } from './poller.ts';
 import { connectTo, SOCK_FLAGS, SOCK_STREAM } from './target-socket.ts';
 
 const SOL_SOCKET = 1;

@@ -1,12 +1,13 @@
 /** Relays UDP: each client of a port has a session, a socket of its own to the container, until it is idle. */
 import type { RelayTarget } from '../../contract.ts';
 import { closeFile } from '../calls.ts';
+import { EPOLLIN } from '../epoll-event.ts';
 import { errnoOf } from '../ffi/errno.ts';
 import { libc } from '../ffi/libc.ts';
 import type { ClientFilter } from './client-filter.ts';
 import { type DatagramBuffer, type Flow, flowKey } from './datagram.ts';
 import { type RelayLimits, sessionIdleMs } from './limits.ts';
-import { EPOLLIN, type Poller, type Registration } from './poller.ts';
+import type { Poller, Registration } from './poller.ts';
 import { connectTo, SOCK_DGRAM } from './target-socket.ts';
 
 const MSG_DONTWAIT = 0x40;
