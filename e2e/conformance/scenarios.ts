@@ -6,6 +6,7 @@ import { inspectScenarios } from './inspect-scenarios.ts';
 import { ipv6NetworkScenarios } from './ipv6-network-scenarios.ts';
 import { ipv6Scenarios } from './ipv6-scenarios.ts';
 import { listScenarios } from './list-scenarios.ts';
+import { logScenarios } from './log-scenarios.ts';
 import { mountScenarios } from './mount-scenarios.ts';
 import { parentScenarios } from './parent-scenarios.ts';
 import { portScenarios } from './port-scenarios.ts';
@@ -25,6 +26,7 @@ export const scenarioGroups: readonly ScenarioGroup[] = [
   ...parentScenarios,
   ...mountScenarios,
   ...inspectScenarios,
+  ...logScenarios,
   ...commitScenarios,
   ...pruneScenarios,
   ...swarmScenarios,

@@ -54,7 +54,7 @@ export interface DaemonConfig extends BridgeConfig {
   /** Undefined: the daemon keeps none. Bytes and seconds. */
   journal: { maximumBytes: number; maximumAge: number } | undefined;
   labels: readonly string[];
-  logDriver: 'json-file' | 'none';
+  logDriver: 'json-file' | 'local' | 'none';
   logOptions: Readonly<Record<string, string>>;
   /** Bytes. */
   shmSize: number;
@@ -214,7 +214,7 @@ export function planConfig(
     archiveLimits: planArchiveLimits(value),
     journal: planJournal(value),
     labels: listOf('labels').map(parseLabel),
-    logDriver: oneOf('log-driver', textOf('log-driver'), ['json-file', 'none']),
+    logDriver: oneOf('log-driver', textOf('log-driver'), ['json-file', 'local', 'none']),
     logOptions: value('log-opts') as Readonly<Record<string, string>>,
     shmSize: parseBytes('default-shm-size', textOf('default-shm-size')),
     shutdownTimeoutSeconds: parseSeconds('shutdown-timeout', value('shutdown-timeout')),

@@ -226,7 +226,7 @@ export const daemonOptions: readonly DaemonOption[] = [
     help: 'maximum unpacked bytes per transferred byte of an archive above 1 MiB (0: no limit)',
   },
   list('labels', 'label', 'KEY=VALUE', 'label of this daemon, shown by docker info'),
-  text('log-driver', 'json-file', 'DRIVER', 'default log driver: json-file or none'),
+  text('log-driver', 'json-file', 'DRIVER', 'default log driver: json-file, local or none'),
   {
     key: 'log-opts',
     flag: 'log-opt',

@@ -162,7 +162,7 @@ export interface ContainerConfig {
   usernsMode: string;
   cgroupnsMode: string; // '' | private | host
   cgroupParent: string;
-  logDriver: string; // '' | json-file | none
+  logDriver: string; // '' | json-file | local | none
   logOptions: Record<string, string>;
   runtime: string;
   /** For inspect only: Linux has one kind of isolation. */

@@ -1,5 +1,7 @@
 /** Settings and system calls that the daemon passes to the engine. Types only. */
 
+export type LogDriver = 'json-file' | 'local' | 'none';
+
 /** Settings from the daemon's flags; one frozen value. */
 export interface EngineSettings {
   /** Survives a reboot: container directories, logs, volumes. */
@@ -10,7 +12,7 @@ export interface EngineSettings {
   cgroupParent: string;
   cgroupVersion: '1' | '2';
   /** `--log-driver`, `--log-opt`. */
-  logDriver: 'json-file' | 'none';
+  logDriver: LogDriver;
   logOptions: Record<string, string>;
   /** `--shutdown-timeout` and the default of `docker stop`. */
   stopTimeoutSeconds: number;

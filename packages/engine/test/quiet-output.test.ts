@@ -24,9 +24,12 @@ import type { CaptureFiles, CaptureReport } from '../src/logs/capture-protocol.t
 import { CaptureState, ReaderState } from '../src/logs/capture-state.ts';
 import { ContainerCapture } from '../src/logs/container-capture.ts';
 import { parseEntry } from '../src/logs/json-file.ts';
-import { agedPath } from '../src/logs/log-file.ts';
+import { LogCompressor } from '../src/logs/log-compressor.ts';
+import { agedPath } from '../src/logs/rotated-files.ts';
 import { openHarness, until } from './fakes/harness.ts';
 import { numbered, readLog } from './fakes/output.ts';
+
+const compressor = new LogCompressor(() => assert.fail());
 
 /** Names of the files in the directory that this process has open, without the FIFOs. */
 function openFiles(directory: string): string[] {
@@ -62,13 +65,21 @@ function openCapture(
     streams: [{ name: 'stdout' as const, source, spool: join(directory, 'spool') }],
     position: join(directory, 'position'),
     formerPosition: join(directory, 'former'),
-    log: { path: join(directory, 'log'), rotation: { maximumSize, maximumFiles: 3 }, attributes: '' },
+    log: {
+      path: join(directory, 'log'),
+      rotation: { maximumSize, maximumFiles: 3, compresses: false },
+      attributes: '',
+    },
   };
   const state = new CaptureState();
   const reports: CaptureReport[] = [];
   const clock = { now: () => 0n };
   const used = isLogged ? files : { ...files, log: undefined };
-  const capture = new ContainerCapture(used, state.buffer, { clock, report: (report) => reports.push(report) });
+  const capture = new ContainerCapture(used, state.buffer, {
+    clock,
+    compressor,
+    report: (report) => reports.push(report),
+  });
   const writer = openSync(source, 'r+');
   t.after(() => closeSync(writer));
   const say = (text: string): void => {
@@ -233,7 +244,11 @@ test('a closed log rotates, and the position that a later daemon continues from 
   }
   const ages = [2, 1, 0].map((age) => logged(agedPath(files.log.path, age)));
   assert.equal(ages.join(''), numbered(0, 6));
-  const later = new ContainerCapture(files, state.buffer, { clock: { now: () => 0n }, report: () => assert.fail() });
+  const later = new ContainerCapture(files, state.buffer, {
+    clock: { now: () => 0n },
+    compressor,
+    report: () => assert.fail(),
+  });
   later.finish();
   assert.deepEqual(
     [2, 1, 0].map((age) => logged(agedPath(files.log.path, age))),

@@ -12,8 +12,8 @@ export const portMap = map(list(portBinding));
 export const logConfig = object({
   Type: zero(text, {
     required: true,
-    flags: [stringFlag('log-driver', 'Logging driver for the container', { complete: ['json-file', 'none'] })],
-    remark: 'json-file, none',
+    flags: [stringFlag('log-driver', 'Logging driver for the container', { complete: ['json-file', 'local', 'none'] })],
+    remark: 'json-file, local, none',
   }),
   Config: zero(map(text), { emptyAsValue: true, flags: [listFlag('log-opt', 'Log driver options')] }),
 });

@@ -148,7 +148,7 @@ function featurePart(daemon: DaemonInfo, system: SystemInfo): FeaturePart {
       Volume: ['local'],
       Network: [...driverNames],
       Authorization: null,
-      Log: ['json-file', 'none'],
+      Log: ['json-file', 'local', 'none'],
     },
     IPv4Forwarding: daemon.ipv4Forwarding(),
     Debug: daemon.debug,

@@ -37,7 +37,7 @@ export function checkRequest(config: ContainerConfig): string[] {
   parseSecurityOptions(config.securityOptions);
   for (const name of config.capAdd) parseCapability(name, 'CapAdd');
   for (const name of config.capDrop) parseCapability(name, 'CapDrop');
-  if (config.logDriver !== '') checkLogOptions(config.logDriver, config.logOptions);
+  if (config.logDriver !== '') checkLogOptions(config.logDriver, config.logOptions); // the warnings are create's
   return [...warnings, ...warnAboutSecurityOptions(config.securityOptions, hasAppArmor())];
 }
 

@@ -71,7 +71,7 @@ async function createFrom(
   const { index } = context;
   checkPlatform(request, image);
   const config = shareById(context, mergeConfig(request.config, image.config, context.settings));
-  checkLogOptions(config.logDriver, config.logOptions);
+  const logWarnings = checkLogOptions(config.logDriver, config.logOptions);
   readPublishName(config.labels);
   checkRepair(config.labels);
   const planned = planMounts(config, (ref) => index.find(ref));
@@ -87,7 +87,7 @@ async function createFrom(
     const record = await makeFiles(context, draft, planned, undo);
     index.put(record);
     publishContainer(context.events, record, 'create');
-    return { id, warnings: [...warnings, ...registered.warnings] };
+    return { id, warnings: [...warnings, ...logWarnings, ...registered.warnings] };
   });
 }
 

@@ -74,7 +74,7 @@ export async function inspectContainer(
   return {
     ...summary,
     linkTexts: linkTexts(context, record),
-    logPath: record.config.logDriver === 'none' ? '' : logPath(settings, id),
+    logPath: record.config.logDriver === 'json-file' ? logPath(settings, id) : '',
     hostnamePath: files?.hostname ?? `${directory}/hostname`,
     hostsPath: files?.hosts ?? `${directory}/hosts`,
     resolvConfPath: files?.resolvConf ?? `${directory}/resolv.conf`,

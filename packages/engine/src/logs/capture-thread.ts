@@ -5,9 +5,10 @@
 import { type FSWatcher, watch } from 'node:fs';
 import { availableParallelism, setPriority } from 'node:os';
 import { parentPort, workerData } from 'node:worker_threads';
-import { systemClock } from '@netyard/core';
+import { messageOf, systemClock } from '@netyard/core';
 import type { CaptureCommand, CaptureReport } from './capture-protocol.ts';
 import { ContainerCapture, longSlice, shortSlice } from './container-capture.ts';
+import { LogCompressor } from './log-compressor.ts';
 import { Allowance, isBesideRequests, Pacer, shareFor } from './pace.ts';
 import { RequestActivity } from './request-activity.ts';
 import type { ThreadData } from './thread.ts';
@@ -51,6 +52,10 @@ const requests = new RequestActivity((workerData as ThreadData).requests);
 const cpus = availableParallelism();
 
 const port = serveThread<CaptureCommand, CaptureReport>(parentPort, handle);
+const compressor = new LogCompressor((path, error) => {
+  const fields = { path, error: messageOf(error) };
+  port.report({ level: 'error', message: 'compressing a container log failed', fields });
+});
 setInterval(checkAll, backstopEveryMs).unref();
 
 try {
@@ -85,7 +90,7 @@ function handle(command: CaptureCommand): unknown {
 }
 
 function open({ key, files, state }: Extract<CaptureCommand, { type: 'open' }>): void {
-  const parts = { clock: systemClock, report: port.report };
+  const parts = { clock: systemClock, compressor, report: port.report };
   const capture = closeOnFailure(() => new ContainerCapture(files, state, parts));
   const now = performance.now();
   const allowance = new Allowance(now);

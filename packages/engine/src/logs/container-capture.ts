@@ -4,6 +4,7 @@ import type { CaptureFiles, CaptureReport, LogTarget, ReaderOpened, ReaderPositi
 import { CaptureState, type OutputStream, ReaderState } from './capture-state.ts';
 import { LineEncoder } from './encode-lines.ts';
 import { formatLogTime } from './json-file.ts';
+import type { LogCompressor } from './log-compressor.ts';
 import { LogFile } from './log-file.ts';
 import { type OutputPosition, PositionFile, readPosition } from './position.ts';
 import { SpooledStream, spoolBound } from './spooled-stream.ts';
@@ -34,6 +35,12 @@ interface LoggedStream {
   encoder: LineEncoder;
 }
 
+export interface CaptureParts {
+  clock: Clock;
+  compressor: LogCompressor;
+  report: (report: CaptureReport) => void;
+}
+
 export class ContainerCapture {
   readonly #files: CaptureFiles;
   readonly #state: CaptureState;
@@ -48,17 +55,13 @@ export class ContainerCapture {
   #writeFailure: { retryAt: number; dropped: number } | undefined;
   #isDraining = false;
 
-  constructor(
-    files: CaptureFiles,
-    state: SharedArrayBuffer,
-    { clock, report }: { clock: Clock; report: (report: CaptureReport) => void },
-  ) {
+  constructor(files: CaptureFiles, state: SharedArrayBuffer, { clock, compressor, report }: CaptureParts) {
     this.#files = files;
     this.#state = new CaptureState(state);
     this.#clock = clock;
     this.#report = report;
     const position = readPosition(files.position) ?? readPosition(files.formerPosition);
-    this.#log = files.log && openLog(files.log, position);
+    this.#log = files.log && openLog(files.log, compressor, position);
     this.#streams = files.streams.map((stream) => ({
       spooled: new SpooledStream(stream, position?.[stream.name] ?? 0),
       encoder: new LineEncoder(stream.name, files.log?.attributes ?? ''),
@@ -256,8 +259,12 @@ export class ContainerCapture {
   }
 }
 
-function openLog({ path, rotation }: LogTarget, position: OutputPosition | undefined): LogFile {
-  return new LogFile(path, rotation, position && { inode: position.logInode, size: position.logSize });
+function openLog(
+  { path, rotation }: LogTarget,
+  compressor: LogCompressor,
+  position: OutputPosition | undefined,
+): LogFile {
+  return new LogFile(path, { rotation, compressor }, position && { inode: position.logInode, size: position.logSize });
 }
 
 function targetFor(streams: readonly LoggedStream[]): Buffer {

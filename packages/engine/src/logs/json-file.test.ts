@@ -1,8 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { isNetyardError } from '@netyard/core';
 import { formatLogTime, parseEntry, parseLogTime } from './json-file.ts';
-import { checkLogOptions, logAttributes, parseRotation } from './log-options.ts';
 
 test('times are printed as Go prints RFC3339Nano, and parsed back', () => {
   const cases: [bigint, string][] = [
@@ -24,21 +22,4 @@ test('an invalid entry is recognised', () => {
   assert.deepEqual(parseEntry(line), { log: 'x', head });
   for (const bad of ['', '{', '[]', '{"log":"x","stream":"stdin","time":"x"}', 'null'])
     assert.equal(parseEntry(bad), undefined);
-});
-
-test('log options', () => {
-  assert.deepEqual(parseRotation({ 'max-size': '10k', 'max-file': '3' }), { maximumSize: 10240, maximumFiles: 3 });
-  assert.deepEqual(parseRotation({}), { maximumSize: undefined, maximumFiles: 1 });
-  const refuse = (driver: string, options: Record<string, string>, message: RegExp): void =>
-    assert.throws(
-      () => checkLogOptions(driver, options),
-      (error) => isNetyardError(error) && message.test(error.message),
-    );
-  refuse('gelf', {}, /no log driver named 'gelf' is registered/);
-  refuse('json-file', { 'max-sise': '1' }, /unknown log opt 'max-sise' for json-file log driver/);
-  refuse('json-file', { 'max-size': 'big' }, /invalid size: 'big'/);
-  refuse('json-file', { 'max-file': '0' }, /max-file cannot be less than 1/);
-  refuse('json-file', { compress: 'true' }, /not supported/);
-  const attributes = logAttributes({ labels: 'a,c', env: 'E' }, { a: '1', b: '2' }, ['E=x=y']);
-  assert.equal(attributes, '{"a":"1","E":"x=y"}');
 });

@@ -2,15 +2,10 @@
  * A read position in a container's log, which may consist of several files and be rotated meanwhile. Holds its own
  * descriptors, so that rotation does not lose data. Reads the current file only as far as its writer has completed it.
  */
-import { fstatSync, readSync } from 'node:fs';
 import type { CaptureState } from './capture-state.ts';
-import { hasCode } from './file-errors.ts';
-import { agedPath } from './log-file.ts';
-import { closeFile, openFile } from './thread-files.ts';
+import { type LogPart, openParts } from './rotated-files.ts';
 
 const blockSize = 64 * 1024;
-/** Docker does not use files beyond `.99` either. */
-const oldestAge = 99;
 
 /** A byte of the file with this inode. */
 export interface LogPosition {
@@ -18,18 +13,12 @@ export interface LogPosition {
   size: number;
 }
 
-interface OpenFile {
-  fd: number;
-  inode: bigint;
-  offset: number;
-}
-
 export class LogCursor {
   readonly #path: string;
   readonly #live: CaptureState | undefined;
-  readonly #end: LogPosition | undefined;
+  readonly #end: { file: LogPart | undefined; size: number } | undefined;
   /** Oldest first. */
-  readonly #files: OpenFile[];
+  readonly #files: LogPart[];
 
   /**
    * @param live of the run that writes to the log; undefined if none does
@@ -38,8 +27,8 @@ export class LogCursor {
   constructor(path: string, live: CaptureState | undefined, until: 'growing' | 'present' | LogPosition) {
     this.#path = path;
     this.#live = live;
-    this.#files = openFiles(path);
-    this.#end = until === 'present' ? this.#present() : until === 'growing' ? undefined : until;
+    this.#files = openParts(path);
+    if (until !== 'growing') this.#end = until === 'present' ? this.#present() : this.#endAt(until);
     this.#dropAfterEnd();
   }
 
@@ -52,7 +41,7 @@ export class LogCursor {
         file.offset = size;
         continue;
       }
-      const found = lastLines(file.fd, size, left);
+      const found = lastLines(file, size, left);
       file.offset = found.offset;
       left -= found.lines;
     }
@@ -62,90 +51,73 @@ export class LogCursor {
   read(buffer: Buffer, from: number): number {
     for (let file = this.#files[0]; file; file = this.#files[0]) {
       const room = Math.min(buffer.length - from, this.#sizeOf(file) - file.offset);
-      const count = room <= 0 ? 0 : readSync(file.fd, buffer, from, room, file.offset);
+      const count = room <= 0 ? 0 : file.read(buffer, from, room, file.offset);
       file.offset += count;
       if (count > 0) return count;
-      if (file.inode === this.#end?.inode || !this.#next(file)) return 0;
+      if (room > 0 && file.isCompressed) file.offset = file.size; // the rest is damaged
+      if (file === this.#end?.file || !this.#next(file)) return 0;
     }
     return 0;
   }
 
   close(): void {
-    for (const { fd } of this.#files.splice(0)) closeFile(fd);
+    for (const file of this.#files.splice(0)) file.close();
   }
 
-  #present(): LogPosition | undefined {
+  #present(): { file: LogPart; size: number } | undefined {
     const newest = this.#files.at(-1);
-    return newest && { inode: newest.inode, size: this.#sizeOf(newest) };
+    return newest && { file: newest, size: this.#sizeOf(newest) };
+  }
+
+  /** The newest file with this inode: a compressed one has that of a deleted file, which may be in use again. */
+  #endAt({ inode, size }: LogPosition): { file: LogPart | undefined; size: number } {
+    return { file: this.#files.findLast((file) => file.inode === inode), size };
   }
 
   /** When the file that contains the end is deleted, nothing is left to read. */
   #dropAfterEnd(): void {
     if (!this.#end) return;
-    const last = this.#files.findIndex(({ inode }) => inode === this.#end?.inode);
-    for (const { fd } of this.#files.splice(last + 1)) closeFile(fd);
+    const last = this.#end.file ? this.#files.indexOf(this.#end.file) : -1;
+    for (const file of this.#files.splice(last + 1)) file.close();
   }
 
   /** Continues with the next file, unless this one is still written to. */
-  #next(file: OpenFile): boolean {
+  #next(file: LogPart): boolean {
     const isOldest = this.#files.length > 1;
     if (!isOldest && !this.#isRotated(file)) return false;
-    if (file.offset < fstatSync(file.fd).size) return true; // it grew before the rotation
+    if (file.offset < file.size) return true; // it grew before the rotation
     if (!isOldest && !this.#findNewer(file)) return false;
-    closeFile(file.fd);
+    file.close();
     this.#files.shift();
     return true;
   }
 
   /** The files after this one; all that remain when it is already deleted. */
-  #findNewer(file: OpenFile): boolean {
-    const found = openFiles(this.#path);
-    const own = found.findIndex(({ inode }) => inode === file.inode);
-    for (const { fd } of found.splice(0, own + 1)) closeFile(fd);
+  #findNewer(file: LogPart): boolean {
+    const found = openParts(this.#path);
+    const own = found.findIndex(({ identity }) => file.isSame(identity));
+    for (const older of found.splice(0, own + 1)) older.close();
     this.#files.push(...found);
     return found.length > 0;
   }
 
-  #isRotated({ inode }: OpenFile): boolean {
-    return this.#live !== undefined && this.#live.log.inode !== inode;
+  #isRotated({ inode, isCompressed }: LogPart): boolean {
+    return this.#live !== undefined && (isCompressed || this.#live.log.inode !== inode);
   }
 
-  #sizeOf(file: OpenFile): number {
-    if (file.inode === this.#end?.inode) return this.#end.size;
+  #sizeOf(file: LogPart): number {
+    if (this.#end && file === this.#end.file) return this.#end.size;
     const live = this.#live?.log;
-    return live?.inode === file.inode ? live.size : fstatSync(file.fd).size;
+    return live?.inode === file.inode && !file.isCompressed ? live.size : file.size;
   }
 }
 
-/** Oldest first; each once, also when a rotation renames them meanwhile. */
-function openFiles(path: string): OpenFile[] {
-  const files: OpenFile[] = [];
-  for (let age = 0; age <= oldestAge; age += 1) {
-    const fd = openIfExists(agedPath(path, age));
-    if (fd === undefined && age > 0) break;
-    if (fd === undefined) continue;
-    const inode = fstatSync(fd, { bigint: true }).ino;
-    if (files.some((file) => file.inode === inode)) closeFile(fd);
-    else files.unshift({ fd, inode, offset: 0 });
-  }
-  return files;
-}
-
-function openIfExists(path: string): number | undefined {
-  try {
-    return openFile(path, 'r');
-  } catch (error) {
-    if (hasCode(error, 'ENOENT')) return undefined;
-    throw error;
-  }
-}
-
-function lastLines(fd: number, size: number, count: number): { offset: number; lines: number } {
+function lastLines(file: LogPart, size: number, count: number): { offset: number; lines: number } {
   const block = Buffer.alloc(blockSize);
   let lines = 0;
   for (let end = size; end > 0; ) {
     const start = Math.max(0, end - blockSize);
-    readSync(fd, block, 0, end - start, start);
+    readFully(file, block.subarray(0, end - start), start);
     for (let at = end - start - 1; at >= 0; at -= 1) {
       if (block[at] !== 10 || start + at === size - 1) continue;
       lines += 1;
@@ -154,4 +126,12 @@ function lastLines(fd: number, size: number, count: number): { offset: number; l
     end = start;
   }
   return { offset: 0, lines: size === 0 ? 0 : lines + 1 };
+}
+
+function readFully(file: LogPart, target: Buffer, position: number): void {
+  for (let done = 0; done < target.length; ) {
+    const count = file.read(target, done, target.length - done, position + done);
+    if (count === 0) return;
+    done += count;
+  }
 }

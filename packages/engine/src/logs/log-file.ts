@@ -3,8 +3,10 @@
  * with the position, so that a restarted daemon can resume; reading is in log-cursor.ts.
  */
 import { constants, existsSync, fstatSync, ftruncateSync, renameSync, rmSync, writeSync } from 'node:fs';
+import type { LogCompressor } from './log-compressor.ts';
 import type { LogRotation } from './log-options.ts';
 import { OnDemandFile } from './on-demand-file.ts';
+import { agedPath, compressedPath } from './rotated-files.ts';
 import { openFile } from './thread-files.ts';
 
 const mode = 0o640;
@@ -13,15 +15,22 @@ export class LogFile {
   readonly path: string;
   readonly #rotation: LogRotation;
   readonly #file: OnDemandFile;
+  readonly #compressor: LogCompressor;
   #size: number;
 
   /** @param keep bytes to keep of the file with this inode; anything after them was written by a killed daemon */
-  constructor(path: string, rotation: LogRotation, keep?: { inode: bigint; size: number }) {
+  constructor(
+    path: string,
+    { rotation, compressor }: { rotation: LogRotation; compressor: LogCompressor },
+    keep?: { inode: bigint; size: number },
+  ) {
     this.path = path;
     this.#rotation = rotation;
+    this.#compressor = compressor;
     this.#file = new OnDemandFile(path, mode);
     this.#size = fstatSync(this.#file.fd).size;
     if (keep) this.#cutTo(keep.inode === this.inode ? Math.min(keep.size, this.#size) : 0);
+    this.#compress();
   }
 
   get size(): number {
@@ -73,6 +82,7 @@ export class LogFile {
     if (existsSync(this.path)) this.#shift();
     this.#file.replace(openFile(this.path, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL, mode));
     this.#size = 0;
+    this.#compress();
   }
 
   close(): void {
@@ -81,11 +91,17 @@ export class LogFile {
 
   #shift(): void {
     const { maximumFiles } = this.#rotation;
-    rmSync(`${this.path}.${maximumFiles - 1}`, { force: true });
-    for (let number = maximumFiles - 2; number >= 1; number -= 1)
-      if (existsSync(`${this.path}.${number}`)) renameSync(`${this.path}.${number}`, `${this.path}.${number + 1}`);
-    if (maximumFiles > 1) renameSync(this.path, `${this.path}.1`);
-    else rmSync(this.path, { force: true });
+    const oldest = agedPath(this.path, maximumFiles - 1);
+    for (const path of maximumFiles > 1 ? [oldest, compressedPath(oldest)] : [this.path]) rmSync(path, { force: true });
+    for (let age = maximumFiles - 2; age >= 0; age -= 1) {
+      const [from, to] = [agedPath(this.path, age), agedPath(this.path, age + 1)];
+      if (existsSync(from)) renameSync(from, to);
+      if (existsSync(compressedPath(from))) renameSync(compressedPath(from), compressedPath(to));
+    }
+  }
+
+  #compress(): void {
+    if (this.#rotation.compresses) this.#compressor.add(this.path, this.#rotation.maximumFiles);
   }
 
   #cutTo(size: number): void {
@@ -93,6 +109,3 @@ export class LogFile {
     this.#size = size;
   }
 }
-
-/** Path of the file that is `age` rotations old. */
-export const agedPath = (path: string, age: number): string => (age === 0 ? path : `${path}.${age}`);

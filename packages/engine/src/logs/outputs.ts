@@ -3,6 +3,7 @@
  * the run. Owns the files below the exec root; the log itself is below the data root and outlives the runs.
  */
 import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { type Logger, messageOf } from '@netyard/core';
 import type { ContainerRecord } from '../model.ts';
@@ -20,7 +21,9 @@ import type { EngineSettings, PipeFiles } from '../settings.ts';
 import { Capture, type CaptureThread } from './capture.ts';
 import type { CaptureCommand, CaptureFiles, CaptureReport, LogTarget } from './capture-protocol.ts';
 import type { OutputStream } from './capture-state.ts';
-import { logAttributes, parseRotation } from './log-options.ts';
+import { logAttributes } from './log-attributes.ts';
+import { parseRotation } from './log-options.ts';
+import type { TagFields } from './log-tag.ts';
 import type { RequestActivity } from './request-activity.ts';
 import { Thread } from './thread.ts';
 
@@ -164,14 +167,15 @@ export class Outputs {
     };
   }
 
-  #logTarget({ config, id, process }: ContainerRecord): LogTarget | undefined {
+  #logTarget(record: ContainerRecord): LogTarget | undefined {
     const { settings } = this.#options;
+    const { config, id, process } = record;
     if (config.logDriver === 'none') return undefined;
     mkdirSync(containerDirectory(settings, id), { recursive: true, mode: 0o710 });
     return {
       path: logPath(settings, id),
-      rotation: parseRotation(config.logOptions),
-      attributes: logAttributes(config.logOptions, config.labels, process.env),
+      rotation: parseRotation(config.logDriver, config.logOptions),
+      attributes: logAttributes(config.logOptions, { labels: config.labels, env: process.env, tag: tagFields(record) }),
     };
   }
 
@@ -213,4 +217,21 @@ export class Outputs {
 /** With a terminal there is only one stream. */
 export function streamsOf(record: ContainerRecord): OutputStream[] {
   return record.config.tty ? ['stdout'] : ['stdout', 'stderr'];
+}
+
+const shortIdLength = 12;
+
+/** Short ids are those of Docker's log drivers: of an image with the name of the digest. */
+function tagFields({ id, name, imageId, config, process }: ContainerRecord): TagFields {
+  return {
+    ID: id.slice(0, shortIdLength),
+    FullID: id,
+    Name: name,
+    ImageID: imageId.slice(0, shortIdLength),
+    ImageFullID: imageId,
+    ImageName: config.image,
+    DaemonName: 'docker',
+    Command: process.args.join(' '),
+    Hostname: hostname(),
+  };
 }
