@@ -141,6 +141,21 @@ test('crun runs from a read-only mount: a process inside that holds its file can
   closeSync(kept);
 });
 
+test('masked directories are empty and read-only, and no file systems of their own', host, async () => {
+  const print = 'for d in /proc/acpi /sys/firmware; do ls -A $d; stat -c "%d %a" $d; touch $d/x; done';
+  const covered = async (): Promise<string[]> => {
+    const { id } = await start(['sh', '-c', print]);
+    await testbed.exited(id);
+    await testbed.runtime.delete(id);
+    assert.match(testbed.output(id, 'stderr'), /^(touch: .*: Read-only file system\n){2}$/);
+    return testbed.output(id).trim().split('\n');
+  };
+  const seen = [...(await covered()), ...(await covered())];
+  assert.equal(seen.length, 4, seen.join());
+  assert.equal(new Set(seen).size, 1, seen.join());
+  assert.match(seen[0] ?? '', /^\d+ 555$/);
+});
+
 test('when no container is left, its mount is removed with the runtime', host, async () => {
   const mounted = (): boolean =>
     readFileSync('/proc/self/mountinfo', 'utf8').includes(join(testbed.folder, 'mounts/crun'));

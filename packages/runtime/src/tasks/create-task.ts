@@ -6,6 +6,8 @@ import { NetyardError, UndoStack } from '@netyard/core';
 import type { TaskSpec } from '@netyard/engine';
 import { isAlreadyExists } from '../containerd/client.ts';
 import type { ContainerSchema } from '../containerd/gen/containers_pb.ts';
+import type { OciSpec } from '../oci.ts';
+import { coverMaskedFolders } from '../spec/masked-folders.ts';
 import { planSpec } from '../spec/plan.ts';
 import { resolveUser } from '../spec/user.ts';
 import { completeStdio, packJson, packShimOptions } from './any.ts';
@@ -16,6 +18,7 @@ import {
   findInit,
   findThermalPaths,
   hasAppArmor,
+  isKernelFolder,
   readBoundingSet,
   readOomScoreAdj,
   readUserFiles,
@@ -33,7 +36,7 @@ export async function createTask(context: TaskContext, spec: TaskSpec): Promise<
   const runtime = pickRuntime(context.runtimes, spec.runtimeName);
   const isCrun = basename(runtime.path) === 'crun';
   const planned = planOf(context, spec);
-  const plan = isCrun ? context.filters.apply(planned) : planned;
+  const plan = isCrun ? forCrun(context, planned) : planned;
   const options = packShimOptions(runtime.program, context.runtimeRoot);
   const labels = { ...spec.labels, [groupAddLabel]: JSON.stringify(spec.groupAdd) };
   const container = {
@@ -57,6 +60,12 @@ export async function createTask(context: TaskContext, spec: TaskSpec): Promise<
       throw explained(error, spec, runtime);
     }
   });
+}
+
+function forCrun({ filters, emptyFolder: path }: TaskContext, planned: OciSpec): OciSpec {
+  const plan = filters.apply(planned);
+  if (path === undefined) return plan;
+  return coverMaskedFolders(plan, { path, masked: (plan.linux.maskedPaths ?? []).filter(isKernelFolder) });
 }
 
 type NewContainer = MessageInitShape<typeof ContainerSchema> & { id: string };

@@ -39,6 +39,10 @@ export const findThermalPaths = (): string[] =>
     .map((name) => join(cpuFolder, name, 'thermal_throttle'))
     .filter((path) => existsSync(path));
 
+/** A directory of procfs or sysfs, which each container sees at the same path. */
+export const isKernelFolder = (path: string): boolean =>
+  /^\/(proc|sys)\//.test(path) && statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+
 /** Programs for `--init`, by the names that distributions give a static tini. */
 const initNames = ['docker-init', 'tini-static', 'catatonit'];
 

@@ -1,4 +1,5 @@
 /** The engine's `Runtime` over containerd: one shim per container, events from one stream, metrics from the cgroups. */
+import { join } from 'node:path';
 import type { Logger } from '@netyard/core';
 import { NetyardError } from '@netyard/core';
 import type {
@@ -21,6 +22,7 @@ import { Calls } from './calls.ts';
 import { readCgroupMounts } from './cgroups.ts';
 import { createTask } from './create-task.ts';
 import { deleteTask, readSpec } from './delete-task.ts';
+import { openEmptyFolder } from './empty-folder.ts';
 import { explainEnded, readProcess } from './ended-process.ts';
 import { deleteProcess, execInTask } from './exec-task.ts';
 import { findBlockDevices } from './host-facts.ts';
@@ -80,10 +82,10 @@ export async function openRuntime(options: RuntimeOptions): Promise<Runtime & Us
   const complete = (event: RuntimeEvent): RuntimeEvent[] => oomKills.complete(event);
   const events = new TaskEvents({ client, ready: () => calls.ready(), complete, logger });
   await events.established();
-  const { runtimes, shims, remove } = await openOwn(options, found);
+  const { runtimes, shims, emptyFolder, remove } = await openOwn(options, found);
   const filters = new SeccompCache(logger);
   const parentCgroup = new ParentCgroup(cgroups, options.cgroupParent);
-  const shared = { calls, events, oomKills, runtimes, cgroups, parentCgroup, filters, shims };
+  const shared = { calls, events, oomKills, runtimes, cgroups, parentCgroup, filters, shims, emptyFolder };
   const context = { ...shared, runtimeRoot, searchPath, logger };
   return new ContainerdRuntime(context, events, openLostExits(options, calls, events), remove);
 }
@@ -103,12 +105,12 @@ function openLostExits({ client, logger, lostExits }: RuntimeOptions, calls: Cal
 /** Optimizations that only work with the daemon's own containerd. */
 async function openOwn(options: RuntimeOptions, found: OciRuntimes) {
   const { client, own, runtimeRoot, searchPath, logger } = options;
-  if (!own) return { runtimes: found, shims: undefined, remove: () => undefined };
+  if (!own) return { runtimes: found, shims: undefined, emptyFolder: undefined, remove: () => undefined };
   const { runtimes, env, remove } = guardCrun(found, own.mounts, logger);
   const { socket, namespace } = client;
   const { programs } = own;
   const shims = await openShimStarter({ socket, namespace, programs, runtimeRoot, searchPath, env, logger });
-  return { runtimes, shims, remove };
+  return { runtimes, shims, emptyFolder: openEmptyFolder(join(own.mounts, 'empty'), logger), remove };
 }
 
 class ContainerdRuntime implements Runtime, UsageReader {

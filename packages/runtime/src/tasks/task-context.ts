@@ -20,6 +20,8 @@ export interface TaskContext {
   filters: SeccompCache;
   /** Without it containerd starts the shims. */
   shims: ShimStarter | undefined;
+  /** Covers directories that are masked; without it the runtime does it. */
+  emptyFolder: string | undefined;
   /** The OCI runtime's state directory. */
   runtimeRoot: string;
   /** PATH of the daemon, in which tini is looked up. */
