@@ -48,6 +48,7 @@ export { spawnInPidNamespace } from './system/pidns.ts';
 export { ProcessEnds } from './system/process-ends.ts';
 export { releaseProgramPages } from './system/program-pages.ts';
 export { readIfExists } from './system/read-if-exists.ts';
+export { readStartIfExists } from './system/read-start.ts';
 export { removeTree } from './system/remove-tree.ts';
 export {
   type BoundSocket,

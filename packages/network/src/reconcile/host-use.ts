@@ -49,7 +49,12 @@ export class HostUseCache {
   }
 }
 
+/** A file that cannot be read keeps no network from being created, as in Docker. */
 function readHostResolvConf(path: string): string {
-  const text = readIfExists(path) ?? '';
-  return /^\s*nameserver\s+127\.0\.0\.53\b/m.test(text) ? text + (readIfExists(resolvedFile) ?? '') : text;
+  try {
+    const text = readIfExists(path) ?? '';
+    return /^\s*nameserver\s+127\.0\.0\.53\b/m.test(text) ? text + (readIfExists(resolvedFile) ?? '') : text;
+  } catch {
+    return '';
+  }
 }

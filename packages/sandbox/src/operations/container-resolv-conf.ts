@@ -1,6 +1,6 @@
 /** The content of a container's resolv.conf, at its start and when it joins its first user-defined network. */
 import { createHash } from 'node:crypto';
-import { type FileObject, readIfExists } from '@netyard/kernel';
+import { type FileObject, readIfExists, readStartIfExists } from '@netyard/kernel';
 import type { NetworkSettings, SandboxConfig, SandboxState } from '../contract.ts';
 import { formatInternalResolvConf } from '../files/internal-resolv-conf.ts';
 import { formatResolvConf } from '../files/resolv-conf.ts';
@@ -57,13 +57,18 @@ export function planResolvConf(
 ): { state: SandboxState; objects: FileObject[] } {
   if (state.nameServer === true || namedEndpoints(state).length === 0) return { state, objects: [] };
   const path = state.files.resolvConf;
-  const isOwn = state.resolvConfDigest === undefined || state.resolvConfDigest === digest(readIfExists(path) ?? '');
-  if (!isOwn) return { state: { ...state, nameServer: true }, objects: [] };
+  if (state.resolvConfDigest !== undefined && state.resolvConfDigest !== digestOf(path))
+    return { state: { ...state, nameServer: true }, objects: [] };
   const content = resolvConfContent(context, { config, state });
   return { state: { ...state, ...resolvConfState(state, content) }, objects: [{ kind: 'file', path, content }] };
 }
 
-const digest = (text: string): string => createHash('sha256').update(text).digest('hex');
+const digest = (content: string | Buffer): string => createHash('sha256').update(content).digest('hex');
+
+/** Longest file that Netyard may have written: a container may make its own longer. */
+const longestResolvConf = 1024 * 1024;
+
+const digestOf = (path: string): string => digest(readStartIfExists(path, longestResolvConf)?.data ?? '');
 
 /** systemd-resolved's stub on 127.0.0.53 is reachable from the host only; this file lists the upstream servers. */
 const resolvedFile = '/run/systemd/resolve/resolv.conf';

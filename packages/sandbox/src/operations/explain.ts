@@ -1,7 +1,7 @@
 /** `explain`: the plan of a container, a network or a peer. */
 
 import { isNetyardError, NetyardError } from '@netyard/core';
-import { type KernelObject, type KernelPlan, type NftRuleObject, readIfExists } from '@netyard/kernel';
+import { type KernelObject, type KernelPlan, type NftRuleObject, readStartIfExists } from '@netyard/kernel';
 import type { AttachedDependencies, HostFacts, HostLinks } from '@netyard/network';
 import { findAttached, planNetworks, planOf } from '@netyard/network';
 import type { Peers } from '@netyard/peers';
@@ -93,7 +93,12 @@ function explainContainer(context: ExplainDependencies, containerId: string): Ke
   return { owner, objects: [...networks, ...own.map(unchanged), ...planDefaultSysctls({ config, state })] };
 }
 
+/** Longest file that is shown as it is. */
+const longestShown = 1024 * 1024;
+
 /** Shows files with their current content, which includes later link updates and the user's changes. */
 function unchanged(object: KernelObject): KernelObject {
-  return object.kind === 'file' ? { ...object, content: readIfExists(object.path) ?? object.content } : object;
+  if (object.kind !== 'file') return object;
+  const found = readStartIfExists(object.path, longestShown);
+  return found?.isComplete ? { ...object, content: found.data.toString('utf8') } : object;
 }

@@ -1,6 +1,6 @@
 /**
  * The host's resolv.conf as it is now. It is parsed again when the file changed or was replaced by another one, also
- * through a symbolic link, as systemd-resolved and DHCP clients do.
+ * through a symbolic link, as systemd-resolved and DHCP clients do. While it cannot be read, its last content counts.
  */
 
 import { statSync } from 'node:fs';
@@ -17,10 +17,14 @@ export class HostResolvConf {
   }
 
   read(): ResolvConf {
-    const version = versionOf(this.#path);
-    if (version !== this.#version) {
-      this.#content = parseResolvConf(readIfExists(this.#path) ?? '');
-      this.#version = version;
+    try {
+      const version = versionOf(this.#path);
+      if (version !== this.#version) {
+        this.#content = parseResolvConf(readIfExists(this.#path) ?? '');
+        this.#version = version;
+      }
+    } catch {
+      // A loop of links, a directory, a FIFO: names of containers and servers from other settings are answered on.
     }
     return this.#content;
   }

@@ -2,9 +2,8 @@
  * Updates the hosts files of running parents when a link's target starts, stops or changes its address. Edits single
  * lines of the current file in place, so that the container's bind mount and the user's own lines are kept.
  */
-import { readFileSync } from 'node:fs';
 import { type KeyedQueue, type Logger, messageOf } from '@netyard/core';
-import type { FileObject, Kernel } from '@netyard/kernel';
+import { type FileObject, type Kernel, readStartIfExists } from '@netyard/kernel';
 import type { LinkRecord } from '../contract.ts';
 import { ownNames, updateLinkLines } from '../files/hosts.ts';
 import type { LinkIndex } from '../links/index.ts';
@@ -20,6 +19,9 @@ export interface LinkHostsFilesDependencies extends SandboxPlanDependencies {
   readonly queue: KeyedQueue;
 }
 
+/** Longest hosts file whose lines follow. The container may write to it as much as it likes. */
+const longestHosts = 4 * 1024 * 1024;
+
 /** Rewrites a running container's hosts file; call inside its queue. Does nothing when the text is unchanged. */
 export async function editHosts(
   context: LinkHostsFilesDependencies,
@@ -31,16 +33,22 @@ export async function editHosts(
   if (objects.length > 0) await context.kernel.apply({ owner: `container ${name}`, objects });
 }
 
-/** The updated hosts file of a running container; empty when the text is unchanged. */
+/** The updated hosts file of a running container; empty when the text is unchanged, or too long. */
 function planHosts(
   context: LinkHostsFilesDependencies,
   containerId: string,
   edit: (text: string) => string,
 ): FileObject[] {
-  const state = context.sandboxes.get(containerId)?.state;
+  const { state, config } = context.sandboxes.get(containerId) ?? {};
   if (!state || state.sharedWith !== undefined) return [];
   const path = state.files.hosts;
-  const before = readFileSync(path, 'utf8');
+  const found = readStartIfExists(path, longestHosts);
+  if (!found?.isComplete) {
+    const error = found ? `it is longer than ${longestHosts} bytes` : 'it does not exist';
+    context.logger.error('a hosts file could not be updated', { container: config?.name, error });
+    return [];
+  }
+  const before = found.data.toString('utf8');
   const content = edit(before);
   return content === before ? [] : [{ kind: 'file', path, content }];
 }

@@ -7,7 +7,6 @@ import {
   ftruncateSync,
   mkdirSync,
   openSync,
-  readFileSync,
   unlinkSync,
   writeSync,
 } from 'node:fs';
@@ -16,6 +15,7 @@ import { NetyardError } from '@netyard/core';
 import type { FileObject, SysctlObject } from '../../desired.ts';
 import type { Session } from '../../netlink/session.ts';
 import { hasErrno } from '../../system/ffi/errno.ts';
+import { type FileStart, readStart } from '../../system/read-start.ts';
 import { checkSysctlValue, sameSysctlValue, sysctlPath } from '../../system/sysctl.ts';
 import { absent, type ObjectHandler, observed, type Undo, unlessGone } from './handler.ts';
 
@@ -47,13 +47,18 @@ export const sysctlHandler: ObjectHandler<SysctlObject> = {
 
 // Files
 
-interface FileState {
-  content: string;
+/** Longest content that a rollback restores: a container makes its own files of any size. */
+const longestRestored = 4 * 1024 * 1024;
+
+interface FileState extends FileStart {
   mode: number;
 }
 
-/** Undefined when the file does not exist. A symbolic link is rejected (ELOOP), because it could point anywhere. */
-function readState(path: string): FileState | undefined {
+/**
+ * Undefined when the file does not exist. A symbolic link is rejected (ELOOP), because it could point anywhere. Reads no
+ * more than `limit` bytes.
+ */
+function readState(path: string, limit: number): FileState | undefined {
   let fd: number;
   try {
     fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW);
@@ -62,17 +67,16 @@ function readState(path: string): FileState | undefined {
     throw error;
   }
   try {
-    return { content: readFileSync(fd, 'utf8'), mode: fstatSync(fd).mode & 0o7777 };
+    return { ...readStart(fd, limit), mode: fstatSync(fd).mode & 0o7777 };
   } finally {
     closeSync(fd);
   }
 }
 
 /** Keeps the inode: overwrites the content, then truncates, so that a reader never finds an empty file. */
-function writeState(path: string, { content, mode }: { content: string; mode?: number }): void {
+function writeState(path: string, data: Buffer, mode: number | undefined): void {
   const fd = openSync(path, constants.O_WRONLY | constants.O_CREAT | constants.O_NOFOLLOW, mode ?? 0o644);
   try {
-    const data = Buffer.from(content, 'utf8');
     for (let offset = 0; offset < data.length; ) offset += writeSync(fd, data, offset, data.length - offset, offset);
     ftruncateSync(fd, data.length);
     if (mode !== undefined) fchmodSync(fd, mode);
@@ -87,23 +91,24 @@ export const fileHandler: ObjectHandler<FileObject> = {
       throw new NetyardError('invalid', `invalid file path ${JSON.stringify(path)}`);
   },
   observe(_session, file) {
-    const found = readState(file.path);
+    const content = Buffer.from(file.content, 'utf8');
+    const found = readState(file.path, content.length);
     if (!found) return absent;
     return observed([
-      found.content !== file.content && 'different content',
+      !(found.isComplete && found.data.equals(content)) && 'different content',
       file.mode !== undefined && found.mode !== file.mode && `mode ${found.mode.toString(8)}`,
     ]);
   },
   create(_session, file) {
     mkdirSync(dirname(file.path), { recursive: true });
-    writeState(file.path, { content: file.content, mode: file.mode ?? 0o644 });
+    writeState(file.path, Buffer.from(file.content, 'utf8'), file.mode ?? 0o644);
     return () => void unlessGone(() => unlinkSync(file.path));
   },
   change(_session, file) {
-    const former = readState(file.path);
-    writeState(file.path, file);
+    const former = readState(file.path, longestRestored);
+    writeState(file.path, Buffer.from(file.content, 'utf8'), file.mode);
     return () => {
-      if (former) writeState(file.path, former);
+      if (former?.isComplete) writeState(file.path, former.data, former.mode);
     };
   },
   delete: (_session, { path }) => unlessGone(() => unlinkSync(path)),
