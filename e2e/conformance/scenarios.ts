@@ -11,6 +11,7 @@ import { mountScenarios } from './mount-scenarios.ts';
 import { parentScenarios } from './parent-scenarios.ts';
 import { portScenarios } from './port-scenarios.ts';
 import { pruneScenarios } from './prune-scenarios.ts';
+import { runScenarios } from './run-scenarios.ts';
 import type { ScenarioGroup } from './scenario.ts';
 import { swarmScenarios } from './swarm-scenarios.ts';
 import { trafficScenarios } from './traffic-scenarios.ts';
@@ -27,6 +28,7 @@ export const scenarioGroups: readonly ScenarioGroup[] = [
   ...mountScenarios,
   ...inspectScenarios,
   ...logScenarios,
+  ...runScenarios,
   ...commitScenarios,
   ...pruneScenarios,
   ...swarmScenarios,

@@ -2,6 +2,7 @@
 
 import { errorCodeOf, type KeyedQueue, messageOf, NetyardError } from '@netyard/core';
 import type { ContainerService } from '../contract.ts';
+import { unlimited } from '../default-config.ts';
 import { publishContainer } from '../events/container-events.ts';
 import type { EventLog } from '../events/event-log.ts';
 import type { ContainerRecord, Resources } from '../model.ts';
@@ -28,11 +29,13 @@ export async function updateContainer(
   ref: string,
   change: Change,
 ): Promise<{ warnings: string[] }> {
+  const warnings = checkChange(context, change);
   const { id } = context.index.get(ref);
   return context.queue.run(id, async () => {
     const record = context.index.get(id);
     try {
-      return await updateNow(context, record, change);
+      await updateNow(context, record, change);
+      return { warnings };
     } catch (error) {
       const code = errorCodeOf(error);
       throw new NetyardError(code, `Cannot update container ${id}: ${messageOf(error)}`, { cause: error });
@@ -40,20 +43,14 @@ export async function updateContainer(
   });
 }
 
-async function updateNow(
-  context: UpdateDependencies,
-  record: ContainerRecord,
-  change: Change,
-): Promise<{ warnings: string[] }> {
+async function updateNow(context: UpdateDependencies, record: ContainerRecord, change: Change): Promise<void> {
   const { status } = record.state;
   if (status === 'removing' || status === 'dead')
     throw new NetyardError('conflict', 'container is marked for removal and cannot be "update"');
   const asked = mergeResources(record.config.resources, change.resources);
   checkRealtime(asked, context.settings.cgroupVersion);
-  const { resources, warnings: discarded } = discardUnsupported(asked, context.settings.cgroupVersion);
-  const warnings = [...discarded, ...checkResources(resources, true)];
+  const { resources } = discardUnsupported(asked, context.settings.cgroupVersion);
   const restartPolicy = change.restartPolicy ?? record.config.restartPolicy;
-  checkRestartPolicy(restartPolicy);
   if (record.config.autoRemove && restartPolicy.name !== 'no')
     throw new NetyardError(
       'invalid',
@@ -63,23 +60,25 @@ async function updateNow(
     await context.runtime.update(record.id, changedLimits(record.config.resources, resources)).catch(passOverEnded);
   const updated = context.index.put({ ...record, config: { ...record.config, resources, restartPolicy } });
   publishContainer(context.events, updated, 'update');
-  return { warnings };
+}
+
+/** Validates the request alone, as Docker does before it looks for the container. Returns warnings. */
+function checkChange({ settings }: UpdateDependencies, { resources: changed, restartPolicy }: Change): string[] {
+  const { resources, warnings } = discardUnsupported({ ...unlimited, ...changed }, settings.cgroupVersion);
+  if (restartPolicy) checkRestartPolicy(restartPolicy);
+  return [...warnings, ...checkResources(resources, true)];
 }
 
 /** Rejects a new memory limit above the existing swap limit, as Docker does. */
 function mergeResources(present: Resources, change: Partial<Resources>): Resources {
   const merged = { ...present, ...change };
   const { memory, memorySwap } = merged;
-  if (change.nanoCpus && (present.cpuPeriod > 0 || present.cpuQuota > 0))
-    throw new NetyardError(
-      'conflict',
-      'Conflicting options: Nano CPUs cannot be updated as CPU Period has already been set',
-    );
-  if ((change.cpuPeriod || change.cpuQuota) && present.nanoCpus > 0)
-    throw new NetyardError(
-      'conflict',
-      'Conflicting options: CPU Period cannot be updated as NanoCPUs has already been set',
-    );
+  const conflict = (changed: string, kept: string): NetyardError =>
+    new NetyardError('conflict', `Conflicting options: ${changed} cannot be updated as ${kept} has already been set`);
+  if (change.nanoCpus && present.cpuPeriod > 0) throw conflict('Nano CPUs', 'CPU Period');
+  if (change.nanoCpus && present.cpuQuota > 0) throw conflict('Nano CPUs', 'CPU Quota');
+  if (change.cpuPeriod && present.nanoCpus > 0) throw conflict('CPU Period', 'NanoCPUs');
+  if (change.cpuQuota && present.nanoCpus > 0) throw conflict('CPU Quota', 'NanoCPUs');
   if (change.memory && change.memorySwap === undefined && memorySwap > 0 && memorySwap < memory)
     throw new NetyardError(
       'conflict',

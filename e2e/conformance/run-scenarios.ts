@@ -1,0 +1,73 @@
+/** Scenarios of containers that run: namespaces, mounts, limits that are changed, health checks. */
+import { differs, type ScenarioGroup } from './scenario.ts';
+
+const run = (options: string, command: string): string => `docker run --rm ${options} netyard-test sh -c '${command}'`;
+/** A folder of the host with a file system below it; both hosts share the rest of /tmp. */
+const withMountBelow = (line: string): string =>
+  `dir=$(mktemp -d); mkdir $dir/below; mount -t tmpfs none $dir/below; ${line}; umount $dir/below; rm -r $dir`;
+const writes = 'touch /x/below/file 2> /dev/null && echo writable || echo read-only';
+const update = (options: string): string => `docker update ${options} limited`;
+
+export const runScenarios: readonly ScenarioGroup[] = [
+  {
+    title: 'run: namespaces',
+    short: true,
+    setUp: [],
+    scenarios: [
+      ...['host', 'none', 'private', 'shareable'].map((mode) =>
+        run(`--ipc ${mode}`, 'mount | grep -E "mqueue|shm" | sed "s/size=.*//" | sort; ls -d /dev/shm /dev/mqueue'),
+      ),
+      'docker run --rm --isolation hyperv netyard-test true',
+      'docker run --rm --tmpfs /x:foo netyard-test true',
+    ],
+  },
+  {
+    title: 'run: read-only mounts',
+    short: true,
+    setUp: ['docker volume create data > /dev/null'],
+    scenarios: [
+      withMountBelow(run('-v $dir:/x', writes)),
+      withMountBelow(run('-v $dir:/x:ro', writes)),
+      withMountBelow(run('--mount type=bind,src=$dir,dst=/x,readonly', writes)),
+      withMountBelow(run('--mount type=bind,src=$dir,dst=/x,readonly,bind-recursive=writable', writes)),
+      withMountBelow(
+        run('--mount type=bind,src=$dir,dst=/x,readonly,bind-recursive=readonly,bind-propagation=rprivate', writes),
+      ),
+      withMountBelow(run('--mount type=bind,src=$dir,dst=/x,readonly,bind-recursive=disabled', writes)),
+      run('-v data:/x:ro', 'touch /x/file'),
+      "docker create --name shown --mount type=bind,src=/run,dst=/x,readonly,bind-recursive=readonly,bind-propagation=rprivate netyard-test > /dev/null; docker inspect -f '{{json .HostConfig.Mounts}}' shown; docker rm shown",
+    ],
+  },
+  {
+    title: 'update',
+    short: true,
+    setUp: ['start limited -m 64m --cpus 1'],
+    scenarios: [
+      update('-m 128m'),
+      update('-m 128m --memory-swap 256m'),
+      update('--memory-reservation 200m'),
+      update('--cpu-quota 5000'),
+      update('--cpu-period 5000'),
+      update('--cpu-period 5'),
+      update('--cpuset-cpus 99'),
+      update('-m 1m'),
+      update('--restart nosuch'),
+      update('--restart on-failure:2 --pids-limit 20'),
+      'docker inspect limited | jq -cS ".[0].HostConfig | {Memory, MemorySwap, MemoryReservation, NanoCpus, CpuQuota, PidsLimit, RestartPolicy}"',
+      `api POST /containers/none/update '{"Memory":1}'`,
+      `api POST /containers/none/update '{"Memory":100000000}'`,
+      differs(
+        'start unlimited > /dev/null; docker update -m 64m unlimited; docker rm -f unlimited',
+        'a memory limit is set without one for swap, which Docker requires',
+      ),
+    ],
+  },
+  {
+    title: 'health checks',
+    short: true,
+    setUp: [
+      "start checked --health-cmd 'echo out; yes x | head -c 10000' --health-interval 200ms > /dev/null; for i in $(seq 100); do [ $(docker inspect -f '{{.State.Health.Status}}' checked) = starting ] || break; sleep 0.1; done",
+    ],
+    scenarios: ["docker inspect checked | jq -c '.[0].State.Health | .Status, (.Log[0].Output | length, .[-8:])'"],
+  },
+];
