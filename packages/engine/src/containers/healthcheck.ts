@@ -168,7 +168,7 @@ export async function runProbe(
     const nanoseconds = record.config.healthcheck?.timeoutNanoseconds || defaults.timeout;
     const output: Buffer[] = [];
     const exit = await withTimeLimit(collect(running, output), nanoseconds / 1e6);
-    const text = (): string => Buffer.concat(output).subarray(0, maximumOutput).toString();
+    const text = (): string => shorten(Buffer.concat(output));
     if (exit) return end(exit.exitCode, text());
     await context.runtime.kill(record.id, SIGKILL, { execId: exec.id });
     const suffix = text() === '' ? '' : `: ${text()}`;
@@ -177,6 +177,9 @@ export async function runProbe(
     return end(-1, messageOf(error));
   }
 }
+
+const shorten = (output: Buffer): string =>
+  output.length <= maximumOutput ? output.toString() : `${output.subarray(0, maximumOutput).toString()}...`;
 
 async function collect(
   running: Awaited<ReturnType<typeof launchExec>>,
