@@ -21,8 +21,10 @@ export type MountRequest = {
   propagation?: 'private' | 'rprivate' | 'shared' | 'rshared' | 'slave' | 'rslave';
   /** bind: without the mounts below the source. */
   nonRecursive?: boolean;
-  /** bind, read-only: not the mounts below the source, which is so without it. For inspect. */
+  /** bind, read-only: not the mounts below the source. */
   readOnlyNonRecursive?: boolean;
+  /** bind, read-only: rejected where the kernel cannot make the mounts below the source read-only as well. */
+  readOnlyForceRecursive?: boolean;
   /** An object with options of its type was given, perhaps an empty one. For inspect. */
   hasOptions?: boolean;
   /** volume: do not copy the image's files into a new volume. */

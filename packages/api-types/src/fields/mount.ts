@@ -1,21 +1,12 @@
 /** `--mount`: one element of HostConfig.Mounts. */
 import { flag, list, map, none, object, oneOf, text, whole, zero } from './shape.ts';
 
-const notForced = {
-  rejected: 'Netyard does not make the mounts below a bind mount read-only (ReadOnlyForceRecursive)',
-  code: 'not-implemented',
-} as const;
-
 export const bindOptions = object({
   Propagation: zero(text, { omitEmpty: true }),
   NonRecursive: zero(flag, { omitEmpty: true, since: 40 }),
   CreateMountpoint: zero(flag, { omitEmpty: true, since: 42 }),
-  ReadOnlyNonRecursive: zero(flag, {
-    omitEmpty: true,
-    since: 44,
-    status: { ignored: 'a read-only bind mount is never recursive' },
-  }),
-  ReadOnlyForceRecursive: zero(flag, { omitEmpty: true, since: 44, status: notForced }),
+  ReadOnlyNonRecursive: zero(flag, { omitEmpty: true, since: 44 }),
+  ReadOnlyForceRecursive: zero(flag, { omitEmpty: true, since: 44 }),
 });
 
 export const volumeOptions = object({

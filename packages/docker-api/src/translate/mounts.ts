@@ -133,6 +133,7 @@ function bindMount(body: MountBody, common: Common): MountRequest {
     ...(body.BindOptions?.CreateMountpoint ? { createSource: true } : {}),
     ...(body.BindOptions?.NonRecursive ? { nonRecursive: true } : {}),
     ...(body.BindOptions?.ReadOnlyNonRecursive ? { readOnlyNonRecursive: true } : {}),
+    ...(body.BindOptions?.ReadOnlyForceRecursive ? { readOnlyForceRecursive: true } : {}),
     ...(isPropagation(propagation) ? { propagation } : {}),
   };
 }
@@ -181,6 +182,7 @@ function formatBindOptions({
   propagation,
   nonRecursive,
   readOnlyNonRecursive,
+  readOnlyForceRecursive,
   createSource,
   hasOptions,
 }: MountRequest): Pick<Mount, 'BindOptions'> {
@@ -189,6 +191,7 @@ function formatBindOptions({
     ...(nonRecursive ? { NonRecursive: true } : {}),
     ...(createSource ? { CreateMountpoint: true } : {}),
     ...(readOnlyNonRecursive ? { ReadOnlyNonRecursive: true } : {}),
+    ...(readOnlyForceRecursive ? { ReadOnlyForceRecursive: true } : {}),
   };
   return type === 'bind' && (hasOptions || Object.keys(options).length > 0) ? { BindOptions: options } : {};
 }

@@ -7,6 +7,7 @@ import { hasCode } from '../logs/file-errors.ts';
 import { checkLogOptions } from '../logs/log-options.ts';
 import type { ContainerConfig, MountRequest, Resources } from '../model.ts';
 import { parseSignal } from '../processes/signals.ts';
+import { supportsRecursiveReadOnly } from './mount-source.ts';
 import { parseSecurityOptions, warnAboutSecurityOptions } from './security-options.ts';
 import { checkSysctls } from './sysctls.ts';
 
@@ -31,7 +32,7 @@ export function checkRequest(config: ContainerConfig): string[] {
   const isolation = config.isolation ?? '';
   refuse(
     !['', 'default'].includes(isolation.toLowerCase()),
-    `invalid isolation: ${JSON.stringify(isolation)} - linux only supports 'default'`,
+    `invalid isolation (${isolation}): linux only supports 'default'`,
   );
   checkSysctls(config);
   parseSecurityOptions(config.securityOptions);
@@ -91,6 +92,10 @@ function checkMount(mount: MountRequest): void {
   if (mount.type !== 'bind') return;
   bad(mount.source === '', 'field Source must not be empty');
   bad(!mount.source.startsWith('/'), `invalid mount path: '${mount.source}' mount path must be absolute`);
+  bad(
+    mount.readOnlyForceRecursive === true && !supportsRecursiveReadOnly(),
+    'recursively read-only mounts need Linux 5.12 or later',
+  );
   if (mount.createSource) return;
   try {
     statSync(mount.source);

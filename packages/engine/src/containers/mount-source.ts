@@ -1,5 +1,6 @@
-/** Creates the missing source directory of `-v /missing:/x`, as Docker does. */
+/** Creates the missing source directory of `-v /missing:/x`, as Docker does; what the kernel can do with mounts. */
 import { existsSync, mkdirSync } from 'node:fs';
+import { release } from 'node:os';
 import { dirname } from 'node:path';
 import { messageOf, NetyardError } from '@netyard/core';
 
@@ -27,4 +28,10 @@ function makeDirectories(path: string, mode: number): void {
       if (!existsSync(folder)) throw error; // not created by another process meanwhile
     }
   }
+}
+
+/** mount_setattr(2) is in Linux since 5.12. */
+export function supportsRecursiveReadOnly(kernel: string = release()): boolean {
+  const [major = 0, minor = 0] = kernel.split('.').map(Number);
+  return major > 5 || (major === 5 && minor >= 12);
 }

@@ -57,8 +57,8 @@ function plan(request: MountRequest): PlannedMount {
     };
   if (request.type === 'bind') {
     const propagation = request.propagation ?? 'rprivate';
-    // The mount option itself: a bind that is not recursive.
-    const options = request.nonRecursive ? ['bind'] : [];
+    // The mount options themselves: a bind that is not recursive, or read-only but not recursively.
+    const options = request.nonRecursive ? ['bind'] : request.readOnlyNonRecursive ? ['ro'] : [];
     return {
       mount: { ...common, type: 'bind', source: clean(request.source), propagation, options },
       request,
@@ -140,5 +140,5 @@ function tmpfsKind(option: string): string {
   if (pair) return pair[0];
   if (['relatime', 'norelatime', 'strictatime', 'nostrictatime', 'defaults', 'bind', 'rbind'].includes(option))
     return option;
-  throw new NetyardError('invalid', `Invalid tmpfs option ["${option}"]`);
+  throw new NetyardError('invalid', `invalid tmpfs option ${JSON.stringify(option)}`);
 }

@@ -18,6 +18,8 @@ export interface TaskFacts {
   linkEnvironment: readonly string[];
   pidNamespace: TaskSpec['pidNamespace'];
   ipcNamespace: TaskSpec['ipcNamespace'];
+  /** The kernel makes a mount and those below it read-only at once. */
+  recursiveReadOnly: boolean;
   settings: Pick<EngineSettings, 'cgroupParent' | 'cgroupVersion'>;
 }
 
@@ -38,7 +40,7 @@ export function planTask(record: ContainerRecord, facts: TaskFacts): TaskSpec {
     ...(config.tty && config.consoleSize ? { consoleSize: config.consoleSize } : {}),
     hostname: facts.hostname,
     domainname: facts.domainname,
-    mounts: taskMounts(record, network),
+    mounts: taskMounts(record, facts),
     shmSize: config.shmSize,
     netnsPath: network.netnsPath,
     pidNamespace: facts.pidNamespace,
@@ -80,8 +82,8 @@ function taskSysctls({ config }: ContainerRecord, network: SandboxState): Record
 }
 
 /** Sorts parents before the mounts inside them. */
-function taskMounts(record: ContainerRecord, network: SandboxState): TaskMount[] {
-  const own = record.mounts.map(taskMount);
+function taskMounts(record: ContainerRecord, { network, recursiveReadOnly }: TaskFacts): TaskMount[] {
+  const own = record.mounts.map((mount) => taskMount(mount, recursiveReadOnly));
   const taken = new Set(own.map(({ target }) => target));
   const options = ['rbind', record.config.readOnlyRootfs ? 'ro' : 'rw', 'rprivate'];
   const files = Object.values(network.files)
@@ -96,10 +98,11 @@ function taskMounts(record: ContainerRecord, network: SandboxState): TaskMount[]
 /** The file names are the targets in /etc: hosts, hostname, resolv.conf. */
 const networkFileTarget = (source: string): string => `/etc/${basename(source)}`;
 
-function taskMount(mount: ResolvedMount): TaskMount {
+function taskMount(mount: ResolvedMount, recursiveReadOnly: boolean): TaskMount {
   const { source, target } = mount;
   if (mount.type === 'tmpfs') return { type: 'tmpfs', source: 'tmpfs', target, options: mount.options };
-  const access = mount.readOnly ? 'ro' : 'rw';
+  const isRecursive = recursiveReadOnly && mount.options.length === 0;
+  const access = mount.readOnly ? (isRecursive ? 'rro' : 'ro') : 'rw';
   const propagation = mount.propagation || 'rprivate';
   if (!mount.options.includes('bind')) return { type: 'bind', source, target, options: ['rbind', access, propagation] };
   // crun takes the MS_REC of `rprivate` for one of the bind. Without mounts below, `private` is the same.

@@ -36,7 +36,8 @@ export interface TaskSpec {
   /** Path of the network namespace to join; undefined: the host's own. */
   netnsPath: string | undefined;
   pidNamespace: 'private' | 'host' | { path: string };
-  ipcNamespace: 'private' | 'host' | { path: string };
+  /** `none`: private, without /dev/shm. */
+  ipcNamespace: 'private' | 'host' | 'none' | { path: string };
   utsNamespace: 'private' | 'host';
   cgroupNamespace: 'private' | 'host';
   init: boolean;

@@ -35,8 +35,8 @@ export function planMounts(spec: TaskSpec, initPath: string): OciMount[] {
     },
     sysMount(spec, writable),
     { destination: '/sys/fs/cgroup', type: 'cgroup', source: 'cgroup', options: [writable, ...closed] },
-    mqueueMount(spec),
-    shmMount(spec),
+    { destination: '/dev/mqueue', type: 'mqueue', source: 'mqueue', options: closed }, // of its IPC namespace, or the host's
+    ...shmMount(spec),
   ];
   const replaced = new Set(asked.map((mount) => mount.destination));
   const isHidden = ({ destination }: OciMount): boolean => replaced.has('/dev') && destination.startsWith('/dev/');
@@ -74,17 +74,11 @@ function sysMount(spec: TaskSpec, writable: string): OciMount {
   return { destination: '/sys', type: 'sysfs', source: 'sysfs', options: [...closed, writable] };
 }
 
-function mqueueMount(spec: TaskSpec): OciMount {
+function shmMount(spec: TaskSpec): OciMount[] {
+  if (spec.ipcNamespace === 'none') return [];
   if (spec.ipcNamespace === 'host') {
-    return { destination: '/dev/mqueue', type: 'bind', source: '/dev/mqueue', options: ['rbind', ...closed] };
-  }
-  return { destination: '/dev/mqueue', type: 'mqueue', source: 'mqueue', options: closed };
-}
-
-function shmMount(spec: TaskSpec): OciMount {
-  if (spec.ipcNamespace === 'host') {
-    return { destination: '/dev/shm', type: 'bind', source: '/dev/shm', options: ['rbind', ...closed] };
+    return [{ destination: '/dev/shm', type: 'bind', source: '/dev/shm', options: ['rbind', ...closed] }];
   }
   const size = spec.shmSize > 0 ? spec.shmSize : defaultShmSize;
-  return { destination: '/dev/shm', type: 'tmpfs', source: 'shm', options: [...closed, 'mode=1777', `size=${size}`] };
+  return [{ destination: '/dev/shm', type: 'tmpfs', source: 'shm', options: [...closed, 'mode=1777', `size=${size}`] }];
 }

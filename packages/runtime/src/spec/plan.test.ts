@@ -6,6 +6,7 @@ import { planSeccomp } from '../seccomp/plan.ts';
 import { allowedSyscalls } from '../seccomp/syscalls.ts';
 import { defaultCapabilities, parseCapabilityMask, planCapabilities } from './capabilities.ts';
 import { planLimits } from './limits.ts';
+import { planMounts } from './mounts.ts';
 import { type HostFacts, planSpec } from './plan.ts';
 import { resolveUser } from './user.ts';
 
@@ -71,6 +72,17 @@ test('namespaces are joined, private, or the host’s', () => {
     joined.find((one) => one.type === 'pid'),
     { type: 'pid', path: '/proc/9/ns/pid' },
   );
+});
+
+test('/dev/shm and /dev/mqueue are those of the IPC namespace', () => {
+  const ipcMounts = (ipcNamespace: TaskSpec['ipcNamespace']): [string, string][] =>
+    planMounts(task({ ipcNamespace }), '')
+      .filter(({ destination }) => ['/dev/shm', '/dev/mqueue'].includes(destination))
+      .map(({ destination, type }) => [destination, type]);
+  const mqueue: [string, string] = ['/dev/mqueue', 'mqueue']; // the host may have mounted none
+  assert.deepEqual(ipcMounts('private'), [mqueue, ['/dev/shm', 'tmpfs']]);
+  assert.deepEqual(ipcMounts('host'), [mqueue, ['/dev/shm', 'bind']]);
+  assert.deepEqual(ipcMounts('none'), [mqueue]);
 });
 
 test('a requested mount replaces a default one, and directories are mounted before their content', () => {

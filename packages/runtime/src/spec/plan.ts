@@ -100,9 +100,9 @@ function planUlimit(limit: { name: string; soft: number; hard: number }): { type
 }
 
 function planNamespaces(spec: TaskSpec): OciNamespace[] {
-  const shared = (type: 'pid' | 'ipc', requested: TaskSpec['pidNamespace']): OciNamespace[] => {
+  const shared = (type: 'pid' | 'ipc', requested: TaskSpec['ipcNamespace']): OciNamespace[] => {
     if (requested === 'host') return [];
-    return [requested === 'private' ? { type } : { type, path: requested.path }];
+    return [typeof requested === 'string' ? { type } : { type, path: requested.path }];
   };
   return [
     { type: 'mount' },
