@@ -35,6 +35,8 @@ export const runScenarios: readonly ScenarioGroup[] = [
       ),
       withMountBelow(run('--mount type=bind,src=$dir,dst=/x,readonly,bind-recursive=disabled', writes)),
       run('-v data:/x:ro', 'touch /x/file'),
+      run('-v /etc/passwd:/x:ro', 'touch /x; head -n 1 /x'),
+      run('--mount type=bind,src=/dev/null,dst=/x,readonly', 'cat /x'),
       "docker create --name shown --mount type=bind,src=/run,dst=/x,readonly,bind-recursive=readonly,bind-propagation=rprivate netyard-test > /dev/null; docker inspect -f '{{json .HostConfig.Mounts}}' shown; docker rm shown",
     ],
   },

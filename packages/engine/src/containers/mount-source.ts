@@ -1,8 +1,9 @@
 /** Creates the missing source directory of `-v /missing:/x`, as Docker does; what the kernel can do with mounts. */
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, statSync } from 'node:fs';
 import { release } from 'node:os';
 import { dirname } from 'node:path';
 import { messageOf, NetyardError } from '@netyard/core';
+import type { ResolvedMount } from '../model.ts';
 
 /** Throws `failed` with Docker's message. */
 export function createMountSource(path: string): void {
@@ -34,4 +35,10 @@ function makeDirectories(path: string, mode: number): void {
 export function supportsRecursiveReadOnly(kernel: string = release()): boolean {
   const [major = 0, minor = 0] = kernel.split('.').map(Number);
   return major > 5 || (major === 5 && minor >= 12);
+}
+
+/** Nothing is mounted below a file, and crun takes the source of a recursive read-only mount for a folder. */
+export function isRecursiveReadOnly({ type, source, options }: ResolvedMount): boolean {
+  if (!supportsRecursiveReadOnly() || options.length > 0) return false;
+  return type === 'volume' || statSync(source, { throwIfNoEntry: false })?.isDirectory() === true;
 }

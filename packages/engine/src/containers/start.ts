@@ -18,7 +18,7 @@ import type { EngineSettings } from '../settings.ts';
 import { publishVolume } from '../volumes/volume-events.ts';
 import type { VolumeMounts } from '../volumes/volume-mounts.ts';
 import { type HealthMonitors, healthAtStart } from './healthcheck.ts';
-import { createMountSource, supportsRecursiveReadOnly } from './mount-source.ts';
+import { createMountSource, isRecursiveReadOnly } from './mount-source.ts';
 import { type RemoveDependencies, removeStopped } from './remove.ts';
 import type { RestartTimers } from './restart-timers.ts';
 import type { StdinPipes } from './stdin.ts';
@@ -139,7 +139,7 @@ async function launch(
     ...names(context, record),
     linkEnvironment: networks.linkEnvironment(record.id),
     ...namespaces,
-    recursiveReadOnly: supportsRecursiveReadOnly(),
+    isRecursive: isRecursiveReadOnly,
     settings: context.settings,
   });
   const { pid } = await runtime.create(spec).catch(async (error: unknown) => {

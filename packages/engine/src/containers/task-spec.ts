@@ -18,8 +18,8 @@ export interface TaskFacts {
   linkEnvironment: readonly string[];
   pidNamespace: TaskSpec['pidNamespace'];
   ipcNamespace: TaskSpec['ipcNamespace'];
-  /** The kernel makes a mount and those below it read-only at once. */
-  recursiveReadOnly: boolean;
+  /** What is mounted below the source of a read-only mount is to be read-only as well. */
+  isRecursive(mount: ResolvedMount): boolean;
   settings: Pick<EngineSettings, 'cgroupParent' | 'cgroupVersion'>;
 }
 
@@ -82,8 +82,8 @@ function taskSysctls({ config }: ContainerRecord, network: SandboxState): Record
 }
 
 /** Sorts parents before the mounts inside them. */
-function taskMounts(record: ContainerRecord, { network, recursiveReadOnly }: TaskFacts): TaskMount[] {
-  const own = record.mounts.map((mount) => taskMount(mount, recursiveReadOnly));
+function taskMounts(record: ContainerRecord, { network, isRecursive }: TaskFacts): TaskMount[] {
+  const own = record.mounts.map((mount) => taskMount(mount, isRecursive(mount)));
   const taken = new Set(own.map(({ target }) => target));
   const options = ['rbind', record.config.readOnlyRootfs ? 'ro' : 'rw', 'rprivate'];
   const files = Object.values(network.files)
@@ -98,10 +98,9 @@ function taskMounts(record: ContainerRecord, { network, recursiveReadOnly }: Tas
 /** The file names are the targets in /etc: hosts, hostname, resolv.conf. */
 const networkFileTarget = (source: string): string => `/etc/${basename(source)}`;
 
-function taskMount(mount: ResolvedMount, recursiveReadOnly: boolean): TaskMount {
+function taskMount(mount: ResolvedMount, isRecursive: boolean): TaskMount {
   const { source, target } = mount;
   if (mount.type === 'tmpfs') return { type: 'tmpfs', source: 'tmpfs', target, options: mount.options };
-  const isRecursive = recursiveReadOnly && mount.options.length === 0;
   const access = mount.readOnly ? (isRecursive ? 'rro' : 'ro') : 'rw';
   const propagation = mount.propagation || 'rprivate';
   if (!mount.options.includes('bind')) return { type: 'bind', source, target, options: ['rbind', access, propagation] };
