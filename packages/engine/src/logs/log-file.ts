@@ -2,12 +2,12 @@
  * Writes the log of one container: appends and rotates (`x.log`, `x.log.1`, …). Writes happen in place and together
  * with the position, so that a restarted daemon can resume; reading is in log-cursor.ts.
  */
-import { constants, existsSync, fstatSync, ftruncateSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { constants, existsSync, fstatSync, ftruncateSync, linkSync, renameSync, rmSync, writeSync } from 'node:fs';
 import type { LogCompressor } from './log-compressor.ts';
 import type { LogRotation } from './log-options.ts';
 import { OnDemandFile } from './on-demand-file.ts';
 import { agedPath, compressedPath } from './rotated-files.ts';
-import { openFile } from './thread-files.ts';
+import { closeFile, openFile } from './thread-files.ts';
 
 const mode = 0o640;
 
@@ -77,10 +77,19 @@ export class LogFile {
     this.#size += bytes.length;
   }
 
-  /** Can be called again after a failure (a full disk). */
+  /** The path always has a file. Can be called again after a failure (a full disk). */
   rotate(): void {
-    if (existsSync(this.path)) this.#shift();
-    this.#file.replace(openFile(this.path, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL, mode));
+    const next = `${this.path}.next`;
+    rmSync(next, { force: true });
+    const fd = openFile(next, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL, mode);
+    try {
+      this.#shift();
+      renameSync(next, this.path);
+    } catch (error) {
+      closeFile(fd);
+      throw error;
+    }
+    this.#file.replace(fd);
     this.#size = 0;
     this.#compress();
   }
@@ -89,15 +98,18 @@ export class LogFile {
     this.#file.close();
   }
 
+  /** Gives each file the name of the next older one, and the present one a second name. */
   #shift(): void {
     const { maximumFiles } = this.#rotation;
+    if (maximumFiles === 1) return;
     const oldest = agedPath(this.path, maximumFiles - 1);
-    for (const path of maximumFiles > 1 ? [oldest, compressedPath(oldest)] : [this.path]) rmSync(path, { force: true });
-    for (let age = maximumFiles - 2; age >= 0; age -= 1) {
+    for (const path of [oldest, compressedPath(oldest)]) rmSync(path, { force: true });
+    for (let age = maximumFiles - 2; age >= 1; age -= 1) {
       const [from, to] = [agedPath(this.path, age), agedPath(this.path, age + 1)];
       if (existsSync(from)) renameSync(from, to);
       if (existsSync(compressedPath(from))) renameSync(compressedPath(from), compressedPath(to));
     }
+    if (existsSync(this.path)) linkSync(this.path, agedPath(this.path, 1));
   }
 
   #compress(): void {
