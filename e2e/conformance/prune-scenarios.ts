@@ -14,6 +14,8 @@ export const pruneScenarios: readonly ScenarioGroup[] = [
       'docker volume create named; docker volume create --label a=b; docker volume create',
     ],
     scenarios: [
+      `api GET '/system/df?type=unknown'`,
+      `api GET '/system/df?type=volume' | jq -c 'objects | .Images, .Containers'`,
       "docker image prune -f --filter label=none; docker image prune -f --filter 'label!=a'; docker image prune -f --filter until=24h",
       "docker system prune -f --filter label=a=b; docker ps -a --format '{{.Names}}'; docker images --format '{{.Repository}}' | sort; docker volume ls -q | wc -l",
       'docker system prune -f --filter until=1h; docker system prune -f --volumes --filter until=1h; docker system prune -f --filter x=y',

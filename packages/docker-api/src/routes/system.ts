@@ -1,11 +1,11 @@
 /** Docker's routes for the daemon itself. */
-import { systemClock } from '@netyard/core';
+import { NetyardError, systemClock } from '@netyard/core';
 import { sendJson } from '../http/json-answer.ts';
 import { pump } from '../http/pump.ts';
 import { readBoolean, readFilters, readTimestamp } from '../http/query.ts';
 import { type Handler, type Route, route } from '../http/router.ts';
 import type { ApiOptions } from '../options.ts';
-import { type diskUsageKinds, translateDiskUsage } from '../translate/disk-usage.ts';
+import { diskUsageKinds, translateDiskUsage } from '../translate/disk-usage.ts';
 import { encodeEvent } from '../translate/event.ts';
 import { translateInfo, translateVersion } from '../translate/info.ts';
 import { type ApiVersion, speaks } from '../versions.ts';
@@ -66,6 +66,8 @@ function diskUsage({ engine }: ApiOptions): Handler {
   return async (exchange) => {
     const { query, version } = exchange;
     const asked = query.getAll('type');
+    const unknown = asked.find((kind) => !diskUsageKinds.some((known) => known === kind));
+    if (unknown !== undefined) throw new NetyardError('invalid', `unknown object type: ${unknown}`);
     const wants = (kind: (typeof diskUsageKinds)[number]): boolean => asked.length === 0 || asked.includes(kind);
     const usage = await engine.system.diskUsage();
     sendJson(exchange, 200, translateDiskUsage(usage, wants, { version, verbose: readBoolean(query, 'verbose') }));
