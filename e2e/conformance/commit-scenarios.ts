@@ -29,6 +29,7 @@ export const commitScenarios: readonly ScenarioGroup[] = [
       `docker commit made empty:1; docker image inspect -f '{{len .RootFS.Layers}}' empty:1; docker run --rm empty:1`,
       `api POST '/commit?container=made&repo=q:1&tag=2' '{"Cmd":["z"],"Env":["N=1"],"Labels":{"q":"r"}}'; docker image inspect -f '{{json .Config.Cmd}} {{json .Config.Env}} {{json .Config.Labels}}' q:2; docker rmi q:2 > /dev/null`,
       `api POST '/commit?container=made&repo=q' null; docker rmi q > /dev/null`,
+      `api POST '/containers/create?name=odd' '{"Image":"netyard-test","ExposedPorts":{"9999":{},"80/tcp":{},"53/UDP":{},"70-72/tcp":{}}}' > /dev/null; docker commit -c 'EXPOSE 90' odd odd:1; docker image inspect odd:1 | jq -cS '.[0].Config.ExposedPorts'; docker rm odd; docker rmi odd:1`,
       ...[
         '',
         '?container=',

@@ -3,7 +3,7 @@ import type { CommitOptions } from '../contract.ts';
 import { applyChanges } from '../images/changes/apply-changes.ts';
 import { emptyProcessDefaults, type ProcessDefaults } from '../images/process-defaults.ts';
 import type { ContainerConfig, ImageConfig } from '../model.ts';
-import { mergeHealthcheck } from './create-config.ts';
+import { mergeExposed, mergeHealthcheck } from './create-config.ts';
 
 /**
  * The container's configuration, or the request's completed by the container's, with the changes applied. Throws
@@ -33,10 +33,11 @@ function defaultsOf(config: ContainerConfig): ProcessDefaults {
 }
 
 function definedOf(config: Partial<ContainerConfig>): Partial<ProcessDefaults> {
-  const { env, entrypoint, command, workingDirectory, user, exposed, volumes, labels, stopSignal } = config;
+  const { env, entrypoint, command, workingDirectory, user, exposed, exposedKeys, volumes, labels, stopSignal } =
+    config;
   const { healthcheck, shell, onBuild } = config;
   const fields = {
-    ...{ env, entrypoint, command, workingDirectory, user, exposed, volumes, labels, stopSignal },
+    ...{ env, entrypoint, command, workingDirectory, user, exposed, exposedKeys, volumes, labels, stopSignal },
     ...{ healthcheck, shell, onBuild },
   };
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
@@ -58,9 +59,8 @@ function complete(given: ProcessDefaults, own: ProcessDefaults, hasEntrypoint: b
     stopSignal: given.stopSignal || own.stopSignal,
     labels: { ...own.labels, ...given.labels },
     volumes: [...new Set([...given.volumes, ...own.volumes])],
-    exposed: [...new Map([...own.exposed, ...given.exposed].map((port) => [portKey(port), port])).values()],
+    ...mergeExposed(own, given),
   };
 }
 
 const nameOf = (entry: string): string => entry.split('=', 1)[0] ?? '';
-const portKey = ({ port, protocol }: ImageConfig['exposed'][number]): string => `${port}/${protocol}`;

@@ -79,7 +79,7 @@ function mergeImageEnv(request: readonly string[], image: readonly string[]): st
 type Exposed = Pick<ContainerConfig, 'exposed' | 'exposedKeys'>;
 
 /** As in Docker, keys of another form are further keys, even of the same port. */
-function mergeExposed(request: Exposed, image: Exposed): Exposed {
+export function mergeExposed(request: Exposed, image: Exposed): Exposed {
   const exposed = uniqueBy([...request.exposed, ...image.exposed], portKey);
   if (!request.exposedKeys && !image.exposedKeys) return { exposed };
   return { exposed, exposedKeys: [...new Set([request, image].flatMap(keysOf))] };

@@ -200,7 +200,7 @@ export function encodeImageConfig(config: ImageConfig): Uint8Array {
       Cmd: some(config.command),
       WorkingDir: config.workingDirectory || undefined,
       User: config.user || undefined,
-      ExposedPorts: listed(config.exposed.map(({ port, protocol }) => `${port}/${protocol}`)),
+      ExposedPorts: listed(config.exposedKeys ?? config.exposed.map(({ port, protocol }) => `${port}/${protocol}`)),
       Volumes: listed(config.volumes),
       Labels: Object.keys(config.labels).length > 0 ? config.labels : undefined,
       StopSignal: config.stopSignal || undefined,

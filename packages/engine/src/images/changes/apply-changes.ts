@@ -50,7 +50,14 @@ const changes: Readonly<Record<string, Change>> = {
     return { ...next, config, hasEntrypoint: true };
   },
   ENV: text((config, rest) => ({ env: withVariables(config.env, parsePairs(config, 'ENV', rest)) })),
-  EXPOSE: text((config, rest) => ({ exposed: uniquePorts([...config.exposed, ...parsePorts(config, rest)]) })),
+  EXPOSE: text((config, rest) => {
+    const ports = parsePorts(config, rest);
+    const { exposedKeys } = config;
+    return {
+      exposed: uniquePorts([...config.exposed, ...ports]),
+      ...(exposedKeys ? { exposedKeys: [...new Set([...exposedKeys, ...ports.map(portKey)])] } : {}),
+    };
+  }),
   HEALTHCHECK: (changed, instruction) => ({
     ...changed,
     config: { ...changed.config, healthcheck: parseHealthcheck(instruction) },
@@ -166,9 +173,8 @@ function parsePortRange(spec: string): Ports {
   return Array.from({ length: last.port - first.port + 1 }, (_, index) => ({ ...first, port: first.port + index }));
 }
 
-const uniquePorts = (ports: Ports): Ports => [
-  ...new Map(ports.map((port) => [`${port.port}/${port.protocol}`, port])).values(),
-];
+const portKey = ({ port, protocol }: Ports[number]): string => `${port}/${protocol}`;
+const uniquePorts = (ports: Ports): Ports => [...new Map(ports.map((port) => [portKey(port), port])).values()];
 
 function parseVolumes(config: ImageConfig, rest: string): string[] {
   const words = parseList(rest) ?? splitWords(rest);
