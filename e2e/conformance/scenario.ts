@@ -24,7 +24,6 @@ export const reasons = {
   address: 'an address that was released is used last',
   dangling: 'lists of Docker 28 count no running containers',
   networkId: 'shows the network that a container will join before its first start',
-  unset: 'a list that the request leaves out is shown empty, in Docker as null',
   bridgeAddress: 'the default bridge accepts static addresses',
   stopped: 'a stopped container has no names',
   ids: 'containers are sorted by their ids, which are random',

@@ -15,7 +15,7 @@ export { networkCreate } from './fields/network.ts';
 export { type FlagEntry, flagEntry, type RequestObject, requestObjects } from './fields/objects.ts';
 export { containerUpdate, resources } from './fields/resources.ts';
 export type * from './fields/shape.ts';
-export { flag, zero } from './fields/shape.ts';
+export { flag, list, text, zero } from './fields/shape.ts';
 export { volumeCreate } from './fields/volume.ts';
 export type * from './image.ts';
 export type * from './network.ts';

@@ -142,6 +142,8 @@ export interface ContainerConfig {
   autoRemove: boolean;
   restartPolicy: RestartRule;
   init: boolean;
+  /** Lists of HostConfig that were absent where the docker command sends empty ones, or the reverse. For inspect. */
+  unusualLists?: string[];
   /** `--init=false` was requested. For inspect. */
   noInit?: true;
   privileged: boolean;

@@ -30,7 +30,12 @@ export function translateContainerCreate(
     throw new NetyardError('invalid', 'no command specified');
   const { body, warnings } = acceptFields(createFields, asked, version);
   const { endpoints, warnings: more } = translateEndpoints(body, version);
-  const config = { ...readConfig(body), ...readHost(body.HostConfig, version, defaults), endpoints };
+  const config = {
+    ...readConfig(body),
+    ...readHost(body.HostConfig, version, defaults),
+    endpoints,
+    ...(body.unusualLists.length > 0 ? { unusualLists: body.unusualLists } : {}),
+  };
   return {
     config: plainConfig(body.Image, config),
     warnings: [...warnings, ...more, ...emptyPortWarnings(body.HostConfig, version)],

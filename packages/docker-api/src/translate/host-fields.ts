@@ -154,10 +154,20 @@ export function showHost(details: ContainerDetails): HostConfig {
   const mounts = formatMountRequests(config);
   const tmpfs = formatTmpfs(config);
   return {
-    ...showLimits(config.resources),
-    ...showOthers(details),
+    ...asGiven({ ...showLimits(config.resources), ...showOthers(details) }, config.unusualLists ?? []),
     ...(mounts.length > 0 ? { Mounts: mounts } : {}),
     ...(Object.keys(tmpfs).length > 0 ? { Tmpfs: tmpfs } : {}),
     ...(config.init || config.noInit ? { Init: config.init } : {}),
   };
+}
+
+/** Shows empty lists as the request had them: absent ones are null. */
+function asGiven<T extends object>(shown: T, unusual: readonly string[]): T {
+  const table: FieldTable = hostConfig;
+  const swap = (name: string): unknown => {
+    const value: unknown = shown[name as keyof T];
+    if (value === null) return table[name]?.shape.kind === 'map' ? {} : [];
+    return typeof value === 'object' && Object.keys(value as object).length === 0 ? null : value;
+  };
+  return { ...shown, ...Object.fromEntries(unusual.map((name) => [name, swap(name)])) };
 }
