@@ -7,7 +7,7 @@ import type { ContainerRecord } from '../model.ts';
 import type { Runtime } from '../ports.ts';
 import { lastSignal, parseSignal, SIGKILL } from '../processes/signals.ts';
 import { type ContainerIndex, hasProcess, isAlive, notRunning, passOverEnded } from '../records/container-index.ts';
-import { killAndWait, type StopDependencies, signalNow } from './stop.ts';
+import { killAndWait, type StopDependencies, settledRecord, signalNow } from './stop.ts';
 
 /** What the functions of this file work on. */
 export interface KillDependencies extends StopDependencies {
@@ -21,7 +21,7 @@ export interface KillDependencies extends StopDependencies {
 export async function killContainer(context: KillDependencies, ref: string, text: string): Promise<void> {
   try {
     const signal = parseKillSignal(text);
-    const record = context.index.get(ref);
+    const record = await settledRecord(context, ref);
     if (!isAlive(record)) throw notRunning(record);
     if (signal === SIGKILL) return await killAndWait(context, record.id);
     await context.queue.run(record.id, async () => {

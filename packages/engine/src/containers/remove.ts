@@ -47,12 +47,26 @@ export async function removeContainer(
   const record = context.index.get(ref);
   if (options.link) return context.networks.removeLink(ref);
   checkRemovable(record, ref, options);
-  if (isAlive(record)) await context.backgroundDeletions.whileAllowed(record.id, () => killAndWait(context, record.id));
-  await context.queue.run(record.id, async () => {
-    const present = context.index.byId(record.id);
-    if (!present) return; // it removed itself (`--rm`)
-    if (isAlive(present)) throw refusal(present); // started again by another client meanwhile
+  if (isAlive(record)) await killForRemoval(context, record.id);
+  while (!(await removeEnded(context, record.id, options))) await killForRemoval(context, record.id);
+}
+
+const killForRemoval = (context: RemoveDependencies, id: string): Promise<void> =>
+  context.backgroundDeletions.whileAllowed(id, () => killAndWait(context, id));
+
+/** False for one to be removed by force that another client has started meanwhile: its start may have been in progress. */
+function removeEnded(
+  context: RemoveDependencies,
+  id: string,
+  options: { force: boolean; volumes: boolean },
+): Promise<boolean> {
+  return context.queue.run(id, async () => {
+    const present = context.index.byId(id);
+    if (!present) return true; // it removed itself (`--rm`)
+    if (isAlive(present) && options.force) return false;
+    if (isAlive(present)) throw refusal(present);
     await removeStopped(context, present, options);
+    return true;
   });
 }
 

@@ -35,7 +35,7 @@ export interface StopOptions {
 const killMilliseconds = 10_000;
 
 export async function stopContainer(context: StopDependencies, ref: string, options: StopOptions): Promise<void> {
-  const record = context.index.get(ref);
+  const record = await settledRecord(context, ref);
   if (!isAlive(record)) throw new NetyardError('not-modified', 'container is already stopped');
   if (options.signal) parseSignal(options.signal);
   try {
@@ -45,6 +45,17 @@ export async function stopContainer(context: StopDependencies, ref: string, opti
       cause: error,
     });
   }
+}
+
+/** The record after a start that is in progress: a container that is starting can be stopped and killed, as in Docker. */
+export async function settledRecord(
+  { index, queue }: Pick<StopDependencies, 'index' | 'queue'>,
+  ref: string,
+): Promise<ContainerRecord> {
+  const record = index.get(ref);
+  return isAlive(record) || record.state.status === 'removing'
+    ? record
+    : queue.run(record.id, async () => index.get(record.id));
 }
 
 /** What the stop would change in the network: nothing for a container that is already stopped. */

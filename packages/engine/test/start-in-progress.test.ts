@@ -1,0 +1,34 @@
+/** Requests to a container whose start is in progress. */
+import assert from 'node:assert/strict';
+import { afterEach, beforeEach, test } from 'node:test';
+import { configOf } from './fakes/container-config.ts';
+import { type Harness, openHarness } from './fakes/harness.ts';
+
+let harness: Harness;
+beforeEach(async () => {
+  harness = await openHarness();
+});
+afterEach(() => harness.close());
+
+test('a container whose start is in progress can be stopped, killed and removed by force', async () => {
+  const { containers } = harness.engine;
+  const remove = (force: boolean): Promise<void> => containers.remove('aa', { force, volumes: false, link: false });
+  const during = async (request: () => Promise<void>): Promise<string | undefined> => {
+    const { id } = await containers.create({ name: 'aa', config: configOf({}) });
+    const started = containers.start(id);
+    try {
+      await Promise.all([request(), started]);
+      return harness.store.records.get(id)?.state.status;
+    } finally {
+      await started;
+      await remove(true).catch(() => undefined);
+    }
+  };
+  assert.equal(await during(() => containers.stop('aa', {})), 'exited');
+  assert.equal(await during(() => containers.kill('aa', 'KILL')), 'exited');
+  assert.equal(await during(() => remove(true)), undefined);
+  await assert.rejects(
+    during(() => remove(false)),
+    /^NetyardError: cannot remove container "\/aa": container is running/,
+  );
+});
