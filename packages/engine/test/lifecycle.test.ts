@@ -125,7 +125,7 @@ test('invalid state transitions get Docker’s messages', async () => {
   await rejectsWith(
     containers.remove('aa', { force: false, volumes: false, link: false }),
     'conflict',
-    'cannot remove container "/aa": container is running: stop the container before removing or force remove',
+    'cannot remove container "aa": container is running: stop the container before removing or force remove',
   );
   await rejectsWith(
     containers.create({ name: 'aa', config: configOf() }),
@@ -170,7 +170,7 @@ test('a dry run of stop and rm reports what they would report and leaves the con
   assert.deepEqual(await containers.planRemove('aa', { force: true, link: false }), netns);
   await rejectsWith(containers.planStop('aa', { signal: 'NO' }), 'invalid', 'invalid signal: NO');
   const refusal =
-    'cannot remove container "/aa": container is running: stop the container before removing or force remove';
+    'cannot remove container "aa": container is running: stop the container before removing or force remove';
   await rejectsWith(containers.planRemove('aa', { force: false, link: false }), 'conflict', refusal);
   await rejectsWith(containers.remove('aa', { force: false, volumes: false, link: false }), 'conflict', refusal);
   await rejectsWith(containers.planStop('bb', {}), 'not-found', 'No such container: bb');

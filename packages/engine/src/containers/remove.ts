@@ -99,7 +99,7 @@ function refusal(record: ContainerRecord): NetyardError {
     status === 'paused'
       ? 'container is paused and must be unpaused first'
       : `container is ${status}: stop the container before removing or force remove`;
-  return new NetyardError('conflict', `cannot remove container "/${record.name}": ${why}`);
+  return new NetyardError('conflict', `cannot remove container "${record.name}": ${why}`);
 }
 
 /**
@@ -119,7 +119,7 @@ export async function removeStopped(
     await removeTraces(context, record);
   } catch (error) {
     index.setState(id, { status: 'dead', error: messageOf(error) });
-    throw new NetyardError(failureCodeOf(error), `cannot remove container "/${record.name}": ${messageOf(error)}`, {
+    throw new NetyardError(failureCodeOf(error), `cannot remove container "${record.name}": ${messageOf(error)}`, {
       cause: error,
     });
   }
