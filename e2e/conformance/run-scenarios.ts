@@ -41,6 +41,28 @@ export const runScenarios: readonly ScenarioGroup[] = [
     ],
   },
   {
+    title: 'run: parts of volumes',
+    short: true,
+    setUp: [
+      'docker volume create data > /dev/null',
+      run(
+        '-v data:/v',
+        'cd /v; mkdir -p s/t; echo x > s/t/f; ln -s /etc absolute; ln -s s/t inside; ln -s ../.. outside',
+      ),
+    ],
+    scenarios: [
+      ...['s/t', 's/t/f', 'inside', 's/../s', '.', '', 'none', '../data', '/s', 'absolute', 'outside'].map(
+        (path) =>
+          `docker run --rm --mount type=volume,src=data,dst=/x,volume-subpath=${path} netyard-test find /x 2>&1 | sed 's#/[^ ]*/volumes#VOLUMES#g'`,
+      ),
+      'docker run --rm --mount type=volume,src=data,dst=/x/y,volume-subpath=s/t,ro netyard-test touch /x/y/f',
+      'docker run --rm --mount type=volume,src=data,dst=/x,volume-subpath=s/t/f,ro netyard-test cat /x',
+      'docker run --rm --mount type=volume,dst=/x,volume-subpath=s netyard-test true',
+      `docker create --name part --mount type=volume,src=data,dst=/x,volume-subpath=s/t netyard-test cat /x/g > /dev/null; docker inspect part | jq -cS '.[0] | .HostConfig.Mounts, (.Mounts[0] | del(.Source))'; docker cp part:/x - | tar -t; echo copied > /tmp/g.$$; docker cp -q /tmp/g.$$ part:/x/g; docker start -a part; docker run --rm --volumes-from part netyard-test ls /x; docker rm part; rm /tmp/g.$$`,
+      'mount | grep -c subpath',
+    ],
+  },
+  {
     title: 'update',
     short: true,
     setUp: ['start limited -m 64m --cpus 1'],

@@ -19,6 +19,7 @@ import type { RequestActivity } from './logs/request-activity.ts';
 import type { RootFilesystems, Runtime } from './ports.ts';
 import type { ContainerIndex } from './records/container-index.ts';
 import type { EngineSettings, PipeFiles } from './settings.ts';
+import type { Subpaths } from './volumes/subpaths.ts';
 import type { VolumeIndex } from './volumes/volume-index.ts';
 import type { VolumeMounts } from './volumes/volume-mounts.ts';
 
@@ -35,6 +36,7 @@ export interface EngineContext {
   readonly index: ContainerIndex;
   readonly volumes: VolumeIndex;
   readonly volumeMounts: VolumeMounts;
+  readonly subpaths: Subpaths;
   readonly events: EventLog;
   readonly requests: RequestActivity;
   readonly outputs: Outputs;

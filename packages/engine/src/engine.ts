@@ -1,4 +1,5 @@
 /** Assembles the engine: indexes from the stores, adapters, and the operations behind the `Engine` contract. */
+
 import { type Clock, KeyedQueue, type Logger, messageOf } from '@netyard/core';
 import type { LinkStatistics } from '@netyard/kernel';
 import type { ContainerDirectory, Networks } from '@netyard/sandbox';
@@ -27,12 +28,14 @@ import { Outputs } from './logs/outputs.ts';
 import { RequestActivity } from './logs/request-activity.ts';
 import type { ContainerRecord, VolumeRecord } from './model.ts';
 import { createNetworkService } from './networks/service.ts';
+import { subpathsDirectory } from './paths.ts';
 import type { ContainerStore, ImageBuilder, RootFilesystems, Runtime, RuntimeEvent, VolumeStore } from './ports.ts';
 import { hostnameOf } from './processes/hostname.ts';
 import { ContainerIndex, hasProcess, isAlive } from './records/container-index.ts';
 import type { EngineSettings, PipeFiles } from './settings.ts';
 import { createSystemService } from './system/service.ts';
 import { createVolumeService } from './volumes/service.ts';
+import { Subpaths } from './volumes/subpaths.ts';
 import { VolumeIndex } from './volumes/volume-index.ts';
 import { type FileSystemMounts, VolumeMounts } from './volumes/volume-mounts.ts';
 
@@ -127,6 +130,7 @@ function openContext(options: EngineOptions): EngineContext {
     index,
     volumes,
     volumeMounts,
+    subpaths: new Subpaths(subpathsDirectory(settings), logger),
     events,
     requests,
     outputs: new Outputs({ settings, files, logger, requests, entry: options.captureEntry }),

@@ -29,6 +29,8 @@ export type MountRequest = {
   hasOptions?: boolean;
   /** volume: do not copy the image's files into a new volume. */
   noCopy?: boolean;
+  /** volume: the part of it to mount, relative. */
+  subpath?: string;
   driver?: string;
   driverOptions?: Record<string, string>;
   labels?: Record<string, string>;
@@ -212,6 +214,8 @@ export interface ResolvedMount {
   /** The request names the volume: it stays when the container is removed with its anonymous volumes. */
   isNamed?: true;
   source: string;
+  /** Of the source: what is mounted; see volumes/subpaths.ts. */
+  subpath?: string;
   target: string;
   driver?: string;
   mode: string;

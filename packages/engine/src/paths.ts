@@ -28,6 +28,9 @@ export const positionPath = (roots: Roots, id: string): string => join(ioDirecto
 export const execIoPath = (roots: Roots, id: string, execId: string, stream: StreamName): string =>
   join(ioDirectory(roots, id), `exec-${execId}-${stream}`);
 
+/** Where parts of volumes are mounted for a moment; see volumes/subpaths.ts. */
+export const subpathsDirectory = (roots: Roots): string => join(roots.execRoot, 'subpaths');
+
 export const volumesDirectory = (roots: Roots): string => join(roots.dataRoot, 'volumes');
 export const volumeDirectory = (roots: Roots, name: string): string => join(volumesDirectory(roots), name);
 /** Where a removed volume's directory is moved before it is deleted; no volume can have that name. */

@@ -15,11 +15,7 @@ export const volumeOptions = object({
   DriverConfig: none(object({ Name: zero(text, { omitEmpty: true }), Options: zero(map(text), { omitEmpty: true }) }), {
     omitEmpty: true,
   }),
-  Subpath: zero(text, {
-    omitEmpty: true,
-    since: 45,
-    status: { rejected: 'Netyard does not mount a part of a volume (volume-subpath)', code: 'not-implemented' },
-  }),
+  Subpath: zero(text, { omitEmpty: true, since: 45 }),
 });
 
 export const tmpfsOptions = object({

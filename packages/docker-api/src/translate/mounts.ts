@@ -141,17 +141,24 @@ function bindMount(body: MountBody, common: Common): MountRequest {
 function volumeMount(body: MountBody, common: Common): MountRequest {
   const options = body.VolumeOptions;
   if (common.source !== '') checkVolumeName(common.source);
+  else if (options?.Subpath) throw invalidMount('volume', 'must not set Subpath when using anonymous volumes');
   else if (common.readOnly) throw invalidMount('volume', 'must not set ReadOnly mode when using anonymous volumes');
+  if (options?.Subpath && !isLocalPath(options.Subpath))
+    throw invalidMount('volume', 'subpath must be a relative path within the volume');
   return {
     ...common,
     type: 'volume',
     ...(options ? { hasOptions: true } : {}),
     ...(options?.NoCopy ? { noCopy: true } : {}),
+    ...(options?.Subpath ? { subpath: options.Subpath } : {}),
     ...(options && Object.keys(options.Labels).length > 0 ? { labels: options.Labels } : {}),
     ...(options?.DriverConfig?.Name ? { driver: options.DriverConfig.Name } : {}),
     ...(options?.DriverConfig ? { driverOptions: options.DriverConfig.Options } : {}),
   };
 }
+
+/** As Go's filepath.IsLocal: relative, and not outside of its directory. */
+const isLocalPath = (path: string): boolean => !path.startsWith('/') && !/^\.\.(\/|$)/.test(posix.normalize(path));
 
 /** HostConfig.Tmpfs: mounts of `--tmpfs`, with their options as text. */
 export function formatTmpfs(config: ContainerConfig): Record<string, string> {
@@ -199,6 +206,7 @@ function formatBindOptions({
 function formatVolumeOptions({
   type,
   noCopy,
+  subpath,
   labels,
   driver,
   driverOptions,
@@ -213,6 +221,7 @@ function formatVolumeOptions({
     ...(noCopy ? { NoCopy: true } : {}),
     ...(labels ? { Labels: labels } : {}),
     ...(isConfigured ? { DriverConfig: config } : {}),
+    ...(subpath === undefined ? {} : { Subpath: subpath }),
   };
   return type === 'volume' && (hasOptions || Object.keys(options).length > 0) ? { VolumeOptions: options } : {};
 }

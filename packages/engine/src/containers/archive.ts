@@ -12,6 +12,7 @@ import { containerDirectory } from '../paths.ts';
 import type { PathStat, RootFilesystems, ViewMount } from '../ports.ts';
 import { type ContainerIndex, hasProcess, notRunning } from '../records/container-index.ts';
 import type { EngineSettings } from '../settings.ts';
+import type { Subpaths } from '../volumes/subpaths.ts';
 import type { VolumeMounts } from '../volumes/volume-mounts.ts';
 import { type Waiters, withTimeLimit } from './waiters.ts';
 
@@ -21,6 +22,7 @@ export interface ArchiveDependencies {
   readonly settings: EngineSettings;
   readonly index: ContainerIndex;
   readonly volumeMounts: VolumeMounts;
+  readonly subpaths: Subpaths;
   readonly events: EventLog;
   readonly waiters: Waiters;
 }
@@ -117,15 +119,29 @@ async function withRoot<T>(
     }
     return withRoot(context, await afterExit(context, record), requested, work);
   }
-  const view = { mounts: viewMounts(context, record), readOnlyRoot: record.config.readOnlyRootfs };
-  const visit = context.volumeMounts.whileMounted(record, () =>
-    context.rootfs.withMounts(record.id, record.layers, view, async (root) => {
-      const stat = await context.rootfs.statInRoot(root, absolute);
-      if (!stat) throw missing(requested);
-      return work({ root, path: absolute }, stat);
-    }),
-  );
+  const visit = withView(context, record, async (root) => {
+    const stat = await context.rootfs.statInRoot(root, absolute);
+    if (!stat) throw missing(requested);
+    return work({ root, path: absolute }, stat);
+  });
   return visit.catch(explainRemoval(context, record));
+}
+
+/** The root of a stopped container, with its mounts. */
+function withView<T>(
+  context: ArchiveDependencies,
+  record: ContainerRecord,
+  work: (root: string) => Promise<T>,
+): Promise<T> {
+  return context.volumeMounts.whileMounted(record, async () => {
+    const { mounts, release } = context.subpaths.mount(record);
+    try {
+      const view = { mounts: viewMounts(context, { ...record, mounts }), readOnlyRoot: record.config.readOnlyRootfs };
+      return await context.rootfs.withMounts(record.id, record.layers, view, work);
+    } finally {
+      release();
+    }
+  });
 }
 
 /** The container may be removed meanwhile: report "no such container" then, whatever failed first. */

@@ -38,7 +38,9 @@ export function supportsRecursiveReadOnly(kernel: string = release()): boolean {
 }
 
 /** Nothing is mounted below a file, and crun takes the source of a recursive read-only mount for a folder. */
-export function isRecursiveReadOnly({ type, source, options }: ResolvedMount): boolean {
+export function isRecursiveReadOnly({ type, source, subpath, options }: ResolvedMount): boolean {
   if (!supportsRecursiveReadOnly() || options.length > 0) return false;
-  return type === 'volume' || statSync(source, { throwIfNoEntry: false })?.isDirectory() === true;
+  return (
+    (type === 'volume' && subpath === undefined) || statSync(source, { throwIfNoEntry: false })?.isDirectory() === true
+  );
 }

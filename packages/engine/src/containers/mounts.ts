@@ -71,10 +71,11 @@ function plan(request: MountRequest): PlannedMount {
     name: request.source,
     ...(request.source === '' ? {} : { isNamed: true }),
     source: '',
+    ...(request.subpath === undefined ? {} : { subpath: request.subpath }),
     driver: 'local',
     propagation: '',
   };
-  return { mount, request, copy: request.noCopy !== true };
+  return { mount, request, copy: request.noCopy !== true && request.subpath === undefined };
 }
 
 /** `container[:mode]`. Propagation and `nocopy` are those of the mount itself. */

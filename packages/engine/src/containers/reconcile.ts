@@ -14,6 +14,7 @@ import { containerDirectory, containersDirectory } from '../paths.ts';
 import type { ExitStatus, RootFilesystems, Runtime, TaskInfo } from '../ports.ts';
 import { type ContainerIndex, hasProcess, isAlive, isDoomed } from '../records/container-index.ts';
 import type { EngineSettings } from '../settings.ts';
+import type { Subpaths } from '../volumes/subpaths.ts';
 import type { VolumeIndex } from '../volumes/volume-index.ts';
 import type { VolumeMounts } from '../volumes/volume-mounts.ts';
 import { type ExitDependencies, recordExit, tearDown } from './exit.ts';
@@ -34,6 +35,7 @@ export interface ReconcileDependencies extends ExitDependencies, RemoveDependenc
   readonly index: ContainerIndex;
   readonly volumes: VolumeIndex;
   readonly volumeMounts: VolumeMounts;
+  readonly subpaths: Subpaths;
   readonly outputs: Outputs;
   readonly stdin: StdinPipes;
   readonly execs: ExecRegistry;
@@ -54,6 +56,7 @@ export async function reconcile(context: ReconcileDependencies): Promise<void> {
     ...running.map((record) => attempt(context, record.id, () => adopt(context, record, tasks.get(record.id)))),
     ...stopped.map((record) => attempt(context, record.id, () => settle(context, record, tasks.get(record.id)))),
   ]);
+  context.subpaths.removeAll();
   await context.volumeMounts.releaseUnused(context.volumes.all());
   await removeRemains(context, tasks);
   reportUnknown(context, unknown);

@@ -15,6 +15,7 @@ import { hostnameOf } from '../processes/hostname.ts';
 import { failureAnswer, failureExitCode, runtimeFailure } from '../processes/start-failure.ts';
 import { type ContainerIndex, isAlive, isRestarting, notRunning } from '../records/container-index.ts';
 import type { EngineSettings } from '../settings.ts';
+import type { Subpaths } from '../volumes/subpaths.ts';
 import { publishVolume } from '../volumes/volume-events.ts';
 import type { VolumeMounts } from '../volumes/volume-mounts.ts';
 import { type HealthMonitors, healthAtStart } from './healthcheck.ts';
@@ -34,6 +35,7 @@ export interface StartDependencies extends RemoveDependencies {
   readonly logger: Logger;
   readonly index: ContainerIndex;
   readonly volumeMounts: VolumeMounts;
+  readonly subpaths: Subpaths;
   readonly events: EventLog;
   readonly outputs: Outputs;
   readonly stdin: StdinPipes;
@@ -128,24 +130,30 @@ async function launch(
   prepareSources(record);
   const releaseVolumes = await context.volumeMounts.acquire(record);
   undo.push(releaseVolumes);
+  const parts = context.subpaths.mount(record);
+  undo.push(async () => parts.release());
   undo.push(() => runtime.delete(record.id).then(() => undefined)); // also what was only prepared
   undo.push(() => context.outputs.finish(record));
   runtime.prepare(record.id, await context.outputs.prepare(record));
   const { network, rootPath, stdio } = await prepare(context, record, undo);
-  const spec = planTask(record, {
-    rootPath,
-    network,
-    stdio,
-    ...names(context, record),
-    linkEnvironment: networks.linkEnvironment(record.id),
-    ...namespaces,
-    isRecursive: isRecursiveReadOnly,
-    settings: context.settings,
-  });
+  const spec = planTask(
+    { ...record, mounts: parts.mounts },
+    {
+      rootPath,
+      network,
+      stdio,
+      ...names(context, record),
+      linkEnvironment: networks.linkEnvironment(record.id),
+      ...namespaces,
+      isRecursive: isRecursiveReadOnly,
+      settings: context.settings,
+    },
+  );
   const { pid } = await runtime.create(spec).catch(async (error: unknown) => {
     await checkDonors(context, record);
     throw runtimeFailure(error, 'container');
   });
+  parts.release(); // the container has mounts of its own
   undo.push(() => runtime.delete(record.id).then(() => undefined));
   context.stdin.connect(record);
   const startedAt = context.clock.now();

@@ -11,6 +11,7 @@ import { libc } from './ffi/libc.ts';
 const SYS_openat2 = 437; // the same on every architecture
 const RESOLVE_NO_XDEV = 0x01;
 const RESOLVE_NO_MAGICLINKS = 0x02;
+const RESOLVE_BENEATH = 0x08;
 const RESOLVE_IN_ROOT = 0x10;
 const FALLOC_FL_KEEP_SIZE = 0x01;
 const FALLOC_FL_PUNCH_HOLE = 0x02;
@@ -59,13 +60,27 @@ export function openAt(folder: number, name: string, flags: number, mode = 0): n
  * KernelError EXDEV where a mount is on the way. RESOLVE_NO_XDEV
  */
 export function openOnSameMount(root: number, path: string, flags: number = constants.O_RDONLY): number {
-  return openBelow(root, cPath(path), openHow(flags | O_CLOEXEC, 0, RESOLVE_NO_XDEV), path);
+  return openBelow(root, cPath(path), openHow(flags | O_CLOEXEC, 0, RESOLVE_IN_ROOT | RESOLVE_NO_XDEV), path);
+}
+
+/**
+ * Opens an existing path in the directory `root`. Throws KernelError EXDEV for `..` and symbolic links that lead out of it,
+ * absolute ones included. RESOLVE_BENEATH
+ */
+export function openBeneath(root: string, path: string, flags: number = constants.O_RDONLY): number {
+  const folder = openFile(root, O_PATH | constants.O_DIRECTORY);
+  try {
+    const how = openHow(flags | O_CLOEXEC, 0, RESOLVE_BENEATH);
+    return openBelow(folder, cPath(path), how, `${path} in ${root}`);
+  } finally {
+    closeFile(folder);
+  }
 }
 
 /** struct open_how of linux/openat2.h. */
-function openHow(flags: number, mode: number, resolve = 0): Uint8Array {
+function openHow(flags: number, mode: number, resolve = RESOLVE_IN_ROOT): Uint8Array {
   const how = new BigUint64Array(3);
-  how.set([BigInt(flags), BigInt(mode), BigInt(RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | resolve)]);
+  how.set([BigInt(flags), BigInt(mode), BigInt(RESOLVE_NO_MAGICLINKS | resolve)]);
   return new Uint8Array(how.buffer);
 }
 
