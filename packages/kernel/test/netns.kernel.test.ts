@@ -61,6 +61,19 @@ test('a namespace is one mount where /run is shared, and other mount namespaces 
   }
 });
 
+test('a new namespace leaves the mounts of others as they are', host, () => {
+  createNetns('/run/netns/one');
+  sh('mount --make-private /run/netns/one');
+  createNetns('/run/netns/two');
+  const mountOf = (name: string): string =>
+    readFileSync('/proc/self/mountinfo', 'utf8')
+      .split('\n')
+      .findLast((line) => line.includes(` ${name} `)) ?? '';
+  assert.match(mountOf('/run/netns'), / shared:\d+ - /);
+  assert.match(mountOf('/run/netns/one'), / rw\S* - nsfs /);
+  for (const name of ['one', 'two']) deleteNetns(`/run/netns/${name}`);
+});
+
 test('adding twice and deleting twice fail, and a failed add leaves nothing behind', host, () => {
   createNetns('/run/netns/one');
   assert.throws(

@@ -14,11 +14,12 @@ const attributeWords = 4;
 
 /**
  * Makes a directory a mount point with shared propagation, as `ip netns` does with /run/netns: a namespace pinned or
- * unpinned in one mount namespace is then also pinned or unpinned in those that share the mount.
+ * unpinned in one mount namespace is then also pinned or unpinned in those that share the mount. Unlike `ip netns`, not
+ * with what is mounted in it: the kernel would go through a thousand namespaces for each new one, and what is mounted
+ * or unmounted in the directory propagates without.
  */
 export function makeSharedMountPoint(folder: string): void {
-  const share = (): void =>
-    mount({ source: '', target: folder, type: 'none', flags: mountFlag.shared | mountFlag.recursive });
+  const share = (): void => mount({ source: '', target: folder, type: 'none', flags: mountFlag.shared });
   try {
     share();
   } catch (error) {
