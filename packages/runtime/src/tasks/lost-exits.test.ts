@@ -21,14 +21,18 @@ const times = { everyMs: 5, askAfterMs: 5, killAfterMs: 60 };
 const stopped = { status: Status.STOPPED, exitStatus: 3, exitedAt: undefined } as const;
 const running = { status: Status.RUNNING, exitStatus: 0, exitedAt: undefined } as const;
 
+async function startSleep(): Promise<{ child: ChildProcess; pid: number }> {
+  const child = spawn('sleep', ['1000']);
+  children.push(child);
+  await once(child, 'spawn');
+  return { child, pid: child.pid ?? 0 };
+}
+
 async function watchEnded(
   reportOf: (pid: number, asked: number, exits: LostExits) => Report,
   more: Partial<LostExitOptions> = {},
 ) {
-  const child = spawn('sleep', ['1000']);
-  children.push(child);
-  await once(child, 'spawn');
-  const pid = child.pid ?? 0;
+  const { child, pid } = await startSleep();
   const killed: string[] = [];
   const emitted = Promise.withResolvers<RuntimeEvent>();
   let asked = 0;
@@ -108,6 +112,32 @@ test('containerd’s own event is enough, also while it is asked', async () => {
   const { emitted } = await watchEnded(() => undefined); // as long as another look takes
   await emitted;
   assert.deepEqual([events, asked()], [[], 1]);
+});
+
+test('a container does not wait for the shim of another one', async () => {
+  const other = id.slice(0, -1); // both are in the groups of these processes
+  const both = [await startSleep(), await startSleep()];
+  const otherIsAsked = Promise.withResolvers<void>();
+  const emitted: string[] = [];
+  const done = Promise.withResolvers<void>();
+  const exits = new LostExits({
+    times,
+    report: async (container) => {
+      if (container === other) otherIsAsked.resolve();
+      else await otherIsAsked.promise;
+      return undefined;
+    },
+    killShim: () => undefined,
+    emit: (event) => {
+      if (event.type === 'exit' && emitted.push(event.id) === 2) done.resolve();
+    },
+    logger: silentLogger,
+  });
+  after(() => exits.close());
+  for (const [index, container] of [id, other].entries()) exits.watch(container, both[index]?.pid ?? 0);
+  for (const { child } of both) child.kill('SIGKILL');
+  await done.promise;
+  assert.deepEqual(emitted.sort(), [id, other].sort());
 });
 
 test('the exit code of a zombie is read as the kernel shows it', () => {

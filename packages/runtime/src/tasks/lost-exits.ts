@@ -9,6 +9,7 @@ import { ProcessEnds } from '@netyard/kernel';
 import { type Process, Status } from '../containerd/gen/task_types_pb.ts';
 import { nanosecondsOf } from './any.ts';
 import { exitCodeIn } from './ended-process.ts';
+import { KeyedLimit } from './keyed-limit.ts';
 import { isOfContainer } from './signal-process.ts';
 
 export interface LostExitTimes {
@@ -44,6 +45,8 @@ export class LostExits {
   readonly #options: LostExitOptions;
   readonly #ends = new ProcessEnds();
   readonly #tasks = new Map<string, WatchedTask>();
+  /** containerd answers late about a shim that is stuck: the others do not wait for it. */
+  readonly #asking = new KeyedLimit(16);
   #timer: NodeJS.Timeout | undefined;
   #isClosed = false;
 
@@ -104,13 +107,19 @@ export class LostExits {
     for (const task of this.#tasks.values()) {
       if (ended.has(task.pid)) Object.assign(task, { endedAt: now, exitCode: readExitCode(task.pid) });
     }
-    for (const [id, task] of [...this.#tasks]) {
-      if (task.endedAt === undefined || now - task.endedAt < this.#options.times.askAfterMs) continue;
-      try {
-        await this.#settle(id, task, now - task.endedAt >= this.#options.times.killAfterMs);
-      } catch (error) {
-        this.#options.logger.debug('asking for a lost exit failed', { container: id, error: messageOf(error) });
-      }
+    const sinceEnd = ({ endedAt = now }: WatchedTask): number => now - endedAt;
+    const { askAfterMs, killAfterMs } = this.#options.times;
+    const due = [...this.#tasks].filter(([, task]) => task.endedAt !== undefined && sinceEnd(task) >= askAfterMs);
+    const settle = ([id, task]: [string, WatchedTask]): Promise<void> =>
+      this.#asking.run('containerd', () => this.#trySettle(id, task, sinceEnd(task) >= killAfterMs));
+    await Promise.all(due.map(settle));
+  }
+
+  async #trySettle(id: string, task: WatchedTask, isOverdue: boolean): Promise<void> {
+    try {
+      await this.#settle(id, task, isOverdue);
+    } catch (error) {
+      this.#options.logger.debug('asking for a lost exit failed', { container: id, error: messageOf(error) });
     }
   }
 
