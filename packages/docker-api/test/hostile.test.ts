@@ -153,6 +153,30 @@ test('pipelined requests are served one after the other', async (t) => {
   assert.equal(most, 1);
 });
 
+test('requests with bodies are served whether they arrive together or in pieces', async (t) => {
+  const names: string[] = [];
+  const create = async ({ name }: { name: string }): Promise<never> => {
+    names.push(name);
+    throw new NetyardError('conflict', `volume ${name} exists`);
+  };
+  const server = await serveWith(t, {}, { volumes: { create } });
+  const requestOf = (name: string, more = ''): string => {
+    const body = JSON.stringify({ Name: name });
+    const head = `POST /volumes/create HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n${more}`;
+    return `${head}Content-Length: ${body.length}\r\n\r\n${body}`;
+  };
+  const all = ['a', 'bb', 'ccc'].map((name) => requestOf(name)).join('') + requestOf('last', 'Connection: close\r\n');
+  const together = await server.raw(all);
+  assert.equal([...(await readAll(together)).matchAll(/volume \w+ exists/g)].length, 4);
+  const inPieces = await server.raw(all.slice(0, 10));
+  for (let at = 10; at < all.length; at += 10) {
+    inPieces.write(all.slice(at, at + 10));
+    await sleep(0);
+  }
+  assert.equal([...(await readAll(inPieces)).matchAll(/volume \w+ exists/g)].length, 4);
+  assert.deepEqual(names, ['a', 'bb', 'ccc', 'last', 'a', 'bb', 'ccc', 'last']);
+});
+
 test('pipelined requests wait while their client does not read', async (t) => {
   let calls = 0;
   const inspect = async (ref: string): Promise<never> => {

@@ -7,7 +7,7 @@ import { NetyardError } from '@netyard/core';
 import type { z } from 'zod';
 import { HttpError } from '../errors.ts';
 import { describeJsonError, describeShapeError } from './json-error.ts';
-import { uploadOf } from './request-body.ts';
+import { noteReceived, uploadOf } from './request-body.ts';
 import { currentLimits } from './request-scope.ts';
 
 const JSON_LIMIT = 4 * 1024 * 1024;
@@ -28,7 +28,8 @@ function checkContentType(request: IncomingMessage): void {
 
 async function readText(request: IncomingMessage): Promise<string> {
   const announced = request.headers['content-length'];
-  if (announced !== undefined && Number(announced) <= SMALL) return utf8.decode(await readSmall(request));
+  if (announced !== undefined && Number(announced) <= SMALL)
+    return utf8.decode(await readSmall(request, Number(announced)));
   if (Number(announced ?? 0) > JSON_LIMIT) throw tooLarge();
   const chunks: Uint8Array[] = [];
   let size = 0;
@@ -46,8 +47,20 @@ async function readText(request: IncomingMessage): Promise<string> {
   return utf8.decode(Buffer.concat(chunks));
 }
 
-/** A body of known, small size, without the streams of `uploadOf`, which take a quarter of the time of a short request. */
-async function readSmall(request: IncomingMessage): Promise<Uint8Array> {
+/**
+ * A body of known, small size, without the streams of `uploadOf`, which take a quarter of the time of a short request. Most
+ * arrive together with the head: when the handler continues, Node's parser has put such a body into the request's buffer,
+ * and neither a timer nor events are needed.
+ */
+async function readSmall(request: IncomingMessage, length: number): Promise<Uint8Array> {
+  await undefined;
+  const received: Uint8Array | null = request.readableLength < length ? null : request.read();
+  if (received === null) return await receiveSmall(request);
+  noteReceived(request);
+  return received;
+}
+
+async function receiveSmall(request: IncomingMessage): Promise<Uint8Array> {
   const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>();
   const chunks: Uint8Array[] = [];
   const onData = (chunk: Uint8Array): void => void chunks.push(chunk);

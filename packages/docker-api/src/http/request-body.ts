@@ -57,11 +57,25 @@ function watchIdle(request: IncomingMessage, body: PassThrough, milliseconds: nu
   body.once('close', stop);
 }
 
+/** Those whose body has been read before Node noted that they are complete. */
+const received = new WeakSet<IncomingMessage>();
+
+/** The whole body has been read. */
+export function noteReceived(request: IncomingMessage): void {
+  received.add(request);
+}
+
+/** Waits until the request is complete, so that its connection can be taken. Call when its body has been read. */
+export async function completion(request: IncomingMessage): Promise<void> {
+  if (request.complete || request.destroyed) return;
+  await new Promise((resolve) => request.once('end', resolve).once('close', resolve).resume());
+}
+
 export type Rest = 'none' | 'some' | 'too much';
 
 /** How much of the body has not been received. */
 export function restOf(request: IncomingMessage): Rest {
-  if (!hasBody(request) || request.complete || request.readableEnded) return 'none';
+  if (!hasBody(request) || request.complete || request.readableEnded || received.has(request)) return 'none';
   return Number(request.headers['content-length'] ?? 0) > KEEP_BYTES ? 'too much' : 'some';
 }
 
@@ -93,6 +107,8 @@ export function discardRest(request: IncomingMessage): Promise<boolean> {
 export function discardAfter(response: ServerResponse, request: IncomingMessage): void {
   if (!hasBody(request)) return;
   response.once('finish', async () => {
-    if (restOf(request) !== 'none' && !(await discardRest(request))) request.socket.destroy();
+    if (received.has(request))
+      request.resume(); // to its end, which follows
+    else if (restOf(request) !== 'none' && !(await discardRest(request))) request.socket.destroy();
   });
 }

@@ -5,6 +5,7 @@ import { readJson, readOptionalJson } from '../http/body.ts';
 import type { Connection } from '../http/connection.ts';
 import { sendJson } from '../http/json-answer.ts';
 import { readTerminalSize } from '../http/query.ts';
+import { completion } from '../http/request-body.ts';
 import { sendEmpty } from '../http/request-context.ts';
 import { type Handler, type Route, route } from '../http/router.ts';
 import type { ApiOptions } from '../options.ts';
@@ -54,6 +55,7 @@ function start({ engine }: ApiOptions): Handler {
       return sendEmpty(exchange, 200);
     }
     await engine.exec.checkStart(id);
+    await completion(request);
     // The head is sent before the start: some clients lose output that arrives in the same read as the head.
     const connection = answer.hijack(streamType(exchange, body.Tty));
     try {
