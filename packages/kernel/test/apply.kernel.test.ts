@@ -114,6 +114,9 @@ test("a default route takes another one's place, and a failure gives it back", h
   const wrong: KernelObject = { kind: 'sysctl', ns: '/run/netns/c4', key: 'net.ipv4.no_such_key', value: '1' };
   await assert.rejects(kernel.apply({ owner: 'test', objects: [...container(4), wrong] }));
   assert.equal(routes(), 'default via 10.9.0.1 dev d0');
+  const endsWithRoute = container(4).slice(0, container(4).findIndex(({ kind }) => kind === 'route') + 1);
+  await kernel.apply({ owner: 'test', objects: endsWithRoute });
+  assert.equal(routes(), 'default via 172.17.0.1 dev eth0');
   await kernel.apply(planOf(4));
   assert.equal(routes(), 'default via 172.17.0.1 dev eth0');
   await kernel.remove(planOf(4));

@@ -31,8 +31,9 @@ export async function applyPlan(
   const operations = difference(session, plan.objects, options);
   return await withUndo(async (undo) => {
     const executed: KernelOperation[] = [];
-    for (const step of stepsOf(operations)) {
-      const result = perform(session, step);
+    const steps = stepsOf(operations);
+    for (const step of steps) {
+      const result = perform(session, step, step === steps.at(-1));
       undo.push(result.undo);
       executed.push(...result.operations);
     }
@@ -101,18 +102,23 @@ function batchOf(ns: string | undefined, members: readonly KernelOperation[]): N
   return { ns, elements, tables: members.filter(({ object }) => object.kind === 'nft-table') };
 }
 
-function perform(session: Session, step: Step): { operations: KernelOperation[]; undo: Undo } {
+function perform(session: Session, step: Step, isLast: boolean): { operations: KernelOperation[]; undo: Undo } {
   if (step.kind === 'nft') return applyBatch(session, step.batch);
   if (step.kind === 'complete') {
     handlerOf(step.object).complete?.perform(session, step.object);
     return { operations: [], undo: () => undefined };
   }
   const { action, object } = step.operation;
-  return { operations: [step.operation], undo: performPlain(session, action, object) };
+  return { operations: [step.operation], undo: performPlain(session, action, object, isLast) };
 }
 
-function performPlain(session: Session, action: KernelOperation['action'], object: KernelObject): Undo {
+function performPlain(
+  session: Session,
+  action: KernelOperation['action'],
+  object: KernelObject,
+  isLast: boolean,
+): Undo {
   if (isNft(object)) throw new Error(`${describeObject(object)} belongs in a batch`);
   const handler = handlerOf(object);
-  return action === 'create' ? handler.create(session, object) : handler.change(session, object);
+  return action === 'create' ? handler.create(session, object, isLast) : handler.change(session, object);
 }

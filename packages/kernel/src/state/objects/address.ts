@@ -192,8 +192,12 @@ export const routeHandler: ObjectHandler<RouteObject> = {
       object.protocol !== undefined && found.protocol !== object.protocol && `proto ${found.protocol}`,
     ]);
   },
-  create(session, object) {
+  create(session, object, isLast) {
     const route = routeOf(session, object);
+    if (isLast) {
+      routes.replaceRoute(session.route(object.ns), route);
+      return () => undefined;
+    }
     // It exists when it is dead (no packet would take it), or was not observed because its link did not exist.
     if (!routes.addRouteUnlessExists(session.route(object.ns), route)) return routeHandler.change(session, object);
     return () => void unlessGone(() => routes.deleteRoute(session.route(object.ns), route));

@@ -10,7 +10,8 @@ export interface ObjectHandler<O extends KernelObject> {
   /** Rejects impossible objects before anything is changed. Throws `invalid`. Pure. */
   check(object: O): void;
   observe(session: Session, object: O): Observation;
-  create(session: Session, object: O): Undo;
+  /** @param isLast nothing follows that could fail: the result is not called, and need not be prepared */
+  create(session: Session, object: O, isLast?: boolean): Undo;
   /**
    * Ends a creation, after the operations on objects that `precedes` names and that follow it in the plan. The undo of
    * `create` reverts it.
