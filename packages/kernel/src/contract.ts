@@ -256,6 +256,9 @@ export interface AnnounceRequest {
   addresses: readonly string[];
 }
 
+/** What became of an edit. */
+export type FileEdit = 'done' | 'missing' | 'too long';
+
 export interface Kernel {
   observe(objects: readonly KernelObject[]): Promise<Observation[]>;
   /** Brings the kernel into the plan's state. Rolls back and throws when an operation fails. Idempotent. */
@@ -265,6 +268,11 @@ export interface Kernel {
    * throws one error at the end that lists all failures.
    */
   remove(plan: KernelPlan, options?: ApplyOptions): Promise<ApplyReport>;
+  /**
+   * Rewrites an existing text file of at most `limit` bytes in place, unless `edit` returns the same text. As `apply` of a
+   * `FileObject` does, but for a content that depends on the present one: the file is opened and read once.
+   */
+  editFile(path: string, limit: number, edit: (text: string) => string): Promise<FileEdit>;
 
   listLinks(ns?: string): Promise<ObservedLink[]>;
   listAddresses(ns?: string): Promise<ObservedAddress[]>;

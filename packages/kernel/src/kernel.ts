@@ -5,6 +5,7 @@ import type {
   ApplyOptions,
   ApplyReport,
   ConnectionMatch,
+  FileEdit,
   HeldTables,
   Kernel,
   KernelEvent,
@@ -41,6 +42,7 @@ import { announceAddresses } from './netlink/trace/announce.ts';
 import type { NetworkChange } from './network-change.ts';
 import type { PacketCapture, PacketCaptureRequest } from './packet-capture.ts';
 import { applyPlan } from './state/apply.ts';
+import { editFile } from './state/objects/file.ts';
 import { checkObject } from './state/objects/index.ts';
 import { listElements } from './state/objects/nft-batch.ts';
 import { observeAll } from './state/observe.ts';
@@ -98,6 +100,10 @@ class LinuxKernel implements Kernel {
 
   async remove(plan: KernelPlan, options: ApplyOptions = {}): Promise<ApplyReport> {
     return await this.#inSession((session) => removePlan(session, plan, options, this.#logger));
+  }
+
+  async editFile(path: string, limit: number, edit: (text: string) => string): Promise<FileEdit> {
+    return editFile(path, limit, edit);
   }
 
   async listLinks(ns?: string): Promise<ObservedLink[]> {

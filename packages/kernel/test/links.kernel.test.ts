@@ -3,12 +3,12 @@
  */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { beforeEach, test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
-import { type KernelObject, type KernelPlan, openKernel } from '@netyard/kernel';
+import { type KernelObject, type KernelPlan, openKernel, recordKernel } from '@netyard/kernel';
 import { inFreshHost, sh } from '@netyard/testkit';
 import { cleanHost, folder } from './plan-host.ts';
 
@@ -189,6 +189,36 @@ test('a file keeps its inode and gets its mode', host, async () => {
   await kernel.remove(plan(''));
   assert.ok(!existsSync(path));
 });
+
+test(
+  'an edited file keeps its inode, is written only when its text changes, and is no symbolic link',
+  host,
+  async () => {
+    const path = join(folder, 'edited');
+    writeFileSync(path, 'one\ntwo\n', { mode: 0o600 });
+    const { ino } = statSync(path);
+    await kernel.editFile(path, 100, (text) => text.replace('one\n', ''));
+    assert.equal(readFileSync(path, 'utf8'), 'two\n');
+    assert.deepEqual([statSync(path).ino, statSync(path).mode & 0o777], [ino, 0o600]);
+    utimesSync(path, 1, 1);
+    await kernel.editFile(path, 100, (text) => text);
+    assert.equal(statSync(path).mtimeMs, 1000);
+    const { kernel: recording, operations } = recordKernel(kernel);
+    await recording.editFile(path, 100, (text) => text);
+    await recording.editFile(path, 100, (text) => `${text}three\n`);
+    const object = { kind: 'file', path, content: 'two\nthree\n' } as const;
+    assert.deepEqual(operations, [{ action: 'change', object, found: 'different content' }]);
+    assert.equal(readFileSync(path, 'utf8'), 'two\n');
+    assert.equal(await kernel.editFile(path, 3, () => 'x'), 'too long');
+    assert.equal(await kernel.editFile(`${path}-2`, 100, () => 'x'), 'missing');
+    assert.ok(readFileSync(path, 'utf8') === 'two\n' && !existsSync(`${path}-2`));
+    symlinkSync(path, `${path}-link`);
+    await assert.rejects(
+      kernel.editFile(`${path}-link`, 100, () => 'x'),
+      { code: 'ELOOP' },
+    );
+  },
+);
 
 test('a veth end marked `keep` is created and then left alone', host, async () => {
   const ns = '/run/netns/c9';

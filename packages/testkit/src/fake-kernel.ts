@@ -20,6 +20,7 @@ import {
   diff,
   diffRemoval,
   EventQueue,
+  type FileEdit,
   type HeldTables,
   independentObjects,
   type Kernel,
@@ -44,6 +45,7 @@ import {
   type PacketCaptureRequest,
   type PortProtocol,
   type PortReservation,
+  readStartIfExists,
 } from '@netyard/kernel';
 import { failure } from './fake-failure.ts';
 import { FakeLinks } from './fake-links.ts';
@@ -175,6 +177,16 @@ export class FakeKernel implements Kernel {
       throw new NetyardError(failureCodeOf(cause), `removing ${plan.owner}: ${text}`, { cause });
     }
     return { operations };
+  }
+
+  /** Reads the real file, and writes none: its new content is an object. */
+  async editFile(path: string, limit: number, edit: (text: string) => string): Promise<FileEdit> {
+    const found = readStartIfExists(path, limit);
+    if (!found?.isComplete) return found ? 'too long' : 'missing';
+    const before = found.data.toString('utf8');
+    const content = edit(before);
+    if (content !== before) await this.apply({ owner: path, objects: [{ kind: 'file', path, content }] });
+    return 'done';
   }
 
   async listLinks(ns?: string): Promise<ObservedLink[]> {

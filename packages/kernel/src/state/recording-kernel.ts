@@ -3,9 +3,10 @@
  * itself. Observations are real, changed by what was recorded before.
  */
 import { isDeepStrictEqual } from 'node:util';
-import type { ApplyOptions, ApplyReport, Kernel } from '../contract.ts';
+import type { ApplyOptions, ApplyReport, FileEdit, Kernel } from '../contract.ts';
 import type { KernelObject, KernelOperation, KernelPlan, Observation, RouteObject } from '../desired.ts';
 import { identityOf } from '../system/identity.ts';
+import { readStartIfExists } from '../system/read-start.ts';
 import { Dependencies, independentObjects } from './dependencies.ts';
 import { diff, diffRemoval } from './diff.ts';
 
@@ -19,6 +20,7 @@ export function recordKernel(kernel: Kernel): { kernel: Kernel; operations: read
     observe: (objects) => recorder.observe(objects),
     apply: (plan, options) => recorder.apply(plan, options),
     remove: (plan, options) => recorder.remove(plan, options),
+    editFile: (path, limit, edit) => recorder.editFile(path, limit, edit),
     flushConntrack: async () => undefined,
     flushConntrackOf: async () => undefined,
     holdTables: async () => ({
@@ -38,7 +40,8 @@ export function recordKernel(kernel: Kernel): { kernel: Kernel; operations: read
 
 type Reads = Omit<
   Kernel,
-  ('observe' | 'apply' | 'remove' | 'close') | ('flushConntrack' | 'flushConntrackOf' | 'holdTables' | 'reservePort')
+  | ('observe' | 'apply' | 'remove' | 'editFile' | 'close')
+  | ('flushConntrack' | 'flushConntrackOf' | 'holdTables' | 'reservePort')
 >;
 
 /** The methods that change nothing. */
@@ -117,6 +120,15 @@ class Recorder {
   async remove(plan: KernelPlan, options: ApplyOptions = {}): Promise<ApplyReport> {
     const objects = independentObjects(plan.objects);
     return this.#record(diffRemoval(objects, await this.observe(objects)), options);
+  }
+
+  async editFile(path: string, limit: number, edit: (text: string) => string): Promise<FileEdit> {
+    const found = readStartIfExists(path, limit);
+    if (!found?.isComplete) return found ? 'too long' : 'missing';
+    const before = found.data.toString('utf8');
+    const content = edit(before);
+    if (content !== before) await this.apply({ owner: path, objects: [{ kind: 'file', path, content }] });
+    return 'done';
   }
 
   #record(operations: KernelOperation[], { dryRun = false }: ApplyOptions): ApplyReport {

@@ -13,19 +13,29 @@ export interface FileStart {
   isComplete: boolean;
 }
 
-const chunk = 64 * 1024;
+/** Bytes of the first buffer, which most files fit into, and of the others. */
+const [first, chunk] = [4096, 64 * 1024];
 
 export function readStart(fd: number, limit: number): FileStart {
   const parts: Buffer[] = [];
-  for (let rest = limit + 1; rest > 0; ) {
-    const part = Buffer.allocUnsafe(Math.min(rest, chunk));
-    const length = readSync(fd, part);
-    if (length === 0) break;
+  let isEnd = false;
+  for (let rest = limit + 1; rest > 0 && !isEnd; ) {
+    const part = Buffer.allocUnsafe(Math.min(rest, parts.length === 0 ? first : chunk));
+    const length = fill(fd, part);
+    isEnd = length < part.length;
     parts.push(part.subarray(0, length));
     rest -= length;
   }
   const data = Buffer.concat(parts);
   return { data: data.subarray(0, limit), isComplete: data.length <= limit };
+}
+
+/** Reads until the buffer is full or the file ends. */
+function fill(fd: number, buffer: Buffer): number {
+  let filled = 0;
+  for (let length = 1; length > 0 && filled < buffer.length; filled += length)
+    length = readSync(fd, buffer, filled, buffer.length - filled, null);
+  return filled;
 }
 
 /** Undefined when there is no such file. Throws `failed` for what is no regular file: a read could block, or never end. */

@@ -3,7 +3,7 @@
  * lines of the current file in place, so that the container's bind mount and the user's own lines are kept.
  */
 import { type KeyedQueue, type Logger, messageOf } from '@netyard/core';
-import { type FileObject, type Kernel, readStartIfExists } from '@netyard/kernel';
+import type { Kernel } from '@netyard/kernel';
 import type { LinkRecord } from '../contract.ts';
 import { ownNames, updateLinkLines } from '../files/hosts.ts';
 import type { LinkIndex } from '../links/index.ts';
@@ -22,35 +22,20 @@ export interface LinkHostsFilesDependencies extends SandboxPlanDependencies {
 /** Longest hosts file whose lines follow. The container may write to it as much as it likes. */
 const longestHosts = 4 * 1024 * 1024;
 
-/** Rewrites a running container's hosts file; call inside its queue. Does nothing when the text is unchanged. */
+/**
+ * Rewrites a running container's hosts file; call inside its queue. Does nothing when the text is unchanged, or too long.
+ */
 export async function editHosts(
   context: LinkHostsFilesDependencies,
   containerId: string,
   edit: (text: string) => string,
 ): Promise<void> {
-  const objects = planHosts(context, containerId, edit);
-  const name = context.sandboxes.get(containerId)?.config.name;
-  if (objects.length > 0) await context.kernel.apply({ owner: `container ${name}`, objects });
-}
-
-/** The updated hosts file of a running container; empty when the text is unchanged, or too long. */
-function planHosts(
-  context: LinkHostsFilesDependencies,
-  containerId: string,
-  edit: (text: string) => string,
-): FileObject[] {
   const { state, config } = context.sandboxes.get(containerId) ?? {};
-  if (!state || state.sharedWith !== undefined) return [];
-  const path = state.files.hosts;
-  const found = readStartIfExists(path, longestHosts);
-  if (!found?.isComplete) {
-    const error = found ? `it is longer than ${longestHosts} bytes` : 'it does not exist';
-    context.logger.error('a hosts file could not be updated', { container: config?.name, error });
-    return [];
-  }
-  const before = found.data.toString('utf8');
-  const content = edit(before);
-  return content === before ? [] : [{ kind: 'file', path, content }];
+  if (!state || state.sharedWith !== undefined) return;
+  const result = await context.kernel.editFile(state.files.hosts, longestHosts, edit);
+  if (result === 'done') return;
+  const error = result === 'missing' ? 'it does not exist' : `it is longer than ${longestHosts} bytes`;
+  context.logger.error('a hosts file could not be updated', { container: config?.name, error });
 }
 
 /** Updates the line in each running parent after a target got its address. A failure is logged; the child's start succeeds. */

@@ -12,6 +12,7 @@ import {
 } from 'node:fs';
 import { dirname, isAbsolute } from 'node:path';
 import { NetyardError } from '@netyard/core';
+import type { FileEdit } from '../../contract.ts';
 import type { FileObject, SysctlObject } from '../../desired.ts';
 import type { Session } from '../../netlink/session.ts';
 import { hasErrno } from '../../system/ffi/errno.ts';
@@ -74,12 +75,38 @@ function readState(path: string, limit: number): FileState | undefined {
 }
 
 /** Keeps the inode: overwrites the content, then truncates, so that a reader never finds an empty file. */
+function overwrite(fd: number, data: Buffer): void {
+  for (let offset = 0; offset < data.length; ) offset += writeSync(fd, data, offset, data.length - offset, offset);
+  ftruncateSync(fd, data.length);
+}
+
 function writeState(path: string, data: Buffer, mode: number | undefined): void {
   const fd = openSync(path, constants.O_WRONLY | constants.O_CREAT | constants.O_NOFOLLOW, mode ?? 0o644);
   try {
-    for (let offset = 0; offset < data.length; ) offset += writeSync(fd, data, offset, data.length - offset, offset);
-    ftruncateSync(fd, data.length);
+    overwrite(fd, data);
     if (mode !== undefined) fchmodSync(fd, mode);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** See `Kernel.editFile`. Throws ELOOP for a symbolic link, `failed` for what is no regular file. */
+export function editFile(path: string, limit: number, edit: (text: string) => string): FileEdit {
+  let fd: number;
+  try {
+    fd = openSync(path, constants.O_RDWR | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  } catch (error) {
+    if (hasErrno(error, 'ENOENT')) return 'missing';
+    throw error;
+  }
+  try {
+    if (!fstatSync(fd).isFile()) throw new NetyardError('failed', `${path} is not a regular file`);
+    const { data, isComplete } = readStart(fd, limit);
+    if (!isComplete) return 'too long';
+    const before = data.toString('utf8');
+    const after = edit(before);
+    if (after !== before) overwrite(fd, Buffer.from(after, 'utf8'));
+    return 'done';
   } finally {
     closeSync(fd);
   }
