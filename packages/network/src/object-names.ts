@@ -15,6 +15,9 @@ const longestOwner = 254;
  * names distinct, and is truncated itself only as a last resort.
  */
 export function ownerText(name: string, rest = ''): string {
+  // A character of a string has at most three bytes: most names are short enough not to be measured.
+  if ((ownerPrefix.length + name.length + rest.length) * 3 <= longestOwner)
+    return `${ownerPrefix}${name}${rest}`.toWellFormed();
   const end = Buffer.from(rest).subarray(0, longestOwner - 64);
   const start = Buffer.from(`${ownerPrefix}${name}`).subarray(0, longestOwner - end.length);
   return `${trimmed(start)}${trimmed(end)}`;

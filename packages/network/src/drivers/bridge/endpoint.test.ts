@@ -39,7 +39,9 @@ test('an owner text fits for every length of the names of container and network'
     assert.ok(owner.length <= 254 && owner.startsWith('netyard: container c'), owner);
     assert.match(owner, / \(c045c82e85bd\) on n+$/);
   }
-  assert.ok(Buffer.byteLength(ownerText('network 数'.repeat(90))) <= 254);
+  for (const count of [1, 26, 27, 28, 90])
+    assert.ok(Buffer.byteLength(ownerText('network 数'.repeat(count), ` (${'数'.repeat(count)})`)) <= 254);
+  assert.equal(ownerText('network \ud800x', ' (1)'), 'netyard: network \ufffdx (1)', 'as the kernel returns it');
 });
 
 test("IPv6 is disabled on the host's end where the kernel has settings of it", () => {
