@@ -8,7 +8,10 @@
  */
 import { createHash } from 'node:crypto';
 import {
+  close,
   closeSync,
+  constants,
+  existsSync,
   fsync,
   ftruncateSync,
   mkdirSync,
@@ -146,7 +149,7 @@ export class RecordWriter {
     let open = true;
     try {
       writeFileSync(file, encodeRecordFile(content));
-      renameSync(draft, path);
+      keepingFile(path, () => renameSync(draft, path));
       if (this.#syncs < 64) {
         this.#syncs += 1;
         open = false;
@@ -178,7 +181,7 @@ export class RecordWriter {
       try {
         await file.writeFile(encodeRecordFile(content));
         await file.datasync();
-        if (isCurrent()) renameSync(draft, path);
+        if (isCurrent()) keepingFile(path, () => renameSync(draft, path));
         else rmSync(draft);
         await file.sync(); // and the rename
       } finally {
@@ -197,7 +200,8 @@ export class RecordWriter {
   }
 
   remove(owner: RecordOwner): void {
-    rmSync(pathOf(this.#folder, owner), { force: true });
+    const path = pathOf(this.#folder, owner);
+    keepingFile(path, () => rmSync(path, { force: true }));
   }
 
   /** In place and of constant length: it allocates no space. */
@@ -213,6 +217,29 @@ export class RecordWriter {
 
   close(): void {
     for (const marker of this.#markers) closeSync(marker);
+  }
+}
+
+/**
+ * Replaces or removes a file while it is open, so that its blocks are freed when a thread of the pool closes it. Where
+ * the file system discards them on the disk (`mount -o discard`), that takes up to milliseconds.
+ */
+function keepingFile(path: string, replace: () => void): void {
+  const file = openIfPossible(path);
+  try {
+    replace();
+  } finally {
+    if (file !== undefined) close(file, () => undefined);
+  }
+}
+
+/** Without a descriptor left, or when another program removed the file, its blocks are freed at once. */
+function openIfPossible(path: string): number | undefined {
+  try {
+    // The error of a missing file takes longer than the question.
+    return existsSync(path) ? openSync(path, constants.O_RDONLY | constants.O_NONBLOCK) : undefined;
+  } catch {
+    return undefined;
   }
 }
 
