@@ -143,6 +143,19 @@ test('pause, resume and deletion work in every state', host, async () => {
   assert.deepEqual(await testbed.runtime.list(), []);
 });
 
+test('SIGKILL ends a process that another program froze', host, async () => {
+  const id = await start(['sleep', '1000']);
+  const pid = await containerPid(id);
+  const path = (controllers: RegExp): string | undefined =>
+    controllers.exec(readFileSync(`/proc/${pid}/cgroup`, 'utf8'))?.[1];
+  const legacy = path(/^\d+:freezer:(.+)$/m);
+  if (legacy === undefined) writeFileSync(`/sys/fs/cgroup${path(/^0::(.+)$/m)}/cgroup.freeze`, '1');
+  else writeFileSync(`/sys/fs/cgroup/freezer${legacy}/freezer.state`, 'FROZEN');
+  await testbed.runtime.kill(id, 9, { pid });
+  assert.equal((await testbed.exited(id)).exitCode, 137);
+  await testbed.runtime.delete(id);
+});
+
 test('calls about a process that ends meanwhile report it, whatever the runtime’s message', host, async () => {
   const rounds = 12;
   for (let round = 0; round < rounds; round += 1) {

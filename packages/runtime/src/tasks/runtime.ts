@@ -173,7 +173,8 @@ class ContainerdRuntime implements Runtime, UsageReader {
   ): Promise<void> {
     const { execId = '', all = false } = options;
     const running = execId === '' && !all ? (options.pid ?? (await this.#runningPid(id))) : undefined;
-    if (running !== undefined && (await signalProcess(id, running, signal))) return;
+    const target = running === undefined ? undefined : { containerId: id, pid: running };
+    if (target !== undefined && (await signalProcess(target, signal, this.#context.cgroups))) return;
     await this.#onProcess('signal', { id, execId }, (tasks) => tasks.kill({ containerId: id, execId, signal, all }));
   }
 
