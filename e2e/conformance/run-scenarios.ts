@@ -41,6 +41,25 @@ export const runScenarios: readonly ScenarioGroup[] = [
     ],
   },
   {
+    title: 'run: propagation of mounts',
+    short: true,
+    setUp: [],
+    scenarios: [
+      ...['/', '/var/lib', '/usr'].map(
+        (path) =>
+          `docker create --name bound -v ${path}:/x netyard-test ls -d /x/..; docker inspect -f '{{(index .Mounts 0).Propagation}}' bound; docker start -a bound; docker rm bound`,
+      ),
+      differs(
+        'docker run --rm -v /:/x:rprivate netyard-test true',
+        'the mounts of containers are not in those of the host',
+      ),
+      ...['rshared', 'shared', 'rslave', 'slave', 'rprivate'].flatMap((mode) => [
+        `docker run --rm -v /usr:/x:${mode} netyard-test true`,
+        `dir=$(mktemp -d /run/XXXXXX); mount -t tmpfs none $dir; mount --make-shared $dir; mkdir $dir/a; docker run --rm --mount type=bind,src=$dir/a,dst=/x,bind-propagation=${mode} netyard-test sh -c 'grep " /x " /proc/self/mountinfo | cut -d " " -f 7 | cut -d : -f 1'; umount $dir; rmdir $dir`,
+      ]),
+    ],
+  },
+  {
     title: 'run: parts of volumes',
     short: true,
     setUp: [

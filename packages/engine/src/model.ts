@@ -221,6 +221,8 @@ export interface ResolvedMount {
   mode: string;
   readOnly: boolean;
   propagation: string;
+  /** It was not requested: private where the mount of the source has none. */
+  isDefaultPropagation?: true;
   options: string[];
 }
 

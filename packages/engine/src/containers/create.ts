@@ -74,7 +74,7 @@ async function createFrom(
   const logWarnings = checkLogOptions(config.logDriver, config.logOptions);
   readPublishName(config.labels);
   checkRepair(config.labels);
-  const planned = planMounts(config, (ref) => index.find(ref));
+  const planned = planMounts(config, context.settings.dataRoot, (ref) => index.find(ref));
   for (const plan of planned) if (plan.mount.type === 'volume') context.volumes.check(volumeRequest(plan));
   const id = newId();
   const name = claimName(index, request.name, id);

@@ -12,7 +12,9 @@ const volume = (target: string, options: Partial<MountRequest> = {}): MountReque
   ...{ type: 'volume', source: 'data', target, readOnly: false, ...options },
 });
 const plan = (changes: Partial<ContainerConfig>, found?: Pick<ContainerRecord, 'mounts'>) =>
-  planMounts(plainConfig('image', changes), () => found as ContainerRecord).map(({ mount }) => mount);
+  planMounts(plainConfig('image', changes), '/var/lib/netyard', () => found as ContainerRecord).map(
+    ({ mount }) => mount,
+  );
 const modes = (changes: Partial<ContainerConfig>): string[] => plan(changes).map(({ mode }) => mode);
 
 test('a bind has the mode that was given, and none from options of --mount', () => {
@@ -48,4 +50,14 @@ test('an inherited mount has no mode, and is read-only by its own mode or by tha
   ]);
   for (const mode of ['ro,rw', 'z,Z', 'ro,', 'rslave', 'nocopy', 'odd'])
     assert.throws(() => inherit(`:${mode}`), { message: `invalid mode: ${mode}` });
+});
+
+test('a bind that contains the data root, or is in it, is a slave unless it requests something else', () => {
+  const propagationOf = (source: string, requested: Partial<MountRequest> = {}): string | undefined =>
+    plan({ mounts: [bind('/x', { source, ...requested })] })[0]?.propagation;
+  for (const source of ['/', '/var', '/var/lib/netyard', '/var/lib/netyard/volumes/a'])
+    assert.equal(propagationOf(source), 'rslave', source);
+  for (const source of ['/usr', '/var/lib/net', '/var/lib/netyard2'])
+    assert.equal(propagationOf(source), 'rprivate', source);
+  assert.equal(propagationOf('/', { propagation: 'rprivate' }), 'rprivate');
 });

@@ -18,11 +18,13 @@ export interface PlannedMount {
 const clean = (path: string): string => posix.normalize(path).replace(/(.)\/$/, '$1');
 
 /**
+ * @param dataRoot the daemon's
  * @param find finds the containers of `--volumes-from`
  * @param config merged with the image: its `volumes` include the image's
  */
 export function planMounts(
   config: ContainerConfig,
+  dataRoot: string,
   find: (ref: string) => ContainerRecord | undefined,
 ): PlannedMount[] {
   const inherited = new Map(config.volumesFrom.flatMap((text) => mountsFrom(text, find)));
@@ -30,7 +32,7 @@ export function planMounts(
   for (const request of config.mounts) {
     const target = clean(request.target);
     if (own.has(target)) throw new NetyardError('invalid', `Duplicate mount point: ${target}`);
-    own.set(target, plan(labelled(request)));
+    own.set(target, withPropagation(plan(labelled(request)), dataRoot));
   }
   const planned = new Map([...inherited, ...own]);
   const driver = config.volumeDriver === undefined ? {} : { driver: config.volumeDriver };
@@ -40,6 +42,19 @@ export function planMounts(
       planned.set(target, plan({ type: 'volume', source: '', target, readOnly: false, ...driver }));
   }
   return [...planned.values()];
+}
+
+/**
+ * Without a requested propagation, dockerd makes a bind a slave that contains its data root or is in it, such as `-v
+ * /:/host`: what the host mounts later appears in the container.
+ */
+function withPropagation(planned: PlannedMount, dataRoot: string): PlannedMount {
+  const { mount, request } = planned;
+  const contains = (folder: string, path: string): boolean =>
+    `${path}/`.startsWith(folder === '/' ? '/' : `${folder}/`);
+  const isRelated = contains(mount.source, dataRoot) || contains(dataRoot, mount.source);
+  if (mount.type !== 'bind' || request.propagation !== undefined || !isRelated) return planned;
+  return { ...planned, mount: { ...mount, propagation: 'rslave', isDefaultPropagation: true } };
 }
 
 /** dockerd labels a requested volume without a mode for SELinux, and inspect shows it. */

@@ -2,13 +2,14 @@
  * `docker start`: sets up network and root file system in parallel, then creates the task, then starts the process. A
  * failure is rolled back completely; the container keeps the exit code and the message.
  */
-import { existsSync } from 'node:fs';
+import { existsSync, realpathSync } from 'node:fs';
 import { type Clock, type KeyedQueue, type Logger, messageOf, NetyardError, UndoStack } from '@netyard/core';
+import { mountPropagations } from '@netyard/kernel';
 import type { Networks, SandboxState } from '@netyard/sandbox';
 import { publishContainer } from '../events/container-events.ts';
 import type { EventLog } from '../events/event-log.ts';
 import type { Outputs } from '../logs/outputs.ts';
-import type { ContainerRecord } from '../model.ts';
+import type { ContainerRecord, ResolvedMount } from '../model.ts';
 import { ioPath } from '../paths.ts';
 import type { RootFilesystems, Runtime, TaskSpec } from '../ports.ts';
 import { hostnameOf } from '../processes/hostname.ts';
@@ -19,6 +20,7 @@ import type { Subpaths } from '../volumes/subpaths.ts';
 import { publishVolume } from '../volumes/volume-events.ts';
 import type { VolumeMounts } from '../volumes/volume-mounts.ts';
 import { type HealthMonitors, healthAtStart } from './healthcheck.ts';
+import { asksForPropagation, withPropagation } from './mount-propagation.ts';
 import { createMountSource, isRecursiveReadOnly } from './mount-source.ts';
 import { type RemoveDependencies, removeStopped } from './remove.ts';
 import type { RestartTimers } from './restart-timers.ts';
@@ -128,9 +130,10 @@ async function launch(
   const namespaces = sharedNamespaces(context, record);
   networks.checkLinks(record.id);
   prepareSources(record);
+  const mounts = propagated(record.mounts);
   const releaseVolumes = await context.volumeMounts.acquire(record);
   undo.push(releaseVolumes);
-  const parts = context.subpaths.mount(record);
+  const parts = context.subpaths.mount({ mounts });
   undo.push(async () => parts.release());
   undo.push(() => runtime.delete(record.id).then(() => undefined)); // also what was only prepared
   undo.push(() => context.outputs.finish(record));
@@ -210,6 +213,15 @@ function prepareSources(record: ContainerRecord): void {
     }
     createMountSource(mount.source);
   }
+}
+
+/** The mounts of a record, with the propagation that those of the host allow. */
+function propagated(mounts: readonly ResolvedMount[]): ResolvedMount[] {
+  if (!mounts.some(asksForPropagation)) return [...mounts];
+  const present = mountPropagations();
+  return mounts.map((mount) =>
+    asksForPropagation(mount) ? withPropagation(mount, realpathSync(mount.source), present) : mount,
+  );
 }
 
 /** A container that joins another container's network has that container's hostname. */

@@ -120,5 +120,26 @@ export function parseMountPoints(mountinfo: string): string[] {
   });
 }
 
+/** A mount and how events propagate to and from it: mount_namespaces(7). */
+export interface MountPropagation {
+  target: string;
+  isShared: boolean;
+  isSlave: boolean;
+}
+
+export const mountPropagations = (): MountPropagation[] =>
+  parseMountPropagations(readFileSync('/proc/self/mountinfo', 'utf8'));
+
+/** Optional fields follow the sixth one, up to a hyphen: proc_pid_mountinfo(5). Pure. */
+export function parseMountPropagations(mountinfo: string): MountPropagation[] {
+  return mountinfo.split('\n').flatMap((line) => {
+    const fields = line.split(' ');
+    const [target, optional] = [fields[4], fields.slice(6, fields.indexOf('-', 6))];
+    if (target === undefined) return [];
+    const has = (name: string): boolean => optional.some((field) => field.startsWith(`${name}:`));
+    return [{ target: unescapeOctal(target), isShared: has('shared'), isSlave: has('master') }];
+  });
+}
+
 const unescapeOctal = (text: string): string =>
   text.replaceAll(/\\([0-7]{3})/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 8)));
