@@ -124,7 +124,7 @@ export function checkResources(resources: Resources, update = false): string[] {
   );
   refuse(nanoCpus > 0 && cpuPeriod > 0, 'Conflicting options: Nano CPUs and CPU Period cannot both be set');
   refuse(nanoCpus > 0 && cpuQuota > 0, 'Conflicting options: Nano CPUs and CPU Quota cannot both be set');
-  const count = cpus().length;
+  const count = nanoCpus === 0 ? 0 : cpus().length; // it reads several files for each
   refuse(
     nanoCpus < 0 || nanoCpus > count * 1e9,
     `range of CPUs is from 0.01 to ${count}.00, as there are only ${count} CPUs available`,

@@ -1,6 +1,5 @@
 /** Samples a container's counters once, for `docker stats`. */
 import { readFile } from 'node:fs/promises';
-import { cpus } from 'node:os';
 import type { Clock } from '@netyard/core';
 import type { LinkStatistics } from '@netyard/kernel';
 import type { Networks } from '@netyard/sandbox';
@@ -23,13 +22,12 @@ const nanosecondsPerTick = 10_000_000;
 
 export async function containerStats(context: StatsDependencies, ref: string): Promise<ContainerStats> {
   const record = context.index.get(ref);
-  const [counters, systemCpu] = await Promise.all([processCounters(context, record), hostCpu()]);
+  const [counters, stat] = await Promise.all([processCounters(context, record), readFile('/proc/stat', 'utf8')]);
   return {
     id: record.id,
     name: record.name,
     read: context.clock.now(),
-    systemCpu,
-    onlineCpus: cpus().length,
+    ...parseHostCpu(stat),
     ...counters,
   };
 }
@@ -71,10 +69,14 @@ async function networkCounters(
 }
 
 /**
- * Nanoseconds that all CPUs of the host spent busy or idle: user, nice, system, idle, iowait, irq, softirq; proc(5).
+ * `systemCpu`: nanoseconds that all CPUs of the host spent busy or idle: user, nice, system, idle, iowait, irq, softirq;
+ * proc(5). The CPUs that are online are in the same file; os.cpus() reads several files for each.
  */
-async function hostCpu(): Promise<number> {
-  const [line = ''] = (await readFile('/proc/stat', 'utf8')).split('\n');
+export function parseHostCpu(stat: string): { systemCpu: number; onlineCpus: number } {
+  const [line = '', ...others] = stat.split('\n');
   const ticks = line.trim().split(/\s+/).slice(1, 8).map(Number);
-  return ticks.reduce((sum, value) => sum + value, 0) * nanosecondsPerTick;
+  return {
+    systemCpu: ticks.reduce((sum, value) => sum + value, 0) * nanosecondsPerTick,
+    onlineCpus: others.filter((other) => /^cpu\d/.test(other)).length,
+  };
 }
