@@ -144,16 +144,32 @@ test('health: the interval of the start period applies until its end or the firs
   assert.equal(probeInterval({ ...check, intervalNanoseconds: 0 }, 'unhealthy', 0n), 30e9);
 });
 
-test('ps keeps the lines of the container’s processes and of their threads', () => {
-  const output = 'UID  PID  CMD\nroot  1  init\nroot  7  nginx: master process\n-  -  -\nroot  8  other\n-  -  -\n';
-  assert.deepEqual(parsePs(output, new Set([7])), {
+test('ps keeps the lines of the container’s processes and of their threads', async () => {
+  const output = 'UID  PID  CMD\nroot  1  init\nroot  7  nginx:  master\tprocess\n-  -  -\nroot  8  other\n-  -  -\n';
+  assert.deepEqual(await parsePs(output, new Set([7])), {
     titles: ['UID', 'PID', 'CMD'],
     processes: [
       ['root', '7', 'nginx: master process'],
       ['-', '-', '-'],
     ],
   });
-  assert.throws(() => parsePs('UID CMD\n', new Set()), /Couldn't find PID field/);
+  assert.deepEqual((await parsePs('PID CMD\n7\n', new Set([7]))).processes, [['7', '']]);
+  await assert.rejects(parsePs('UID CMD\n', new Set()), /Couldn't find PID field/);
+});
+
+test('ps of many processes with long command lines lets others run', async () => {
+  let isParsed = false;
+  let turns = 0;
+  const take = (): void => {
+    turns += 1;
+    if (!isParsed) setImmediate(take);
+  };
+  take();
+  const output = `PID CMD\n${`7 ${'a '.repeat(60_000)}\n`.repeat(200)}`;
+  const { processes } = await parsePs(output, new Set([7]));
+  isParsed = true;
+  assert.equal(processes.length, 200);
+  assert.ok(turns > 2, `${turns} turns of the event loop`);
 });
 
 test('a CPU list is checked against the CPUs available', () => {

@@ -1,7 +1,7 @@
 /** `docker top`: runs the host's ps and keeps the lines of the container's processes. */
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { messageOf, NetyardError } from '@netyard/core';
+import { messageOf, NetyardError, TimeSlice } from '@netyard/core';
 import { publishContainer } from '../events/container-events.ts';
 import type { EventLog } from '../events/event-log.ts';
 import type { Runtime } from '../ports.ts';
@@ -30,7 +30,7 @@ export async function topContainer(context: TopDependencies, ref: string, psArgu
   const pids = await context.runtime.pids(record.id).catch((error: unknown) => {
     throw hasEnded(error) ? notRunning(record) : error;
   });
-  const table = parsePs(await ps(options.split(' '), pids), new Set(pids));
+  const table = await parsePs(await ps(options.split(' '), pids), new Set(pids));
   publishContainer(context.events, record, 'top');
   return table;
 }
@@ -58,22 +58,37 @@ function checkPsArguments(text: string): void {
       throw new NetyardError('invalid', `specifying "${title}=${value}" is not allowed`);
 }
 
-/** Keeps the lines of the given processes and of their threads (`-` in the PID column). Pure. */
-export function parsePs(output: string, pids: ReadonlySet<number>): ProcessTable {
+/** Keeps the lines of the given processes and of their threads (`-` in the PID column). They may be long and many. */
+export async function parsePs(output: string, pids: ReadonlySet<number>): Promise<ProcessTable> {
   const [head = '', ...lines] = output.split('\n');
   const titles = head.trim().split(/\s+/);
   const column = titles.indexOf('PID');
   if (column < 0) throw new NetyardError('failed', "Couldn't find PID field in ps output");
   const processes: string[][] = [];
+  const slice = new TimeSlice();
   let threads = false;
   for (const line of lines) {
-    if (line.trim() === '') continue;
-    const fields = line.trim().split(/\s+/);
+    if (slice.isOver) await slice.next();
+    const text = line.trim();
+    if (text === '') continue;
+    const fields = splitFields(text, titles.length);
     const pid = fields[column] ?? '';
     if (pid !== '-') threads = pids.has(Number(pid));
-    if (!threads) continue;
-    const last = titles.length - 1;
-    processes.push([...fields.slice(0, last), fields.slice(last).join(' ')]);
+    if (threads) processes.push(fields);
   }
   return { titles, processes };
+}
+
+/** The last field is the rest of the line, a command with its arguments, with single spaces. */
+function splitFields(text: string, count: number): string[] {
+  const fields: string[] = [];
+  const separator = /\s+/g;
+  let start = 0;
+  while (fields.length < count - 1) {
+    const found = separator.exec(text);
+    if (!found) return [...fields, text.slice(start), ''];
+    fields.push(text.slice(start, found.index));
+    start = separator.lastIndex;
+  }
+  return [...fields, text.slice(start).replace(/\s{2,}|[^\S ]/g, ' ')];
 }
