@@ -28,6 +28,7 @@ export { type DetachedProcess, hasEnded, spawnDetached } from './system/detached
 export { errnoOf, errnoText, hasErrno, kernelError } from './system/ffi/errno.ts';
 export * from './system/files.ts';
 export { describeObject, identityOf, namespaceOf, routeFamily } from './system/identity.ts';
+export { listEntries } from './system/list-entries.ts';
 export { releaseFreeMemory } from './system/memory.ts';
 export * from './system/mount-options.ts';
 export { attachMount, copyMount, NamespaceRoots } from './system/mount-tree.ts';

@@ -17,10 +17,12 @@ import {
   writeFileSync,
   writeSync,
 } from 'node:fs';
+import { stat } from 'node:fs/promises';
 import { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { setImmediate as yieldToEventLoop } from 'node:timers/promises';
 import {
   bindMount,
   bytesInPipe,
@@ -226,6 +228,18 @@ test('a small and a large tree are removed, and the targets of their links stay'
   }
   assert.ok(existsSync(join(kept, 'file')));
   rmSync(kept, { recursive: true });
+});
+
+test('other work of the threads need not wait for the removal of a large directory', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'netyard-large-'));
+  const count = 20_000;
+  for (let index = 0; index < count; index += 1) writeFileSync(join(folder, String(index)), '');
+  const removal = removeTree(folder);
+  while (readdirSync(folder).length === count) await yieldToEventLoop();
+  await stat('/');
+  assert.ok(readdirSync(folder).length > count / 2);
+  await removal;
+  assert.ok(!existsSync(folder));
 });
 
 test('a tree with paths longer than PATH_MAX and names that are not UTF-8 is removed', host, async () => {
