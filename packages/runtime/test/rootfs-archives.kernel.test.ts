@@ -55,6 +55,19 @@ test('an archive has names, types, owners and hard links', fresh, async () => {
   });
 });
 
+test('a directory with more entries than a call has arguments is archived', fresh, async () => {
+  await host.withContainer({ 'srv/many/0': '' }, async (root) => {
+    for (let index = 1; index < 150_000; index += 1) writeFileSync(join(root, 'srv/many', String(index)), '');
+    const { stream } = await host.rootfs.readArchive(root, '/srv/many');
+    let length = 0;
+    for await (const chunk of stream) {
+      length += chunk.length;
+      if (length > 1_000_000) break;
+    }
+    assert.ok(length > 1_000_000);
+  });
+});
+
 test("a tree contains the kernel's directories and /dev without their content", fresh, async () => {
   await host.withContainer({ 'proc/x': '', 'dev/x': '', 'srv/file': 'content', 'srv/dev/x': '' }, async (root) => {
     mount({ source: 'proc', target: join(root, 'proc'), type: 'proc' });

@@ -9,7 +9,7 @@ import { Readable } from 'node:stream';
 import { encodeEnd, NetyardError, TimeSlice } from '@netyard/core';
 import type { PathStat } from '@netyard/engine';
 import { hasErrno } from '@netyard/kernel';
-import { type EntryLocation, namesIn, openFolder, openName, splitPath, withFd } from '../rootfs/root-paths.ts';
+import { type EntryLocation, listNames, openFolder, openName, splitPath, withFd } from '../rootfs/root-paths.ts';
 import { type EntryOptions, entryOf, HardLinks } from './archive-entry.ts';
 import { checkFolder, isKernelFolder } from './kernel-folders.ts';
 import { baseName, openPath, statInRoot, wantsFolder } from './path-stat.ts';
@@ -95,15 +95,15 @@ async function* treeArchive(root: string, path: string, base: string, isLayer = 
   const options: EntryOptions = { links: new HardLinks(), isLayer };
   const levels: Level[] = [];
   const slice = new TimeSlice();
-  const enter = (folder: number, prefix: string): void => {
+  const enter = async (folder: number, prefix: string): Promise<void> => {
     const isRoot = levels.length === 0 && splitPath(path).name === '';
     const level: Level = { folder, device: fstatSync(folder).dev, prefix, names: [], isRoot };
     levels.push(level);
-    level.names.push(...namesIn(folder).reverse());
+    level.names = (await listNames(folder)).reverse();
   };
   try {
     const top = openFolder(root, path);
-    enter(top, base === '' || base === '/' ? base : `${base}/`);
+    await enter(top, base === '' || base === '/' ? base : `${base}/`);
     if (base !== '') yield* entryOf(base, top, undefined, options);
     for (let level = levels.at(-1); level !== undefined; level = levels.at(-1)) {
       if (slice.isOver) await slice.next();
@@ -128,7 +128,7 @@ async function* visit(
   level: Level,
   name: string,
   options: EntryOptions,
-  enter: (folder: number, prefix: string) => void,
+  enter: (folder: number, prefix: string) => Promise<void>,
 ): AsyncGenerator<Uint8Array> {
   const { prefix } = level;
   const location: EntryLocation = { folder: level.folder, name };
@@ -146,7 +146,7 @@ async function* visit(
     if (isOmitted(held, name, level)) return;
     const folder = held;
     held = undefined;
-    enter(folder, `${as}/`);
+    await enter(folder, `${as}/`);
   } catch (error) {
     if (!hasErrno(error, 'ENOENT', 'ESRCH')) throw error; // else removed meanwhile
   } finally {

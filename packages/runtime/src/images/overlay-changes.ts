@@ -5,10 +5,10 @@
  * There may be a great many files, so the scan yields to the event loop; a running container creates and removes some
  * meanwhile: files that vanish before they are examined are skipped.
  */
-import { lstatSync, readdirSync, type Stats } from 'node:fs';
+import { lstatSync, type Stats } from 'node:fs';
 import { join } from 'node:path';
 import { fsPath, TimeSlice, textOf } from '@netyard/core';
-import { getXattr, hasErrno } from '@netyard/kernel';
+import { getXattr, hasErrno, listEntries } from '@netyard/kernel';
 
 export interface FileChange {
   /** Absolute, inside the container. */
@@ -31,13 +31,13 @@ interface Walk {
 }
 
 async function walk(state: Walk, folder: string): Promise<void> {
-  const names = namesIn(join(state.upper, folder));
+  const names = await namesIn(join(state.upper, folder));
   for (const name of names) await visit(state, `${folder}/${name}`);
   if (folder === '' || !isOpaque(join(state.upper, folder))) return;
   const below = lstat(join(state.lower, folder));
   if (!below?.isDirectory()) return;
   const kept = new Set(names);
-  for (const name of namesIn(join(state.lower, folder))) {
+  for (const name of await namesIn(join(state.lower, folder))) {
     if (!kept.has(name)) state.changes.push({ path: `${folder}/${name}`, kind: 'deleted' });
   }
 }
@@ -73,8 +73,15 @@ function isOpaque(folder: string): boolean {
 const lstat = (path: string): Stats | undefined =>
   ifPresent(() => lstatSync(fsPath(path), { throwIfNoEntry: false }), undefined);
 
-const namesIn = (folder: string): string[] =>
-  ifPresent(() => readdirSync(fsPath(folder), 'buffer').map((name) => textOf(name)), []);
+async function namesIn(folder: string): Promise<string[]> {
+  try {
+    return (await listEntries(fsPath(folder))).map(({ name }) => textOf(name));
+  } catch (error) {
+    return ifPresent<string[]>(() => {
+      throw error;
+    }, []);
+  }
+}
 
 /** Entries below more directories than a path can name are not counted, as in Docker. */
 function ifPresent<T>(look: () => T, otherwise: T): T {
@@ -95,7 +102,7 @@ export async function usedBytes(folder: string): Promise<number> {
     const stat = lstat(path);
     if (stat?.isDirectory()) {
       let sum = 0;
-      for (const name of namesIn(path)) sum += await count(join(path, name));
+      for (const name of await namesIn(path)) sum += await count(join(path, name));
       return sum;
     }
     if (!stat?.isFile() || seen.has(stat.ino)) return 0;

@@ -1,13 +1,13 @@
 /**
  * Access to files below a root directory that another process may change at any moment (a running container).
  * Directories are held by descriptor and opened with openat2 (kernel's `openInRoot`), names in them are never followed:
- * `/proc/self/fd/N/NAME` with the calls that do not follow a last symbolic link. Synchronous: few, short calls; the
+ * `/proc/self/fd/N/NAME` with the calls that do not follow a last symbolic link. Mostly synchronous: few, short calls; the
  * caller owns the descriptors.
  */
-import { closeSync, constants, lstatSync, mkdirSync, readdirSync, rmdirSync, type Stats, unlinkSync } from 'node:fs';
+import { closeSync, constants, lstatSync, mkdirSync, rmdirSync, type Stats, unlinkSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { fsPath, NetyardError, TimeSlice, textOf } from '@netyard/core';
-import { hasErrno, O_PATH, openAt, openInRoot } from '@netyard/kernel';
+import { hasErrno, listEntries, O_PATH, openAt, openInRoot } from '@netyard/kernel';
 
 const { O_DIRECTORY, O_NOFOLLOW } = constants;
 
@@ -33,11 +33,10 @@ export function inFd(fd: number, name: string): string | Buffer {
   return fsPath(`${atFd(fd)}/${name}`);
 }
 
-/** Names in an open directory, sorted. */
-export function namesIn(folder: number): string[] {
-  return readdirSync(atFd(folder), 'buffer')
-    .map((name) => textOf(name))
-    .sort();
+/** Names in an open directory, sorted; read in time slices. */
+export async function listNames(folder: number): Promise<string[]> {
+  const entries = await listEntries(atFd(folder));
+  return entries.map(({ name }) => textOf(name)).sort();
 }
 
 /** Runs and closes the descriptor; `work` must be synchronous. */
@@ -105,7 +104,7 @@ export async function removeName(folder: number, name: string, slice = new TimeS
   }
   const child = openName(folder, name, O_DIRECTORY);
   try {
-    for (const entry of namesIn(child)) {
+    for (const entry of await listNames(child)) {
       if (slice.isOver) await slice.next();
       await removeName(child, entry, slice);
     }
