@@ -29,6 +29,6 @@ test('a container whose start is in progress can be stopped, killed and removed 
   assert.equal(await during(() => remove(true)), undefined);
   await assert.rejects(
     during(() => remove(false)),
-    /^NetyardError: cannot remove container "\/aa": container is running/,
+    /^NetyardError: cannot remove container "aa": container is running/,
   );
 });
