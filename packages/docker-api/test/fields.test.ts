@@ -16,11 +16,6 @@ const rejectedWith = (code: string, message: RegExp) => (error: unknown) =>
 
 test('a rejected field is rejected only when it is set', () => {
   assert.throws(() => acceptHost({ StorageOpt: { size: '1G' } }), rejectedWith('not-implemented', /^--storage-opt is/));
-  assert.throws(
-    () => acceptHost({ Mounts: [{ Type: 'volume', Target: '/x', VolumeOptions: { Subpath: 'a' } }] }, 40),
-    rejectedWith('not-implemented', /volume-subpath/),
-    'inside of lists, and for older clients, which would get the whole volume',
-  );
   acceptHost({ StorageOpt: {}, DeviceRequests: [], IOMaximumIOps: 0, Capabilities: null });
   const volume = volumeCreateSchema.parse({ ClusterVolumeSpec: { Group: 'x' } });
   assert.throws(() => acceptFields(volumeCreate, volume, at(51)), rejectedWith('unavailable', /not a swarm manager/));

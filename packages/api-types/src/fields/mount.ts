@@ -6,7 +6,8 @@ export const bindOptions = object({
   NonRecursive: zero(flag, { omitEmpty: true, since: 40 }),
   CreateMountpoint: zero(flag, { omitEmpty: true, since: 42 }),
   ReadOnlyNonRecursive: zero(flag, { omitEmpty: true, since: 44 }),
-  ReadOnlyForceRecursive: zero(flag, { omitEmpty: true, since: 44 }),
+  // Older versions reject it, as they could not promise it.
+  ReadOnlyForceRecursive: zero(flag, { omitEmpty: true, remark: 'since API 1.44' }),
 });
 
 export const volumeOptions = object({
@@ -15,7 +16,8 @@ export const volumeOptions = object({
   DriverConfig: none(object({ Name: zero(text, { omitEmpty: true }), Options: zero(map(text), { omitEmpty: true }) }), {
     omitEmpty: true,
   }),
-  Subpath: zero(text, { omitEmpty: true, since: 45 }),
+  // Older versions reject it, as they would mount the whole volume.
+  Subpath: zero(text, { omitEmpty: true, remark: 'since API 1.45' }),
 });
 
 export const tmpfsOptions = object({

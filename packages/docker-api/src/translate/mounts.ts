@@ -13,7 +13,10 @@ import type { HostConfigBody, MountBody } from '../schemas/bodies.ts';
 import { type ApiVersion, speaks } from '../versions.ts';
 
 export function translateMounts(body: HostConfigBody, version: ApiVersion): MountRequest[] {
-  for (const mount of body.Mounts) refuseForeignOptions(mount, version);
+  for (const mount of body.Mounts) {
+    refuseNewOptions(mount, version);
+    refuseForeignOptions(mount, version);
+  }
   return [
     ...body.Binds.map((text) => withDriver(parseBind(text), body.VolumeDriver)),
     ...Object.entries(body.Tmpfs).map(([target, options]) => tmpfsOf(target, options)),
@@ -26,6 +29,15 @@ const withDriver = (request: MountRequest, driver: string): MountRequest =>
   request.type === 'volume' && driver !== '' ? { ...request, driver } : request;
 
 /** Rejects options of another mount type. Before API 1.42 the message differs and harmless ones are ignored. */
+/** Options that an older version must not ignore: it would mount more than was asked for, or with more access. */
+function refuseNewOptions({ BindOptions, VolumeOptions }: MountBody, version: ApiVersion): void {
+  const refuse = (option: string, minor: number): void => {
+    if (!speaks(version, minor)) throw new NetyardError('invalid', `${option} needs API v1.${minor} or newer`);
+  };
+  if (BindOptions?.ReadOnlyForceRecursive) refuse('BindOptions.ReadOnlyForceRecursive', 44);
+  if (VolumeOptions?.Subpath) refuse('VolumeOptions.Subpath', 45);
+}
+
 function refuseForeignOptions(body: MountBody, version: ApiVersion): void {
   const kinds = [
     ['VolumeOptions', 'volume', ['bind']],
