@@ -60,8 +60,8 @@ function showImage(record: ImageRecord, version: ApiVersion, withContainerConfig
     ...createdOf(record, version),
     DockerVersion: '',
     Author: config.author ?? '',
-    Config: translateImageConfig(config),
-    ...(withContainerConfig ? { ContainerConfig: translateImageConfig(config) } : {}),
+    Config: translateImageConfig(config, version),
+    ...(withContainerConfig ? { ContainerConfig: translateImageConfig(config, version) } : {}),
     Architecture: config.architecture,
     ...(config.variant ? { Variant: config.variant } : {}),
     Os: config.os,
@@ -80,14 +80,20 @@ function createdOf({ config, created }: ImageRecord, version: ApiVersion): Pick<
   return speaks(version, 44) ? {} : { Created: zeroTime };
 }
 
-function translateImageConfig(config: ImageRecord['config']): ImageInspect['Config'] {
+/** Fields of containers, which images were shown with before API 1.50. */
+const containerFields: ImageInspect['Config'] = {
+  ...{ Hostname: '', Domainname: '', Image: '' },
+  ...{ AttachStdin: false, AttachStdout: false, AttachStderr: false, Tty: false, OpenStdin: false, StdinOnce: false },
+};
+
+function translateImageConfig(config: ImageRecord['config'], version: ApiVersion): ImageInspect['Config'] {
   const exposed = config.exposedKeys ?? config.exposed.map(exposedKey);
   return {
+    ...(speaks(version, 50) ? {} : containerFields),
     User: config.user,
     ...(exposed.length > 0 ? { ExposedPorts: Object.fromEntries(exposed.map((key) => [key, {}])) } : {}),
     Env: config.env,
     Cmd: config.command.length > 0 ? config.command : null,
-    Image: '',
     Volumes: config.volumes.length > 0 ? Object.fromEntries(config.volumes.map((path) => [path, {}])) : null,
     WorkingDir: config.workingDirectory,
     Entrypoint: config.entrypoint.length > 0 ? config.entrypoint : null,
