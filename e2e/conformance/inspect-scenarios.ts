@@ -53,11 +53,20 @@ export const inspectScenarios: readonly ScenarioGroup[] = [
       `${create('"HostConfig":{}')}; ${part('.HostConfig | del(.Runtime)')}`,
       `api POST '/containers/create?name=shown' '{"Image":"netyard-test"}'; ${part('.HostConfig | del(.Runtime)')}`,
       `${create('"hostconfig":{"Binds":[],"Dns":[],"dnssearch":null,"CapAdd":[],"ExtraHosts":[],"Devices":null,"GroupAdd":[],"Links":[],"SecurityOpt":[],"VolumesFrom":[],"Ulimits":[{"Name":"core","Soft":1,"Hard":1}],"BlkioDeviceReadBps":[],"PortBindings":{},"Mounts":[],"Sysctls":{},"Tmpfs":{}}')}; ${part('.HostConfig | del(.Runtime)')}`,
+      `for API in 1.43 1.44 1.45; do api POST /containers/create '{"Image":"netyard-test","HostConfig":{"Mounts":[{"Type":"volume","Source":"part","Target":"/x","VolumeOptions":{"Subpath":"a"}}]}}'; api POST /containers/create '{"Image":"netyard-test","HostConfig":{"Mounts":[{"Type":"bind","Source":"/run","Target":"/x","ReadOnly":true,"BindOptions":{"ReadOnlyForceRecursive":true}}]}}'; done`,
       differs(
         `${create('"HostConfig":{"PortBindings":{"80":[{"HostPort":"81"}],"53/UDP":[{}]}}')}; ${part('.HostConfig.PortBindings')}`,
         'keys of port bindings have one form, as bindings can change later',
       ),
       "docker run --name shown netyard-test sh -c 'exit 3'; docker inspect shown | jq -cS '.[0].State'; docker rm shown",
+    ],
+  },
+  {
+    title: 'inspect: images',
+    short: true,
+    setUp: [],
+    scenarios: [
+      "for API in 1.24 1.43 1.44 1.49 1.50 1.51; do api GET /images/netyard-test/json | jq -cS 'objects | .Config, (del(.Config, .ContainerConfig) | keys)'; done",
     ],
   },
   {
