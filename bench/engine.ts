@@ -129,6 +129,37 @@ export function api(engine: Engine, method: string, path: string, body?: unknown
 }
 
 /**
+ * The time of a POST on a new connection until the head of its answer arrived, in ms. Its bytes are made before, and only
+ * the status is read: little of it is the client's own time. Throws for a status of 300 or more.
+ */
+export function timePost(engine: Engine, path: string, body: unknown): Promise<number> {
+  const text = JSON.stringify(body);
+  const head = [
+    `POST /v1.41${path} HTTP/1.1`,
+    'Host: localhost',
+    'Content-Type: application/json',
+    `Content-Length: ${Buffer.byteLength(text)}`,
+    'Connection: close',
+  ];
+  const bytes = Buffer.from(`${head.join('\r\n')}\r\n\r\n${text}`);
+  return new Promise((resolve, reject) => {
+    const start = performance.now();
+    let received = '';
+    const socket = connect(engine.socket, () => socket.write(bytes));
+    socket.setEncoding('latin1').on('data', (data) => {
+      received += data;
+      if (!received.includes('\r\n\r\n')) return;
+      const ms = performance.now() - start;
+      socket.destroy();
+      if (/^HTTP\/1\.1 2\d\d /.test(received)) resolve(ms);
+      else reject(new Error(`${engine.name}: POST ${path}: ${received}`));
+    });
+    socket.once('error', reject);
+    socket.once('end', () => reject(new Error(`${engine.name}: POST ${path}: no answer`)));
+  });
+}
+
+/**
  * Memory of the engine, in MiB: the proportional set size (smaps_rollup, proc(5)) of the processes of the host, except
  * those in containers and the host's own init processes.
  */
