@@ -110,7 +110,7 @@ async function openOwn(options: RuntimeOptions, found: OciRuntimes) {
   const { socket, namespace } = client;
   const { programs } = own;
   const shims = await openShimStarter({ socket, namespace, programs, runtimeRoot, searchPath, env, logger });
-  return { runtimes, shims, emptyFolder: openEmptyFolder(join(own.mounts, 'empty'), logger), remove };
+  return { runtimes, shims, emptyFolder: openEmptyFolder(join(own.mounts, 'masked/empty'), logger), remove };
 }
 
 class ContainerdRuntime implements Runtime, UsageReader {
