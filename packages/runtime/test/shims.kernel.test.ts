@@ -154,6 +154,12 @@ test('masked directories are empty and read-only, and no file systems of their o
   assert.equal(seen.length, 4, seen.join());
   assert.equal(new Set(seen).size, 1, seen.join());
   assert.match(seen[0] ?? '', /^\d+ 555$/);
+  const { id } = await start(['sh', '-c', 'mount -o remount,rw,bind /sys/firmware && touch /sys/firmware/mine'], {
+    capAdd: ['SYS_ADMIN'],
+  });
+  await testbed.exited(id);
+  await testbed.runtime.delete(id);
+  assert.deepEqual((await covered()).slice(0, 2), seen.slice(0, 2), 'what another container wrote is not there');
 });
 
 test('when no container is left, its mount is removed with the runtime', host, async () => {

@@ -37,6 +37,12 @@ test('only what is masked is covered: nothing of privileged containers, the give
   assert.deepEqual(coverMaskedFolders(specOf(['/x', '/sys/firmware']), empty).linux.maskedPaths, ['/x']);
 });
 
+test('for a container that may mount, the runtime masks: it could write into the directory of all', () => {
+  const spec = specOf(['/proc/acpi']);
+  spec.process.capabilities.bounding.push('CAP_SYS_ADMIN');
+  assert.equal(coverMaskedFolders(spec, empty), spec);
+});
+
 test('with mounts of the container’s own in /proc or /sys, the runtime masks', () => {
   const bind = (destination: string): OciMount => ({ destination, type: 'bind', source: '/s', options: ['rbind'] });
   for (const destination of ['/sys', '/sys/firmware', '/proc', '/proc/uptime', '/sys/fs/cgroup/x']) {

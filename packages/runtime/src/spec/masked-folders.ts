@@ -18,11 +18,13 @@ const standardTargets: readonly string[] = ['/proc', '/sys', '/sys/fs/cgroup'];
 
 /**
  * The same specification with bind mounts in place of those masked paths. crun only: runc rejects mounts below /proc.
- * Unchanged where the container has mounts of its own in /proc or /sys, since then the paths may be something else.
+ * Unchanged where the container has mounts of its own in /proc or /sys, since then the paths may be something else, and
+ * with CAP_SYS_ADMIN, which permits to mount the directory writable: other containers would see what is written.
  */
 export function coverMaskedFolders(spec: OciSpec, { path, masked }: EmptyFolder): OciSpec {
   const { mounts, linux } = spec;
-  if (mounts.some(replacesKernelFolder)) return spec;
+  const mayRemount = spec.process.capabilities.bounding.includes('CAP_SYS_ADMIN');
+  if (mayRemount || mounts.some(replacesKernelFolder)) return spec;
   const covered = (linux.maskedPaths ?? []).filter((one) => masked.includes(one));
   const options = ['bind', 'ro', 'nosuid', 'nodev', 'noexec'];
   const covers = covered.map((destination): OciMount => ({ destination, type: 'bind', source: path, options }));
