@@ -1,5 +1,6 @@
 /** Assembles the engine: indexes from the stores, adapters, and the operations behind the `Engine` contract. */
 
+import { setTimeout as pause } from 'node:timers/promises';
 import { type Clock, KeyedQueue, type Logger, messageOf } from '@netyard/core';
 import type { LinkStatistics } from '@netyard/kernel';
 import type { ContainerDirectory, Networks } from '@netyard/sandbox';
@@ -13,7 +14,7 @@ import { collectGarbage } from './containers/remove.ts';
 import { RestartTimers } from './containers/restart-timers.ts';
 import { createContainerService } from './containers/service.ts';
 import { StdinPipes } from './containers/stdin.ts';
-import { stopAndWait } from './containers/stop.ts';
+import { settledRecord, stopAndWait } from './containers/stop.ts';
 import { Waiters } from './containers/waiters.ts';
 import type { Engine } from './contract.ts';
 import type { EngineContext } from './engine-context.ts';
@@ -185,14 +186,22 @@ function noteOom(context: EngineContext, id: string): void {
   publishContainer(context.events, context.index.setState(id, { oomKilled: true }), 'oom');
 }
 
-/** Restart policies apply at the daemon's next start, so this does not count as a stop by a user. */
+/** How long the end of the daemon waits for starts that are in progress. */
+const startMilliseconds = 10_000;
+
+/**
+ * Also containers whose start is in progress, unless it takes too long. Restart policies apply at the daemon's next start,
+ * so this does not count as a stop by a user.
+ */
 async function stopAll(context: EngineContext): Promise<void> {
-  const alive = context.index.all().filter(isAlive);
-  await Promise.all(
-    alive.map(({ id }) =>
-      stopAndWait(context, id, { byUser: false }).catch((error: unknown) =>
-        context.logger.error('stopping a container failed', { container: id, error: messageOf(error) }),
-      ),
-    ),
-  );
+  const stop = async ({ id }: ContainerRecord): Promise<void> => {
+    const tooLate = pause(startMilliseconds, undefined, { ref: false }).then(() => context.index.byId(id));
+    try {
+      const record = await Promise.race([settledRecord(context, id), tooLate]);
+      if (record && isAlive(record)) await stopAndWait(context, id, { byUser: false });
+    } catch (error) {
+      context.logger.error('stopping a container failed', { container: id, error: messageOf(error) });
+    }
+  };
+  await Promise.all(context.index.all().map(stop));
 }

@@ -32,3 +32,18 @@ test('a container whose start is in progress can be stopped, killed and removed 
     /^NetyardError: cannot remove container "aa": container is running/,
   );
 });
+
+test('restart and the end of the daemon wait for a start that is in progress', async () => {
+  const { containers } = harness.engine;
+  const { id } = await containers.create({ name: 'aa', config: configOf({}) });
+  const pid = (): number | undefined => harness.store.records.get(id)?.state.pid;
+  const first = containers.start(id).then(pid);
+  await containers.restart('aa', {});
+  assert.notEqual(await first, undefined);
+  assert.notEqual(pid(), await first, 'it was started again');
+  await containers.stop('aa', {});
+  const started = containers.start(id);
+  await harness.engine.stop({ stopContainers: true });
+  await started;
+  assert.equal(harness.store.records.get(id)?.state.status, 'exited');
+});

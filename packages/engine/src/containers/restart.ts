@@ -6,7 +6,7 @@ import type { EventLog } from '../events/event-log.ts';
 import { type ContainerIndex, isAlive } from '../records/container-index.ts';
 import type { RestartTimers } from './restart-timers.ts';
 import { type StartDependencies, startNow } from './start.ts';
-import { type StopDependencies, type StopOptions, stopAndWait } from './stop.ts';
+import { type StopDependencies, type StopOptions, settledRecord, stopAndWait } from './stop.ts';
 
 /** What the functions of this file work on. */
 export interface RestartDependencies extends StartDependencies, StopDependencies {
@@ -20,7 +20,7 @@ export async function restartContainer(context: RestartDependencies, ref: string
   const { id } = context.index.get(ref);
   try {
     await context.restarts.restartingByUser(id, async () => {
-      if (isAlive(context.index.get(id))) await stopAndWait(context, id, options);
+      if (isAlive(await settledRecord(context, id))) await stopAndWait(context, id, options);
       await context.queue.run(id, () => startUnlessRunning(context, id));
     });
   } catch (error) {
