@@ -117,6 +117,7 @@ test('containerd’s own event is enough, also while it is asked', async () => {
 test('a container does not wait for the shim of another one', async () => {
   const other = id.slice(0, -1); // both are in the groups of these processes
   const both = [await startSleep(), await startSleep()];
+  const firstIsAsked = Promise.withResolvers<void>();
   const otherIsAsked = Promise.withResolvers<void>();
   const emitted: string[] = [];
   const done = Promise.withResolvers<void>();
@@ -124,7 +125,8 @@ test('a container does not wait for the shim of another one', async () => {
     times,
     report: async (container) => {
       if (container === other) otherIsAsked.resolve();
-      else await otherIsAsked.promise;
+      else firstIsAsked.resolve();
+      await otherIsAsked.promise;
       return undefined;
     },
     killShim: () => undefined,
@@ -134,8 +136,11 @@ test('a container does not wait for the shim of another one', async () => {
     logger: silentLogger,
   });
   after(() => exits.close());
-  for (const [index, container] of [id, other].entries()) exits.watch(container, both[index]?.pid ?? 0);
-  for (const { child } of both) child.kill('SIGKILL');
+  exits.watch(id, both[0]?.pid ?? 0);
+  both[0]?.child.kill('SIGKILL');
+  await firstIsAsked.promise;
+  exits.watch(other, both[1]?.pid ?? 0);
+  both[1]?.child.kill('SIGKILL');
   await done.promise;
   assert.deepEqual(emitted.sort(), [id, other].sort());
 });

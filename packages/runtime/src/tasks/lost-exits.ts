@@ -9,7 +9,6 @@ import { ProcessEnds } from '@netyard/kernel';
 import { type Process, Status } from '../containerd/gen/task_types_pb.ts';
 import { nanosecondsOf } from './any.ts';
 import { exitCodeIn } from './ended-process.ts';
-import { KeyedLimit } from './keyed-limit.ts';
 import { isOfContainer } from './signal-process.ts';
 
 export interface LostExitTimes {
@@ -35,6 +34,7 @@ interface WatchedTask {
   pid: number;
   /** When its end was noticed, by performance.now(). */
   endedAt?: number;
+  isAsked?: boolean;
   exitCode?: number;
 }
 
@@ -45,8 +45,6 @@ export class LostExits {
   readonly #options: LostExitOptions;
   readonly #ends = new ProcessEnds();
   readonly #tasks = new Map<string, WatchedTask>();
-  /** containerd answers late about a shim that is stuck: the others do not wait for it. */
-  readonly #asking = new KeyedLimit(16);
   #timer: NodeJS.Timeout | undefined;
   #isClosed = false;
 
@@ -94,32 +92,32 @@ export class LostExits {
   #schedule(): void {
     if (this.#isClosed || this.#tasks.size === 0) return;
     this.#timer ??= setTimeout(() => {
-      void this.#look().finally(() => {
-        this.#timer = undefined;
-        this.#schedule();
-      });
+      this.#timer = undefined;
+      this.#look();
+      this.#schedule();
     }, this.#options.times.everyMs).unref();
   }
 
-  async #look(): Promise<void> {
+  #look(): void {
     const ended = new Set(this.#ends.takeEnded());
     const now = performance.now();
-    for (const task of this.#tasks.values()) {
-      if (ended.has(task.pid)) Object.assign(task, { endedAt: now, exitCode: readExitCode(task.pid) });
-    }
-    const sinceEnd = ({ endedAt = now }: WatchedTask): number => now - endedAt;
     const { askAfterMs, killAfterMs } = this.#options.times;
-    const due = [...this.#tasks].filter(([, task]) => task.endedAt !== undefined && sinceEnd(task) >= askAfterMs);
-    const settle = ([id, task]: [string, WatchedTask]): Promise<void> =>
-      this.#asking.run('containerd', () => this.#trySettle(id, task, sinceEnd(task) >= killAfterMs));
-    await Promise.all(due.map(settle));
+    for (const [id, task] of this.#tasks) {
+      if (ended.has(task.pid)) Object.assign(task, { endedAt: now, exitCode: readExitCode(task.pid) });
+      const sinceEnd = now - (task.endedAt ?? Number.POSITIVE_INFINITY);
+      if (sinceEnd >= askAfterMs && !task.isAsked) void this.#ask(id, task, sinceEnd >= killAfterMs);
+    }
   }
 
-  async #trySettle(id: string, task: WatchedTask, isOverdue: boolean): Promise<void> {
+  /** containerd answers late about a shim that is stuck: the others do not wait for it. */
+  async #ask(id: string, task: WatchedTask, isOverdue: boolean): Promise<void> {
+    task.isAsked = true;
     try {
       await this.#settle(id, task, isOverdue);
     } catch (error) {
       this.#options.logger.debug('asking for a lost exit failed', { container: id, error: messageOf(error) });
+    } finally {
+      task.isAsked = false;
     }
   }
 
