@@ -121,6 +121,9 @@ export function listFolder(path: string): string[] {
   }
 }
 
+/** Files that wait to be synced, and others that wait to be closed, while the disk is slow: each is a descriptor. */
+const mostPending = 64;
+
 /** Writes record files. Each is replaced atomically and synced to disk a little later. */
 export class RecordWriter {
   readonly #folder: string;
@@ -129,6 +132,7 @@ export class RecordWriter {
   /** Of both markers; undefined: not written yet by this process. */
   #markerLength: number | undefined;
   #syncs = 0;
+  #closes = 0;
   #made = 0;
 
   /** @param layers the directory of the layers, which has a copy of the marker */
@@ -149,8 +153,8 @@ export class RecordWriter {
     let open = true;
     try {
       writeFileSync(file, encodeRecordFile(content));
-      keepingFile(path, () => renameSync(draft, path));
-      if (this.#syncs < 64) {
+      this.#keepingFile(path, () => renameSync(draft, path));
+      if (this.#syncs < mostPending) {
         this.#syncs += 1;
         open = false;
         fsync(file, () => {
@@ -181,7 +185,7 @@ export class RecordWriter {
       try {
         await file.writeFile(encodeRecordFile(content));
         await file.datasync();
-        if (isCurrent()) keepingFile(path, () => renameSync(draft, path));
+        if (isCurrent()) this.#keepingFile(path, () => renameSync(draft, path));
         else rmSync(draft);
         await file.sync(); // and the rename
       } finally {
@@ -199,9 +203,27 @@ export class RecordWriter {
     return { path, draft: `${path}.${this.#made}.new` };
   }
 
+  /**
+   * Replaces or removes a file while it is open, so that its blocks are freed when a thread of the pool closes it. Where
+   * the file system discards them on the disk (`mount -o discard`), that takes up to milliseconds.
+   */
+  #keepingFile(path: string, replace: () => void): void {
+    const file = this.#closes < mostPending ? openIfPossible(path) : undefined;
+    try {
+      replace();
+    } finally {
+      if (file !== undefined) {
+        this.#closes += 1;
+        close(file, () => {
+          this.#closes -= 1;
+        });
+      }
+    }
+  }
+
   remove(owner: RecordOwner): void {
     const path = pathOf(this.#folder, owner);
-    keepingFile(path, () => rmSync(path, { force: true }));
+    this.#keepingFile(path, () => rmSync(path, { force: true }));
   }
 
   /** In place and of constant length: it allocates no space. */
@@ -217,19 +239,6 @@ export class RecordWriter {
 
   close(): void {
     for (const marker of this.#markers) closeSync(marker);
-  }
-}
-
-/**
- * Replaces or removes a file while it is open, so that its blocks are freed when a thread of the pool closes it. Where
- * the file system discards them on the disk (`mount -o discard`), that takes up to milliseconds.
- */
-function keepingFile(path: string, replace: () => void): void {
-  const file = openIfPossible(path);
-  try {
-    replace();
-  } finally {
-    if (file !== undefined) close(file, () => undefined);
   }
 }
 
