@@ -1,5 +1,6 @@
-/** The attributes that `labels`, `env`, their expressions and `tag` add to each entry of a json-file log. Pure. */
-import { messageOf, NetyardError } from '@netyard/core';
+/** The attributes that `labels`, `env`, their expressions and `tag` add to each entry of a json-file log. */
+import { isNetyardError } from '@netyard/core';
+import { type Expression, parseExpression } from '../expression.ts';
 import { formatTag, type TagFields } from './log-tag.ts';
 
 type LogOptions = Readonly<Record<string, string>>;
@@ -23,18 +24,19 @@ export function logAttributes(options: LogOptions, { labels, env, tag }: Attribu
 }
 
 function select(values: ReadonlyMap<string, string>, names = '', pattern = ''): Record<string, string> {
-  const expression = pattern === '' ? undefined : parseExpression(pattern);
+  const expression = pattern === '' ? undefined : acceptedExpression(pattern);
   const requested = names.split(',');
   const isRequested = (name: string): boolean => requested.includes(name) || expression?.test(name) === true;
   return Object.fromEntries([...values].filter(([name]) => isRequested(name)));
 }
 
-/** A regular expression of Go, whose names of groups are written `(?P<name>…)`. Throws `invalid`. */
-export function parseExpression(pattern: string): RegExp {
+/** Create rejects invalid expressions; one that an earlier version accepted matches nothing, and output is still logged. */
+function acceptedExpression(pattern: string): Expression | undefined {
   try {
-    return new RegExp(pattern.replaceAll('(?P<', '(?<'));
+    return parseExpression(pattern);
   } catch (error) {
-    throw new NetyardError('invalid', `error parsing regexp: ${messageOf(error)}`);
+    if (isNetyardError(error)) return undefined;
+    throw error;
   }
 }
 

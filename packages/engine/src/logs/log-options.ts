@@ -1,7 +1,7 @@
-/** Validates and parses `--log-driver` and `--log-opt`. Pure. */
+/** Validates and parses `--log-driver` and `--log-opt`. */
 import { NetyardError, parseGoBoolean } from '@netyard/core';
+import { parseExpression } from '../expression.ts';
 import type { LogDriver } from '../settings.ts';
-import { parseExpression } from './log-attributes.ts';
 import { checkTag } from './log-tag.ts';
 
 type LogOptions = Readonly<Record<string, string>>;
