@@ -1,6 +1,7 @@
-/** The rules that Docker's filters share (moby daemon/internal/filters). Pure. */
-import { NetyardError } from '@netyard/core';
+/** The rules that Docker's filters share (moby daemon/internal/filters). */
+import { isNetyardError, NetyardError } from '@netyard/core';
 import type { Filters } from './contract.ts';
+import { type Expression, parseExpression } from './expression.ts';
 
 /** Throws `invalid` with Docker's message for a filter that the command does not have. */
 export function checkFilterKeys(filters: Filters, allowed: readonly string[]): void {
@@ -33,16 +34,18 @@ export function matchesExactly(requested: readonly string[] | undefined, found: 
 }
 
 /** Docker's Match: one of the values, exactly or as a regular expression. */
-export function matchesPattern(requested: readonly string[] | undefined, found: string): boolean {
-  if (requested === undefined || requested.length === 0) return true;
-  return requested.some((pattern) => pattern === found || expression(pattern)?.test(found) === true);
+export function patternTest(requested: readonly string[] | undefined): (found: string) => boolean {
+  if (requested === undefined || requested.length === 0) return () => true;
+  const expressions = requested.flatMap((pattern) => validExpression(pattern) ?? []);
+  return (found) => requested.includes(found) || expressions.some((expression) => expression.test(found));
 }
 
-function expression(pattern: string): RegExp | undefined {
+function validExpression(pattern: string): Expression | undefined {
   try {
-    return new RegExp(pattern);
-  } catch {
-    return undefined; // Docker, too, treats an invalid expression as plain text
+    return parseExpression(pattern);
+  } catch (error) {
+    if (isNetyardError(error, 'invalid')) return undefined; // Docker, too, treats an invalid expression as plain text
+    throw error;
   }
 }
 

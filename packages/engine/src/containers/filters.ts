@@ -1,7 +1,7 @@
 /** `docker ps --filter`, with moby's order and messages. Pure except for the lookups passed in. */
 import { NetyardError } from '@netyard/core';
 import type { ContainerSummary, Filters } from '../contract.ts';
-import { booleanFilter, checkFilterKeys, matchesKeyValues, matchesPattern } from '../filters.ts';
+import { booleanFilter, checkFilterKeys, matchesKeyValues, patternTest } from '../filters.ts';
 import type { ContainerRecord } from '../model.ts';
 import { hasProcess } from '../records/container-index.ts';
 
@@ -46,6 +46,7 @@ export async function containerFilter(filters: Filters, ask: FilterQuestions): P
   const since = first(filters, 'since', ask);
   const ancestors = filters.has('ancestor') ? await family(filters, ask) : undefined;
   const ports = { publish: portSet(filters, 'publish'), expose: portSet(filters, 'expose') };
+  const hasName = nameTest(filters.get('name'));
   return (summary) => {
     const { record } = summary;
     const { status, exitCode, startedAt, health } = record.state;
@@ -53,7 +54,7 @@ export async function containerFilter(filters: Filters, ask: FilterQuestions): P
     if (since !== undefined && record.created <= since.created) return false;
     if (isTask === true) return false;
     if (!anyOf(filters.get('id'), (id) => record.id.startsWith(id))) return false;
-    if (!matchesName(filters.get('name'), record.name)) return false;
+    if (!hasName(record.name)) return false;
     if (!matchesKeyValues(filters.get('label'), record.config.labels)) return false;
     const hasEnded = startedAt !== undefined && !['running', 'paused', 'restarting'].includes(status);
     if (exited.length > 0 && !(hasEnded && exited.includes(exitCode))) return false;
@@ -70,8 +71,10 @@ const anyOf = (values: readonly string[] | undefined, test: (value: string) => b
   values === undefined || values.length === 0 || values.some(test);
 
 /** The container's own name, with and without its slash; names from links do not count. */
-const matchesName = (requested: readonly string[] | undefined, name: string): boolean =>
-  matchesPattern(requested, name) || matchesPattern(requested, `/${name}`);
+function nameTest(requested: readonly string[] | undefined): (name: string) => boolean {
+  const matches = patternTest(requested);
+  return (name) => matches(name) || matches(`/${name}`);
+}
 
 const hasVolume = (record: ContainerRecord, requested: string): boolean =>
   record.mounts.some((mount) => mount.target === requested || (mount.name ?? mount.source) === requested);

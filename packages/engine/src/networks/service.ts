@@ -9,8 +9,8 @@ import {
   checkFilterKeys,
   matchesExactly,
   matchesKeyValues,
-  matchesPattern,
   matchesPruneLabels,
+  patternTest,
   untilFilter,
 } from '../filters.ts';
 import type { ContainerIndex } from '../records/container-index.ts';
@@ -96,6 +96,8 @@ function listNetworks(context: NetworksServiceDependencies, filters: Filters): N
   checkFilterKeys(filters, filterKeys);
   const dangling = danglingFilter(filters);
   const types = filters.get('type') ?? [];
+  const hasName = patternTest(filters.get('name'));
+  const hasId = patternTest(filters.get('id'));
   for (const type of types)
     if (type !== 'builtin' && type !== 'custom') throw new NetyardError('failed', `invalid filter: 'type'='${type}'`);
   const used = dangling === undefined ? new Set<string>() : usedNetworks(context);
@@ -104,8 +106,8 @@ function listNetworks(context: NetworksServiceDependencies, filters: Filters): N
     .filter(
       (record) =>
         matchesExactly(filters.get('driver'), record.driver) &&
-        matchesPattern(filters.get('name'), record.name) &&
-        matchesPattern(filters.get('id'), record.id) &&
+        hasName(record.name) &&
+        hasId(record.id) &&
         matchesKeyValues(filters.get('label'), record.labels) &&
         matchesExactly(filters.get('scope'), record.cluster === undefined ? 'local' : 'swarm') &&
         (types.length === 0 || types.includes(record.predefined ? 'builtin' : 'custom')) &&

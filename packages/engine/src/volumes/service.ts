@@ -9,8 +9,8 @@ import {
   checkFilterKeys,
   matchesExactly,
   matchesKeyValues,
-  matchesPattern,
   matchesPruneLabels,
+  patternTest,
 } from '../filters.ts';
 import { publishVolume } from './volume-events.ts';
 import type { VolumeIndex } from './volume-index.ts';
@@ -27,11 +27,12 @@ export function createVolumeService(context: VolumesServiceDependencies): Volume
     async list(filters) {
       checkFilterKeys(filters, ['dangling', 'driver', 'label', 'name']);
       const dangling = booleanFilter(filters, 'dangling');
+      const hasName = patternTest(filters.get('name'));
       return volumes
         .all()
         .filter(
           (record) =>
-            matchesPattern(filters.get('name'), record.name) &&
+            hasName(record.name) &&
             matchesExactly(filters.get('driver'), record.driver) &&
             matchesKeyValues(filters.get('label'), record.labels) &&
             (dangling === undefined || dangling === (volumes.users(record.name).length === 0)),
