@@ -27,6 +27,7 @@ import {
   bindMount,
   bytesInPipe,
   hasErrno,
+  listEntries,
   listFileXattrs,
   makeFifo,
   mount,
@@ -42,7 +43,7 @@ import {
   spliceToFile,
   unmount,
 } from '@netyard/kernel';
-import { inFreshHost, makeTree } from '@netyard/testkit';
+import { inFreshHost, makeTree, withUntypedFolder } from '@netyard/testkit';
 
 const host = inFreshHost(import.meta.url);
 
@@ -247,6 +248,19 @@ test('a tree with paths longer than PATH_MAX and names that are not UTF-8 is rem
   makeTree(join(folder, 'tree'), { seed: 1, longestPath: 7000 });
   await removeTree(folder);
   assert.ok(!existsSync(folder));
+});
+
+test('a large tree is removed on a file system that lists names without their types', host, async () => {
+  await withUntypedFolder(async (folder) => {
+    const tree = join(folder, 'tree');
+    mkdirSync(join(tree, 'é/ü'), { recursive: true });
+    for (let index = 0; index < 200; index += 1) writeFileSync(join(tree, 'é', String(index)), '');
+    writeFileSync(Buffer.concat([Buffer.from(join(tree, 'é/ü/')), Buffer.from([0xff])]), '');
+    const listed = await listEntries(join(tree, 'é/ü'));
+    assert.deepEqual(listed, [{ name: Buffer.from([0xff]), isDirectory: undefined }]);
+    await removeTree(tree);
+    assert.ok(!existsSync(tree));
+  });
 });
 
 test('a directory is marked whose subdirectories are unrelated, where the file system has the mark', host, () => {

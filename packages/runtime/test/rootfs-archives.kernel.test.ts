@@ -20,7 +20,7 @@ import { setImmediate as yieldToEventLoop } from 'node:timers/promises';
 import { createGzip } from 'node:zlib';
 import { getXattr, mount, unmount } from '@netyard/kernel';
 import { openRootFilesystems } from '@netyard/runtime';
-import { inFreshHost } from '@netyard/testkit';
+import { inFreshHost, withUntypedFolder } from '@netyard/testkit';
 import { listing, plain, tar, useRootfsHost } from './rootfs-host.ts';
 
 const fresh = inFreshHost(import.meta.url);
@@ -65,6 +65,18 @@ test('a directory with more entries than a call has arguments is archived', fres
       if (length > 1_000_000) break;
     }
     assert.ok(length > 1_000_000);
+  });
+});
+
+test('an archive is whole on a file system that lists names without their types', fresh, async () => {
+  await withUntypedFolder(async (folder) => {
+    mkdirSync(join(folder, 'data/é'), { recursive: true });
+    writeFileSync(join(folder, 'data/é/ü'), '');
+    assert.deepEqual(await listing((await host.rootfs.readArchive(folder, '/data')).stream), [
+      'drwxr-xr-x 0/0 data/',
+      'drwxr-xr-x 0/0 data/\\303\\251/',
+      '-rw-r--r-- 0/0 data/\\303\\251/\\303\\274',
+    ]);
   });
 });
 

@@ -7,3 +7,4 @@ export * from './threads.ts';
 export * from './trees/describe-tree.ts';
 export * from './trees/make-tree.ts';
 export * from './trees/random.ts';
+export * from './trees/untyped-folder.ts';

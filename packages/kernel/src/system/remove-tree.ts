@@ -41,13 +41,26 @@ export async function removeTree(path: string): Promise<void> {
  */
 async function removeMany(folder: Buffer): Promise<void> {
   const entries = (await ifPresent(listEntries(folder))) ?? [];
-  const files = entries.filter((entry) => !entry.isDirectory);
+  const folders = entries.filter((entry) => entry.isDirectory).map(({ name }) => below(folder, name));
+  const files = entries.filter((entry) => !entry.isDirectory).map(({ name }) => below(folder, name));
   for (let at = 0; at < files.length; at += batchEntries) {
     const batch = files.slice(at, at + batchEntries);
-    await Promise.all(batch.map(({ name }) => ifPresent(unlink(below(folder, name)))));
+    const removed = await Promise.all(batch.map(unlinkFile));
+    folders.push(...batch.filter((_, index) => !removed[index]));
   }
-  for (const entry of entries) if (entry.isDirectory) await removeMany(below(folder, entry.name));
+  for (const path of folders) await removeMany(path);
   await ifPresent(rmdir(folder));
+}
+
+/** @returns false for a directory: some file systems list names without their types */
+async function unlinkFile(path: Buffer): Promise<boolean> {
+  try {
+    await ifPresent(unlink(path));
+    return true;
+  } catch (error) {
+    if (hasErrno(error, 'EISDIR', 'EPERM') && lstatSync(path, { throwIfNoEntry: false })?.isDirectory()) return false;
+    throw error;
+  }
 }
 
 async function ifPresent<T>(work: Promise<T>): Promise<T | undefined> {

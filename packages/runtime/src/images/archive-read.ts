@@ -9,7 +9,15 @@ import { Readable } from 'node:stream';
 import { encodeEnd, NetyardError, TimeSlice } from '@netyard/core';
 import type { PathStat } from '@netyard/engine';
 import { hasErrno } from '@netyard/kernel';
-import { type EntryLocation, listNames, openFolder, openName, splitPath, withFd } from '../rootfs/root-paths.ts';
+import {
+  type EntryLocation,
+  listNames,
+  lstatName,
+  openFolder,
+  openName,
+  splitPath,
+  withFd,
+} from '../rootfs/root-paths.ts';
 import { type EntryOptions, entryOf, HardLinks } from './archive-entry.ts';
 import { checkFolder, isKernelFolder } from './kernel-folders.ts';
 import { baseName, openPath, statInRoot, wantsFolder } from './path-stat.ts';
@@ -124,6 +132,13 @@ function isOmitted(folder: number, name: string, above: Level): boolean {
   return (above.isRoot && name === 'dev') || isKernelFolder(folder);
 }
 
+/** Whether a name still is the open directory. */
+function isThere({ folder, name }: EntryLocation, held: number): boolean {
+  const found = lstatName(folder, name);
+  const { dev, ino } = fstatSync(held);
+  return found?.dev === dev && found.ino === ino;
+}
+
 async function* visit(
   level: Level,
   name: string,
@@ -134,6 +149,7 @@ async function* visit(
   const location: EntryLocation = { folder: level.folder, name };
   const as = prefix + name;
   let held: number | undefined;
+  let entered: number | undefined;
   try {
     held = openName(location.folder, location.name);
     if (options.isLayer && isWhiteout(held)) {
@@ -144,11 +160,13 @@ async function* visit(
     if (type !== 'directory') return;
     if (options.isLayer && isOpaque(held)) yield opaqueEntry(as);
     if (isOmitted(held, name, level)) return;
-    const folder = held;
+    entered = held;
     held = undefined;
-    await enter(folder, `${as}/`);
+    await enter(entered, `${as}/`);
   } catch (error) {
-    if (!hasErrno(error, 'ENOENT', 'ESRCH')) throw error; // else removed meanwhile
+    if (!hasErrno(error, 'ENOENT', 'ESRCH')) throw error;
+    // Removed meanwhile. Of a directory that is still there, the content would be missing from the archive unnoticed.
+    if (entered !== undefined && isThere(location, entered)) throw error;
   } finally {
     if (held !== undefined) closeSync(held);
   }

@@ -68,6 +68,8 @@ export interface Libc {
   futimens(fd: number, times: Uint8Array): number;
   fcntl(fd: number, command: number, argument: number): number;
   ioctl(fd: number, request: number, argument: Uint8Array): number;
+  /** `entries` receives several struct dirent64, the result is their length in bytes. */
+  getdents64(fd: number, entries: Uint8Array, size: number): number;
   syncfsAsync(fd: number, done: (error: unknown, result: number) => void): void;
   mallocTrimAsync(keep: number, done: (error: unknown, result: number) => void): void;
   /** On a thread of the pool. */
@@ -220,6 +222,7 @@ function declareLibc(): Libc {
     utimensat: c.declare('int utimensat(int folder, const char *path, const uint8_t *times, int flags)'),
     futimens: c.declare('int futimens(int fd, const uint8_t *times)'),
     fcntl: c.declare('int fcntl(int fd, int command, long argument)'),
+    getdents64: c.declare('long getdents64(int fd, uint8_t *entries, size_t size)'),
     ioctl: c.declare('int ioctl(int fd, unsigned long request, uint8_t *argument)'),
     syncfsAsync: c.declareAsync('int syncfs(int fd)'),
     mallocTrimAsync: c.declareAsync('int malloc_trim(size_t keep)'),
