@@ -7,7 +7,7 @@
 import { closeSync, fstatSync, mkdirSync, readdirSync, rmdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Logger, messageOf, NetyardError } from '@netyard/core';
-import { bindMount, hasErrno, O_PATH, openBeneath, unmount } from '@netyard/kernel';
+import { bindMount, hasErrno, mount, mountFlag, O_PATH, openBeneath, unmount } from '@netyard/kernel';
 import type { ContainerRecord, ResolvedMount } from '../model.ts';
 
 interface Mounted {
@@ -47,9 +47,9 @@ export class Subpaths {
     for (const name of readdirSync(this.#directory)) this.#remove(join(this.#directory, name));
   }
 
-  #mountPart(mount: ResolvedMount, targets: string[]): ResolvedMount {
-    if (mount.subpath === undefined) return mount;
-    const fd = openPart(mount.source, mount.subpath);
+  #mountPart(each: ResolvedMount, targets: string[]): ResolvedMount {
+    if (each.subpath === undefined) return each;
+    const fd = openPart(each.source, each.subpath);
     try {
       this.#next += 1;
       const target = join(this.#directory, String(this.#next));
@@ -58,7 +58,8 @@ export class Subpaths {
       else writeFileSync(target, '', { flag: 'wx' });
       targets.push(target);
       bindMount(`/proc/self/fd/${fd}`, target, { recursive: true });
-      return { ...mount, source: target };
+      makePrivate(target);
+      return { ...each, source: target };
     } finally {
       closeSync(fd);
     }
@@ -76,9 +77,20 @@ export class Subpaths {
   }
 }
 
+/**
+ * On a host whose mounts are shared, as systemd makes them, the copy of a mount is its peer: unmounting what is mounted
+ * below the copy would unmount it below the original as well.
+ */
+function makePrivate(target: string): void {
+  mount({ target, flags: mountFlag.private | mountFlag.recursive });
+}
+
 function unmountAll(target: string): void {
   try {
-    for (;;) unmount(target, { lazy: true });
+    for (;;) {
+      makePrivate(target); // a killed daemon may not have done it
+      unmount(target, { lazy: true });
+    }
   } catch (error) {
     if (!hasErrno(error, 'EINVAL')) throw error; // nothing is mounted there any more
   }
