@@ -194,4 +194,23 @@ describe('volumes with options', { skip: missing }, () => {
     await host.sh(`test -e /run/other/file && umount ${folder}/in`);
     await host.docker('volume', 'rm', 'plain');
   });
+
+  test('a read-only bind is not writable with a runtime that does not know recursive read-only mounts', async (t) => {
+    const host = hosts.get('netyard');
+    if (!host) return t.skip();
+    // As of runc 1.0, which ignores the option `rro`: the bundle's configuration loses it.
+    const old = [
+      '#!/bin/sh',
+      'for word; do [ "$before" != --bundle ] || sed -i "s/\\"rro\\",*//" "$word/config.json"; before=$word; done',
+      'exec runc "$@"',
+    ].join('\n');
+    await host.sh(`cat > /run/old-runtime <<'END'\n${old}\nEND\nchmod 755 /run/old-runtime`);
+    await host.sh('mkdir -p /run/outer/below && mount -t tmpfs none /run/outer/below');
+    const script = 'for path in /x /x/below; do touch $path/file 2> /dev/null && echo writable || echo read-only; done';
+    const access = (runtime: string): Promise<string> =>
+      host.docker('run', '--rm', '--runtime', runtime, '-v', '/run/outer:/x:ro', 'netyard-test', 'sh', '-c', script);
+    const seen = [await access('crun'), await access('runc'), await access('/run/old-runtime')];
+    await host.sh('umount /run/outer/below');
+    assert.deepEqual(seen, ['read-only\nread-only', 'read-only\nread-only', 'read-only\nwritable']);
+  });
 });

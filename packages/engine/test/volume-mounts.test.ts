@@ -83,3 +83,20 @@ test('a volume that cannot be unmounted keeps its files and its record', async (
   assert.ok(!existsSync(mountpoint));
   assert.deepEqual(mounted(), []);
 });
+
+test('a mount that is to be read-only with all below it is read-only for a runtime without that option as well', async () => {
+  const bind = (target: string, change: { readOnly: boolean; readOnlyNonRecursive?: true }) =>
+    ({ type: 'bind', source: harness.directory, target, ...change }) as const;
+  const mounts = [
+    bind('/all', { readOnly: true }),
+    bind('/top', { readOnly: true, readOnlyNonRecursive: true }),
+    bind('/none', { readOnly: false }),
+  ];
+  const id = await harness.run({ mounts });
+  const access = (target: string) =>
+    harness.runtime.tasks
+      .get(id)
+      ?.spec.mounts.find((mount) => mount.target === target)
+      ?.options.filter((option) => /^r?r[ow]$/.test(option));
+  assert.deepEqual(['/all', '/top', '/none'].map(access), [['ro', 'rro'], ['ro'], ['rw']]);
+});

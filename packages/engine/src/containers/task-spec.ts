@@ -101,11 +101,13 @@ const networkFileTarget = (source: string): string => `/etc/${basename(source)}`
 function taskMount(mount: ResolvedMount, isRecursive: boolean): TaskMount {
   const { source, target } = mount;
   if (mount.type === 'tmpfs') return { type: 'tmpfs', source: 'tmpfs', target, options: mount.options };
-  const access = mount.readOnly ? (isRecursive ? 'rro' : 'ro') : 'rw';
+  // A runtime ignores options that it does not know: with `rro` alone, one without it would leave the mount writable.
+  const access = mount.readOnly ? (isRecursive ? ['ro', 'rro'] : ['ro']) : ['rw'];
   const propagation = mount.propagation || 'rprivate';
-  if (!mount.options.includes('bind')) return { type: 'bind', source, target, options: ['rbind', access, propagation] };
+  if (!mount.options.includes('bind'))
+    return { type: 'bind', source, target, options: ['rbind', ...access, propagation] };
   // crun takes the MS_REC of `rprivate` for one of the bind. Without mounts below, `private` is the same.
-  return { type: 'bind', source, target, options: ['bind', access, propagation.replace(/^r/, '')] };
+  return { type: 'bind', source, target, options: ['bind', ...access, propagation.replace(/^r/, '')] };
 }
 
 function sharedMemory(record: ContainerRecord, taken: ReadonlySet<string>): TaskMount[] {
