@@ -34,6 +34,12 @@ test('what matches', () => {
     ['漢*', '漢字', true],
     ['', '', true],
     ['', 'a', false],
+    ['a*b*c', 'abbc', true],
+    ['*ab*ab', 'abab', true],
+    ['*ab*ab', 'xabyabz', false],
+    ['*b*/*d*', 'abc/cde', true],
+    ['*a*b*', 'a/b', false],
+    ['x**y', 'x1y', true],
   ] as const)
     assert.equal(pathPattern(pattern).test(text), matches, `${pattern} ${text}`);
 });
@@ -45,4 +51,8 @@ test('invalid patterns are rejected', () => {
       (error) => isNetyardError(error, 'invalid') && error.message === 'syntax error in pattern',
       pattern,
     );
+});
+
+test('many stars are matched in time that does not multiply', () => {
+  assert.equal(pathPattern(`${'*a'.repeat(40)}*ab`).test('a'.repeat(5000)), false);
 });

@@ -7,23 +7,38 @@ import { NetyardError } from '@netyard/core';
  */
 export function pathPattern(pattern: string): RegExp {
   const characters = [...pattern];
-  let source = '';
+  /** What is between stars. */
+  const parts = [''];
+  const append = (text: string): void => {
+    parts[parts.length - 1] += text;
+  };
   for (let at = 0; at < characters.length; ) {
     const character = characters[at] ?? '';
     if (character === '[') {
       const { text, next } = characterClass(characters, at + 1);
-      source += text;
+      append(text);
       at = next;
     } else if (character === '*' || character === '?') {
-      source += character === '*' ? '[^/]*' : '[^/]';
+      if (character === '*') parts.push('');
+      else append('[^/]');
       at += 1;
     } else {
       const { character: literal, next } = oneCharacter(characters, at);
-      source += literalOf(literal);
+      append(literalOf(literal));
       at = next;
     }
   }
-  return new RegExp(`^${source}$`, 'su');
+  return new RegExp(`^${joinParts(parts)}$`, 'su');
+}
+
+/**
+ * Each part but the last is taken where it matches first, as in Go: a lookahead is not entered again, so that many stars
+ * do not multiply the time.
+ */
+function joinParts([first = '', ...others]: readonly string[]): string {
+  const between = others.slice(0, -1).filter((part) => part !== '');
+  const taken = between.map((part, index) => `(?=([^/]*?${part}))\\${index + 1}`).join('');
+  return first + taken + (others.length === 0 ? '' : `[^/]*${others.at(-1)}`);
 }
 
 const syntaxError = (): NetyardError => new NetyardError('invalid', 'syntax error in pattern');
