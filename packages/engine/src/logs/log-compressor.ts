@@ -2,12 +2,12 @@
  * Compresses rotated logs: one file at a time, in a thread of libuv's pool. A file keeps its name until its compressed
  * copy is complete, and a killed daemon's copy is made again.
  */
-import { constants, existsSync, fsync, readSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { constants, fsync, readSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { deflateRaw } from 'node:zlib';
 import { blockLength, encodeMember, type LogIdentity } from './compressed-log.ts';
 import { hasCode } from './file-errors.ts';
-import { agedPath, compressedPath, identityOf } from './rotated-files.ts';
+import { compressedPath, identityOf, uncompressedPaths } from './rotated-files.ts';
 import { closeFile, openFile } from './thread-files.ts';
 
 const deflate = promisify(deflateRaw);
@@ -60,7 +60,7 @@ export class LogCompressor {
 
 /** The newest, which is kept for longest. Returns false when there was none. */
 async function compressNewest({ path, maximumFiles }: Log): Promise<boolean> {
-  const source = ages(path, maximumFiles).find((each) => existsSync(each));
+  const [source] = uncompressedPaths(path, maximumFiles);
   const copy = `${path}.compressing`;
   if (source === undefined) {
     rmSync(copy, { force: true });
@@ -70,7 +70,7 @@ async function compressNewest({ path, maximumFiles }: Log): Promise<boolean> {
   try {
     const identity = identityOf(from);
     await writeCopy(from, copy, identity);
-    replace(ages(path, maximumFiles), copy, identity);
+    replace([...uncompressedPaths(path, maximumFiles)], copy, identity);
   } catch (error) {
     rmSync(copy, { force: true });
     throw error;
@@ -79,9 +79,6 @@ async function compressNewest({ path, maximumFiles }: Log): Promise<boolean> {
   }
   return true;
 }
-
-const ages = (path: string, maximumFiles: number): string[] =>
-  Array.from({ length: maximumFiles - 1 }, (_, index) => agedPath(path, index + 1));
 
 async function writeCopy(from: number, copy: string, identity: LogIdentity): Promise<void> {
   const to = openFile(copy, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, mode);
@@ -114,7 +111,6 @@ function replace(paths: readonly string[], copy: string, identity: LogIdentity):
 }
 
 function isFile(path: string, { inode, createdAt }: LogIdentity): boolean {
-  if (!existsSync(path)) return false;
   const fd = openFile(path, O_RDONLY | O_NOFOLLOW);
   try {
     const found = identityOf(fd);

@@ -3,13 +3,16 @@
  * with the position, so that a restarted daemon can resume; reading is in log-cursor.ts.
  */
 import { constants, existsSync, fstatSync, ftruncateSync, linkSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { hasCode } from './file-errors.ts';
 import type { LogCompressor } from './log-compressor.ts';
 import type { LogRotation } from './log-options.ts';
 import { OnDemandFile } from './on-demand-file.ts';
-import { agedPath, compressedPath } from './rotated-files.ts';
+import { agedPath, compressedPath, hasFile, isSameFile } from './rotated-files.ts';
 import { closeFile, openFile } from './thread-files.ts';
 
 const mode = 0o640;
+/** Of link(2) on file systems without hard links, and for files that may not have a second name. */
+const linkRefusals = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'];
 
 export class LogFile {
   readonly path: string;
@@ -77,7 +80,10 @@ export class LogFile {
     this.#size += bytes.length;
   }
 
-  /** The path always has a file. Can be called again after a failure (a full disk). */
+  /**
+   * The path always has a file, except for a moment on file systems without hard links. Can be called again after a
+   * failure (a full disk), also by the daemon after one that was killed here.
+   */
   rotate(): void {
     const next = `${this.path}.next`;
     rmSync(next, { force: true });
@@ -98,18 +104,28 @@ export class LogFile {
     this.#file.close();
   }
 
-  /** Gives each file the name of the next older one, and the present one a second name. */
+  /**
+   * Gives the older files the names of the next older ones, and the present one a second name. What an interrupted or
+   * failed rotation has done is not done again: it would delete another file each time.
+   */
   #shift(): void {
     const { maximumFiles } = this.#rotation;
-    if (maximumFiles === 1) return;
-    const oldest = agedPath(this.path, maximumFiles - 1);
-    for (const path of [oldest, compressedPath(oldest)]) rmSync(path, { force: true });
-    for (let age = maximumFiles - 2; age >= 1; age -= 1) {
-      const [from, to] = [agedPath(this.path, age), agedPath(this.path, age + 1)];
+    const newest = agedPath(this.path, 1);
+    if (maximumFiles === 1 || !existsSync(this.path) || isSameFile(this.path, newest)) return;
+    for (let age = this.#freeAge(maximumFiles - 1); age > 1; age -= 1) {
+      const [from, to] = [agedPath(this.path, age - 1), agedPath(this.path, age)];
       if (existsSync(from)) renameSync(from, to);
       if (existsSync(compressedPath(from))) renameSync(compressedPath(from), compressedPath(to));
     }
-    if (existsSync(this.path)) linkSync(this.path, agedPath(this.path, 1));
+    linkOrRename(this.path, newest);
+  }
+
+  /** The first age that has no file. If all have one, the oldest is deleted. */
+  #freeAge(oldest: number): number {
+    for (let age = 1; age <= oldest; age += 1) if (!hasFile(this.path, age)) return age;
+    const path = agedPath(this.path, oldest);
+    for (const each of [path, compressedPath(path)]) rmSync(each, { force: true });
+    return oldest;
   }
 
   #compress(): void {
@@ -119,5 +135,14 @@ export class LogFile {
   #cutTo(size: number): void {
     ftruncateSync(this.#file.fd, size);
     this.#size = size;
+  }
+}
+
+function linkOrRename(from: string, to: string): void {
+  try {
+    linkSync(from, to);
+  } catch (error) {
+    if (!linkRefusals.some((code) => hasCode(error, code))) throw error;
+    renameSync(from, to);
   }
 }

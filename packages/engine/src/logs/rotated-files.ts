@@ -1,15 +1,38 @@
 /** The files of one log: opens them for readers, compressed or not. */
-import { fstatSync, readSync } from 'node:fs';
+import { existsSync, fstatSync, lstatSync, readSync } from 'node:fs';
 import { CompressedLog, type LogIdentity } from './compressed-log.ts';
 import { hasCode } from './file-errors.ts';
 import { closeFile, openFile } from './thread-files.ts';
 
 /** Docker does not use files beyond `.99` either. */
 const oldestAge = 99;
+/** A rotation renames the oldest first, so that one age after the other has no file for a moment. */
+const missingAtEnd = 2;
 
 /** Path of the file that is `age` rotations old. */
 export const agedPath = (path: string, age: number): string => (age === 0 ? path : `${path}.${age}`);
 export const compressedPath = (path: string): string => `${path}.gz`;
+
+/** Whether there is a file that is `age` rotations old, compressed or not. */
+export function hasFile(path: string, age: number): boolean {
+  const aged = agedPath(path, age);
+  return existsSync(aged) || existsSync(compressedPath(aged));
+}
+
+/** Whether both are names of one file: a rotation has given the present log its second name, but was not completed. */
+export function isSameFile(path: string, other: string): boolean {
+  const [a, b] = [path, other].map((each) => lstatSync(each, { bigint: true, throwIfNoEntry: false }));
+  return a !== undefined && b !== undefined && a.ino === b.ino && a.dev === b.dev;
+}
+
+/** The uncompressed files of a log but the current one, newest first. */
+export function* uncompressedPaths(path: string, maximumFiles: number): Generator<string> {
+  for (let age = 1, missing = 0; age < maximumFiles && missing < missingAtEnd; age += 1) {
+    const aged = agedPath(path, age);
+    if (existsSync(aged) && !isSameFile(path, aged)) yield aged;
+    missing = hasFile(path, age) ? 0 : missing + 1;
+  }
+}
 
 /** One file of a log, with the position of its reader. */
 export class LogPart {
@@ -61,10 +84,11 @@ export function identityOf(fd: number): LogIdentity {
 /** Oldest first; each once, also when a rotation renames or compresses them meanwhile. */
 export function openParts(path: string): LogPart[] {
   const parts: LogPart[] = [];
-  for (let age = 0; age <= oldestAge; age += 1) {
+  for (let age = 0, missing = 0; age <= oldestAge && missing < missingAtEnd; age += 1) {
     const part = openPart(agedPath(path, age));
-    if (!part && age > 0) break;
+    if (!part && age > 0) missing += 1;
     if (!part) continue;
+    missing = 0;
     if (parts.some(({ identity }) => part.isSame(identity))) part.close();
     else parts.unshift(part);
   }
