@@ -34,6 +34,7 @@ test('rotation of both drivers; sizes of json-file are decimal, those of local b
 });
 
 test('invalid log options are rejected with the texts of Docker', () => {
+  const outOfRange = 'strconv.Atoi: parsing "99999999999999999999": value out of range';
   const cases: [string, Record<string, string>, string][] = [
     ['gelf', {}, "logger: no log driver named 'gelf' is registered"],
     ['foo', {}, 'error looking up logging plugin foo: plugin "foo" not found'],
@@ -43,6 +44,12 @@ test('invalid log options are rejected with the texts of Docker', () => {
     ['json-file', { 'max-size': '1x' }, "invalid suffix: 'x'"],
     ['json-file', { 'max-file': '0' }, 'max-file cannot be less than 1'],
     ['json-file', { 'max-file': 'x' }, 'strconv.Atoi: parsing "x": invalid syntax'],
+    ['json-file', { 'max-file': '99999999999999999999' }, outOfRange],
+    [
+      'local',
+      { 'max-file': '-99999999999999999999' },
+      `invalid value for max-file: -99999999999999999999: ${outOfRange.replace('9', '-9')}`,
+    ],
     ['json-file', { compress: 'x' }, 'strconv.ParseBool: parsing "x": invalid syntax'],
     [
       'json-file',

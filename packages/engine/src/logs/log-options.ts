@@ -127,7 +127,10 @@ function parseSize(text: string, base: 1000 | 1024, context: string): number {
 function parseInteger(text: string, context: string): number {
   if (!/^[+-]?\d+$/.test(text))
     throw invalid(`${context}strconv.Atoi: parsing ${JSON.stringify(text)}: invalid syntax`);
-  return Number(text);
+  const value = Number(text);
+  if (!Number.isSafeInteger(value))
+    throw invalid(`${context}strconv.Atoi: parsing ${JSON.stringify(text)}: value out of range`);
+  return value;
 }
 
 function requireBoolean(text: string, context: string): boolean {

@@ -145,13 +145,14 @@ export class Outputs {
     for (const name of readdirSync(directory)) if (name.startsWith('exec-')) rmSync(join(directory, name));
   }
 
-  #start(record: ContainerRecord): Promise<void> {
+  /** Rejects, rather than throws, also when the options of a container's log are not valid any more. */
+  async #start(record: ContainerRecord): Promise<void> {
     this.#nextKey += 1;
     const capture = new Capture(this.#nextKey, this.#filesOf(record), this.#thread);
     this.#captures.set(record.id, capture);
     const opened = capture.open();
     this.#announce(record.id, capture);
-    return opened;
+    await opened;
   }
 
   #filesOf(record: ContainerRecord): CaptureFiles {
