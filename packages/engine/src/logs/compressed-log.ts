@@ -84,7 +84,9 @@ export class CompressedLog {
     const member = this.#members[this.#indexOf(position)];
     if (!member) return 0;
     const bytes = this.#contentOf(member);
-    return bytes.copy(buffer, from, position - member.start, position - member.start + room);
+    const start = position - member.start;
+    if (start >= bytes.length) return 0; // Buffer.copy would throw
+    return bytes.copy(buffer, from, start, start + room);
   }
 
   /** Index of the member with this byte; the number of members after the end. */

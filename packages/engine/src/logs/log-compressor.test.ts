@@ -137,6 +137,17 @@ test('a damaged compressed file and one of another program hide no other lines',
   bytes.fill(0xff, 100, 300); // in the first block
   writeFileSync(path, bytes);
   assert.equal(readAll(new LogCursor(log.path, state, 'present')), lines(30_000, 30_010));
+  const tails: [number, number][] = [
+    [5, 30_005],
+    [10_010, 20_000], // begins after the damaged block
+    [29_000, 30_000],
+  ];
+  for (const [count, first] of tails) {
+    const cursor = new LogCursor(log.path, state, 'present');
+    cursor.seekTail(count);
+    assert.equal(readAll(cursor), lines(first, 30_010));
+    cursor.close();
+  }
   writeFileSync(path, 'not compressed');
   assert.equal(readAll(new LogCursor(log.path, state, 'present')), lines(30_000, 30_010));
 });

@@ -117,8 +117,8 @@ function lastLines(file: LogPart, size: number, count: number): { offset: number
   let lines = 0;
   for (let end = size; end > 0; ) {
     const start = Math.max(0, end - blockSize);
-    readFully(file, block.subarray(0, end - start), start);
-    for (let at = end - start - 1; at >= 0; at -= 1) {
+    const filled = readFully(file, block.subarray(0, end - start), start);
+    for (let at = filled - 1; at >= 0; at -= 1) {
       if (block[at] !== 10 || start + at === size - 1) continue;
       lines += 1;
       if (lines === count) return { offset: start + at + 1, lines };
@@ -128,10 +128,13 @@ function lastLines(file: LogPart, size: number, count: number): { offset: number
   return { offset: 0, lines: size === 0 ? 0 : lines + 1 };
 }
 
-function readFully(file: LogPart, target: Buffer, position: number): void {
-  for (let done = 0; done < target.length; ) {
+/** Returns fewer bytes than asked for where the file is damaged. */
+function readFully(file: LogPart, target: Buffer, position: number): number {
+  let done = 0;
+  while (done < target.length) {
     const count = file.read(target, done, target.length - done, position + done);
-    if (count === 0) return;
+    if (count === 0) break;
     done += count;
   }
+  return done;
 }

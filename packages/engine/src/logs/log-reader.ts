@@ -44,7 +44,12 @@ export class LogReader {
     const stop = (): void => this.#stop(id);
     signal.addEventListener('abort', stop, { once: true });
     if (signal.aborted) stop();
-    await this.#thread.call({ type: 'read', reader: id, options, live: live?.buffer });
+    try {
+      await this.#thread.call({ type: 'read', reader: id, options, live: live?.buffer });
+    } catch (error) {
+      this.#stop(id);
+      throw error;
+    }
     return this.#chunks(id, reader, signal);
   }
 

@@ -13,6 +13,7 @@ import { Allowance, shareFor } from './pace.ts';
 import { PacedTurns } from './paced-turns.ts';
 import { RequestActivity } from './request-activity.ts';
 import type { ThreadData } from './thread.ts';
+import { closeOnFailure } from './thread-files.ts';
 import { serveThread, threadError } from './thread-port.ts';
 
 /** Lower priority than the main thread, which answers requests, and than the collecting thread. */
@@ -68,8 +69,7 @@ function begin(id: number, options: LogReadOptions, live: SharedArrayBuffer | un
     stopping: new AbortController(),
   };
   const state = live && new CaptureState(live);
-  const cursor = new LogCursor(options.path, state, options.follow ? 'growing' : (options.end ?? 'present'));
-  if (options.tail !== undefined) cursor.seekTail(options.tail);
+  const cursor = closeOnFailure(() => openCursor(options, state));
   readers.set(id, reader);
   passOn(reader, cursor, options, state)
     .then(
@@ -80,6 +80,12 @@ function begin(id: number, options: LogReadOptions, live: SharedArrayBuffer | un
       readers.delete(id);
       cursor.close();
     });
+}
+
+function openCursor({ path, follow, end, tail }: LogReadOptions, live: CaptureState | undefined): LogCursor {
+  const cursor = new LogCursor(path, live, follow ? 'growing' : (end ?? 'present'));
+  if (tail !== undefined) cursor.seekTail(tail);
+  return cursor;
 }
 
 async function passOn(

@@ -9,7 +9,7 @@ import type { ThreadData } from './thread.ts';
 
 const table = isMainThread ? undefined : new DescriptorTable((workerData as ThreadData).descriptors);
 /** Opened by the present `closeOnFailure`. */
-let opened: number[] | undefined;
+let opened: Set<number> | undefined;
 
 export function openFile(path: string, flags: string | number, mode?: number): number {
   return trackFile(openSync(path, flags, mode));
@@ -18,18 +18,19 @@ export function openFile(path: string, flags: string | number, mode?: number): n
 /** For a descriptor that was opened in another way. */
 export function trackFile(fd: number): number {
   table?.add(fd);
-  opened?.push(fd);
+  opened?.add(fd);
   return fd;
 }
 
 export function closeFile(fd: number): void {
   table?.delete(fd);
+  opened?.delete(fd);
   closeSync(fd);
 }
 
 /** Closes what `work` has opened if it throws. Synchronous. */
 export function closeOnFailure<T>(work: () => T): T {
-  const files: number[] = [];
+  const files = new Set<number>();
   opened = files;
   try {
     return work();
