@@ -1,6 +1,7 @@
 /** Files of the host and of containers that are not what they should be: huge, FIFOs, directories, loops of links. */
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdirSync, readFileSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { openKernel } from '@netyard/kernel';
@@ -70,4 +71,50 @@ test("a host's resolv.conf that is not a file of text is named at a start, and b
     writeFileSync(hostResolvConf, text);
     await testbed.remove((await testbed.run('other')).containerId);
   }
+});
+
+/** Runs while another process holds a lease on a file, and does not give it up when asked to. */
+async function withLease(path: string, type: 'F_RDLCK' | 'F_WRLCK', work: () => Promise<void>): Promise<void> {
+  const script = `
+import fcntl, os, signal, sys
+signal.signal(signal.SIGIO, signal.SIG_IGN)
+fd = os.open(sys.argv[1], os.O_RDONLY)
+fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.${type})
+os.write(1, b'held')
+sys.stdin.read()`;
+  const holder = spawn('python3', ['-c', script, path], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const exit = once(holder, 'exit');
+  try {
+    await once(holder.stdout, 'readable');
+    assert.equal(String(holder.stdout.read()), 'held');
+    await work();
+  } finally {
+    holder.stdin.end();
+    await exit;
+  }
+}
+
+test('a lease on a file of a container does not block the daemon', host, async () => {
+  await testbed.networks.create({ name: 'side', driver: 'bridge' });
+  const db = await testbed.run('db');
+  const app = await testbed.run('app', { links: ['db'] });
+  const { networks } = testbed;
+  const { hosts, resolvConf } = app.files;
+  const [hostsText, resolvConfText] = [readFileSync(hosts, 'utf8'), readFileSync(resolvConf, 'utf8')];
+  await withLease(hosts, 'F_RDLCK', () => networks.removeLink('app/db'));
+  assert.deepEqual(networks.links(app.containerId), []);
+  assert.equal(readFileSync(hosts, 'utf8'), hostsText);
+
+  // One that others may read under is noticed when the file is written, the other one passes for the container's change.
+  const connect = () => networks.connect('side', app.containerId, { network: 'side' });
+  await withLease(resolvConf, 'F_RDLCK', () => assert.rejects(connect(), /EAGAIN/));
+  assert.equal(networks.state(app.containerId)?.endpoints.length, 1);
+  await withLease(resolvConf, 'F_WRLCK', async () => {
+    const objects = [{ kind: 'file', path: resolvConf, content: '' }] as const;
+    await assert.rejects(kernel.apply({ owner: 'test', objects }), /EAGAIN/);
+    await connect();
+  });
+  assert.equal(readFileSync(resolvConf, 'utf8'), resolvConfText);
+  for (const { containerId } of [app, db]) await testbed.remove(containerId);
+  await networks.remove('side');
 });

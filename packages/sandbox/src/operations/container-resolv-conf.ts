@@ -1,6 +1,6 @@
 /** The content of a container's resolv.conf, at its start and when it joins its first user-defined network. */
 import { createHash } from 'node:crypto';
-import { type FileObject, readIfExists, readStartIfExists } from '@netyard/kernel';
+import { type FileObject, hasErrno, readIfExists, readStartIfExists } from '@netyard/kernel';
 import type { NetworkSettings, SandboxConfig, SandboxState } from '../contract.ts';
 import { formatInternalResolvConf } from '../files/internal-resolv-conf.ts';
 import { formatResolvConf } from '../files/resolv-conf.ts';
@@ -68,7 +68,15 @@ const digest = (content: string | Buffer): string => createHash('sha256').update
 /** Longest file that Netyard may have written: a container may make its own longer. */
 const longestResolvConf = 1024 * 1024;
 
-const digestOf = (path: string): string => digest(readStartIfExists(path, longestResolvConf)?.data ?? '');
+/** Undefined while the container holds a lease on the file (F_SETLEASE): it is about to write it. */
+function digestOf(path: string): string | undefined {
+  try {
+    return digest(readStartIfExists(path, longestResolvConf)?.data ?? '');
+  } catch (error) {
+    if (hasErrno(error, 'EAGAIN')) return undefined;
+    throw error;
+  }
+}
 
 /** systemd-resolved's stub on 127.0.0.53 is reachable from the host only; this file lists the upstream servers. */
 const resolvedFile = '/run/systemd/resolve/resolv.conf';

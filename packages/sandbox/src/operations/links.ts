@@ -9,7 +9,8 @@ import { linkEnvironment as environmentOf } from '../links/environment.ts';
 import type { LinkIndex } from '../links/index.ts';
 import { parseLink, splitLinkName } from '../links/parse.ts';
 import { type Sandbox, sandboxOf } from '../lookup.ts';
-import { editHosts, type LinkHostsFilesDependencies } from './link-hosts-files.ts';
+import type { LinkHostsFilesDependencies } from './link-hosts-files.ts';
+import { editOwnHosts } from './own-hosts-lines.ts';
 import type { RemoteLinks } from './remote-links.ts';
 import { linkAllowRules, linkEndpoint, type SandboxPlanDependencies } from './sandbox-plan.ts';
 
@@ -125,7 +126,7 @@ async function dropLink(context: LinksDependencies, link: LinkRecord): Promise<v
     context.ownDeletion();
     await context.kernel.remove({ owner: `link ${link.alias}`, objects });
   }
-  await editHosts(context, link.parentId, (text) => removeLinkLines(text, link.alias));
+  await editOwnHosts(context, config, (text) => removeLinkLines(text, link.alias));
 }
 
 /** The allow rules to delete with a link: rules that another alias of the same target needs are kept. */

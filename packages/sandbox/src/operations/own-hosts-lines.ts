@@ -35,8 +35,8 @@ export async function removeHostsLines(
   if (addresses.length > 0) await editOwnHosts(context, config, (text) => removeOwnLines(text, own, addresses));
 }
 
-/** A failure is logged, not thrown: the endpoint has changed already, and the container may have altered the file. */
-async function editOwnHosts(
+/** A failure is logged, not thrown: the endpoint or link has changed already, and the container may have altered the file. */
+export async function editOwnHosts(
   context: LinkHostsFilesDependencies,
   config: SandboxConfig,
   edit: (text: string) => string,

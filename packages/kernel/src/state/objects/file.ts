@@ -56,13 +56,26 @@ interface FileState extends FileStart {
 }
 
 /**
- * Undefined when the file does not exist. A symbolic link is rejected (ELOOP), because it could point anywhere. Reads no
- * more than `limit` bytes.
+ * A container's root may hold a lease on its files (F_SETLEASE of fcntl(2)), and an open of another process would wait for
+ * it up to 45 s: EAGAIN instead. Throws ELOOP for a symbolic link, because it could point anywhere, and `failed` for what
+ * is no regular file.
  */
+function openRegular(path: string, flags: number, mode?: number): number {
+  const fd = openSync(path, flags | constants.O_NOFOLLOW | constants.O_NONBLOCK, mode);
+  try {
+    if (!fstatSync(fd).isFile()) throw new NetyardError('failed', `${path} is not a regular file`);
+    return fd;
+  } catch (error) {
+    closeSync(fd);
+    throw error;
+  }
+}
+
+/** Undefined when the file does not exist. Reads no more than `limit` bytes. Throws as `openRegular`. */
 function readState(path: string, limit: number): FileState | undefined {
   let fd: number;
   try {
-    fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW);
+    fd = openRegular(path, constants.O_RDONLY);
   } catch (error) {
     if (hasErrno(error, 'ENOENT')) return undefined;
     throw error;
@@ -81,7 +94,7 @@ function overwrite(fd: number, data: Buffer): void {
 }
 
 function writeState(path: string, data: Buffer, mode: number | undefined): void {
-  const fd = openSync(path, constants.O_WRONLY | constants.O_CREAT | constants.O_NOFOLLOW, mode ?? 0o644);
+  const fd = openRegular(path, constants.O_WRONLY | constants.O_CREAT, mode ?? 0o644);
   try {
     overwrite(fd, data);
     if (mode !== undefined) fchmodSync(fd, mode);
@@ -90,17 +103,16 @@ function writeState(path: string, data: Buffer, mode: number | undefined): void 
   }
 }
 
-/** See `Kernel.editFile`. Throws ELOOP for a symbolic link, `failed` for what is no regular file. */
+/** See `Kernel.editFile`. Throws as `openRegular`. */
 export function editFile(path: string, limit: number, edit: (text: string) => string): FileEdit {
   let fd: number;
   try {
-    fd = openSync(path, constants.O_RDWR | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    fd = openRegular(path, constants.O_RDWR);
   } catch (error) {
     if (hasErrno(error, 'ENOENT')) return 'missing';
     throw error;
   }
   try {
-    if (!fstatSync(fd).isFile()) throw new NetyardError('failed', `${path} is not a regular file`);
     const { data, isComplete } = readStart(fd, limit);
     if (!isComplete) return 'too long';
     const before = data.toString('utf8');
