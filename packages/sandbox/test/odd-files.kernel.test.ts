@@ -73,6 +73,27 @@ test("a host's resolv.conf that is not a file of text is named at a start, and b
   }
 });
 
+test("a connect that fails because of the host's resolv.conf keeps no address and no port", host, async () => {
+  const { networks } = testbed;
+  const text = readFileSync(hostResolvConf, 'utf8');
+  const ipam = { driver: 'default', v4: [{ subnet: '10.77.0.0/24' }] };
+  await networks.create({ name: 'next', driver: 'bridge', ipam });
+  const ports = [{ protocol: 'tcp' as const, containerPort: 80, hostPort: 8090 }];
+  const endpoint = { network: 'next', addresses: { v4: '10.77.0.9' } };
+  const shop = await testbed.run('shop', { ports });
+  await networks.disconnect('bridge', shop.containerId, false);
+  rmSync(hostResolvConf);
+  mkdirSync(hostResolvConf);
+  await assert.rejects(networks.connect('next', shop.containerId, endpoint), /resolv\.conf is not a regular file/);
+  rmSync(hostResolvConf, { recursive: true });
+  writeFileSync(hostResolvConf, text);
+  assert.deepEqual(networks.state(shop.containerId)?.endpoints, []);
+  const other = await testbed.run('other', { ports, mode: { kind: 'network', ref: 'next' }, endpoints: [endpoint] });
+  assert.equal(other.endpoints[0]?.addresses.v4?.address, '10.77.0.9');
+  for (const { containerId } of [other, shop]) await testbed.remove(containerId);
+  await networks.remove('next');
+});
+
 /** Runs while another process holds a lease on a file, and does not give it up when asked to. */
 async function withLease(path: string, type: 'F_RDLCK' | 'F_WRLCK', work: () => Promise<void>): Promise<void> {
   const script = `

@@ -161,12 +161,11 @@ async function attach(
   requested: EndpointConfig,
 ): Promise<void> {
   const { containerId } = before.config;
-  const allocated = allocateAttached(context, before, requested);
-  const resolvConf = planResolvConf(context, allocated);
-  const after = { ...allocated };
-  sandbox.config = after.config;
-  sandbox.state = after.state;
+  const after = allocateAttached(context, before, requested);
   try {
+    const resolvConf = planResolvConf(context, after);
+    sandbox.config = after.config;
+    sandbox.state = after.state;
     context.store.transaction(() => {
       save(context, sandbox);
       storeEndpoint(context, containerId, after.endpoint);
