@@ -73,6 +73,22 @@ test("a host's resolv.conf that is not a file of text is named at a start, and b
   }
 });
 
+test('the lines of a hosts file follow up to a length of 256 KiB', host, async () => {
+  const { networks } = testbed;
+  const db = await testbed.run('db');
+  const app = await testbed.run('app', { links: ['db'] });
+  const { hosts } = app.files;
+  const text = readFileSync(hosts, 'utf8');
+  const longest = text.padEnd(256 * 1024, '#\n');
+  writeFileSync(hosts, `${longest}#`);
+  await networks.disconnect('bridge', app.containerId, false);
+  assert.equal(readFileSync(hosts, 'utf8'), `${longest}#`);
+  writeFileSync(hosts, longest);
+  await networks.connect('bridge', app.containerId, { network: 'bridge' });
+  assert.notEqual(readFileSync(hosts, 'utf8'), longest);
+  for (const { containerId } of [app, db]) await testbed.remove(containerId);
+});
+
 test("a connect that fails because of the host's resolv.conf keeps no address and no port", host, async () => {
   const { networks } = testbed;
   const text = readFileSync(hostResolvConf, 'utf8');

@@ -19,8 +19,8 @@ export interface LinkHostsFilesDependencies extends SandboxPlanDependencies {
   readonly queue: KeyedQueue;
 }
 
-/** Longest hosts file whose lines follow. The container may write to it as much as it likes. */
-const longestHosts = 4 * 1024 * 1024;
+/** Longest hosts file whose lines follow. The container may write what it likes to it, and each line takes time. */
+const longestHosts = 256 * 1024;
 
 /**
  * Rewrites a running container's hosts file; call inside its queue. Does nothing when the text is unchanged, or too long.
