@@ -162,6 +162,15 @@ test('masked directories are empty and read-only, and no file systems of their o
   assert.deepEqual((await covered()).slice(0, 2), seen.slice(0, 2), 'what another container wrote is not there');
 });
 
+test('a masked path that only the host has is ignored', host, async () => {
+  const spec = testbed.spec(['true']);
+  testbed.runtime.prepare(spec.id);
+  const { id } = await start(['true'], { maskedPaths: [`/proc/${await shimOf(spec.id)}`] });
+  await testbed.runtime.delete(spec.id);
+  assert.equal((await testbed.exited(id)).exitCode, 0);
+  await testbed.runtime.delete(id);
+});
+
 test('when no container is left, its mount is removed with the runtime', host, async () => {
   const mounted = (): boolean =>
     readFileSync('/proc/self/mountinfo', 'utf8').includes(join(testbed.folder, 'mounts/crun'));

@@ -11,7 +11,7 @@ import {
   statSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { NetyardError } from '@netyard/core';
+import { defaultMaskedPaths, NetyardError } from '@netyard/core';
 import type { TaskResources, TaskSpec } from '@netyard/engine';
 import { hasErrno, O_PATH, openInRoot, openOnSameMount } from '@netyard/kernel';
 import { holdProcess } from '../rootfs/container-process.ts';
@@ -39,9 +39,10 @@ export const findThermalPaths = (): string[] =>
     .map((name) => join(cpuFolder, name, 'thermal_throttle'))
     .filter((path) => existsSync(path));
 
-/** A directory of procfs or sysfs, which each container sees at the same path. */
+/** A directory of procfs or sysfs that is masked by default, which each container has at the same path as the host. */
 export const isKernelFolder = (path: string): boolean =>
-  /^\/(proc|sys)\//.test(path) && statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+  (defaultMaskedPaths.includes(path) || path.startsWith(`${cpuFolder}/`)) &&
+  statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
 
 /** Programs for `--init`, by the names that distributions give a static tini. */
 const initNames = ['docker-init', 'tini-static', 'catatonit'];
