@@ -141,6 +141,10 @@ test('a lease on a file of a container does not block the daemon', host, async (
   await withLease(hosts, 'F_RDLCK', () => networks.removeLink('app/db'));
   assert.deepEqual(networks.links(app.containerId), []);
   assert.equal(readFileSync(hosts, 'utf8'), hostsText);
+  await withLease(hosts, 'F_WRLCK', async () => {
+    const plan = networks.explain('app');
+    assert.ok(plan.objects.some((object) => object.kind === 'file' && object.path === hosts));
+  });
 
   // One that others may read under is noticed when the file is written, the other one passes for the container's change.
   const connect = () => networks.connect('side', app.containerId, { network: 'side' });

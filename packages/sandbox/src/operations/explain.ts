@@ -1,7 +1,7 @@
 /** `explain`: the plan of a container, a network or a peer. */
 
 import { isNetyardError, NetyardError } from '@netyard/core';
-import { type KernelObject, type KernelPlan, type NftRuleObject, readStartIfExists } from '@netyard/kernel';
+import { hasErrno, type KernelObject, type KernelPlan, type NftRuleObject, readStartIfExists } from '@netyard/kernel';
 import type { AttachedDependencies, HostFacts, HostLinks } from '@netyard/network';
 import { findAttached, planNetworks, planOf } from '@netyard/network';
 import type { Peers } from '@netyard/peers';
@@ -96,9 +96,17 @@ function explainContainer(context: ExplainDependencies, containerId: string): Ke
 /** Longest file that is shown as it is. */
 const longestShown = 1024 * 1024;
 
-/** Shows files with their current content, which includes later link updates and the user's changes. */
+/**
+ * Shows files with their current content, which includes later link updates and the user's changes; with the planned one
+ * while the container holds a lease on the file (F_SETLEASE): it must not keep others from being shown and recorded.
+ */
 function unchanged(object: KernelObject): KernelObject {
   if (object.kind !== 'file') return object;
-  const found = readStartIfExists(object.path, longestShown);
-  return found?.isComplete ? { ...object, content: found.data.toString('utf8') } : object;
+  try {
+    const found = readStartIfExists(object.path, longestShown);
+    return found?.isComplete ? { ...object, content: found.data.toString('utf8') } : object;
+  } catch (error) {
+    if (hasErrno(error, 'EAGAIN')) return object;
+    throw error;
+  }
 }
