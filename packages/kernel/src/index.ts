@@ -20,6 +20,7 @@ export type * from './packet-drops.ts';
 export type * from './packet-trace.ts';
 export { independentObjects } from './state/dependencies.ts';
 export { diff, diffRemoval } from './state/diff.ts';
+export { editAsPlan } from './state/edit-as-plan.ts';
 export { listElementsIfAny } from './state/list-elements.ts';
 export { recordKernel } from './state/recording-kernel.ts';
 export { printCommands, printOperation, printShell, quoteWord } from './state/shell.ts';

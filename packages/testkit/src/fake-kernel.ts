@@ -20,6 +20,7 @@ import {
   diff,
   diffRemoval,
   EventQueue,
+  editAsPlan,
   type FileEdit,
   type HeldTables,
   independentObjects,
@@ -45,7 +46,6 @@ import {
   type PacketCaptureRequest,
   type PortProtocol,
   type PortReservation,
-  readStartIfExists,
 } from '@netyard/kernel';
 import { failure } from './fake-failure.ts';
 import { FakeLinks } from './fake-links.ts';
@@ -181,12 +181,7 @@ export class FakeKernel implements Kernel {
 
   /** Reads the real file, and writes none: its new content is an object. */
   async editFile(path: string, limit: number, edit: (text: string) => string): Promise<FileEdit> {
-    const found = readStartIfExists(path, limit);
-    if (!found?.isComplete) return found ? 'too long' : 'missing';
-    const before = found.data.toString('utf8');
-    const content = edit(before);
-    if (content !== before) await this.apply({ owner: path, objects: [{ kind: 'file', path, content }] });
-    return 'done';
+    return editAsPlan({ path, limit, edit }, (plan) => this.apply(plan));
   }
 
   async listLinks(ns?: string): Promise<ObservedLink[]> {

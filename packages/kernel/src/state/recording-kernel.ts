@@ -6,9 +6,9 @@ import { isDeepStrictEqual } from 'node:util';
 import type { ApplyOptions, ApplyReport, FileEdit, Kernel } from '../contract.ts';
 import type { KernelObject, KernelOperation, KernelPlan, Observation, RouteObject } from '../desired.ts';
 import { identityOf } from '../system/identity.ts';
-import { readStartIfExists } from '../system/read-start.ts';
 import { Dependencies, independentObjects } from './dependencies.ts';
 import { diff, diffRemoval } from './diff.ts';
+import { editAsPlan } from './edit-as-plan.ts';
 
 /**
  * `operations` grows with each call of `apply` and `remove`. Closing the returned kernel is not necessary. Each method is
@@ -123,12 +123,7 @@ class Recorder {
   }
 
   async editFile(path: string, limit: number, edit: (text: string) => string): Promise<FileEdit> {
-    const found = readStartIfExists(path, limit);
-    if (!found?.isComplete) return found ? 'too long' : 'missing';
-    const before = found.data.toString('utf8');
-    const content = edit(before);
-    if (content !== before) await this.apply({ owner: path, objects: [{ kind: 'file', path, content }] });
-    return 'done';
+    return editAsPlan({ path, limit, edit }, (plan) => this.apply(plan));
   }
 
   #record(operations: KernelOperation[], { dryRun = false }: ApplyOptions): ApplyReport {
