@@ -210,12 +210,12 @@ describe('captures on hosts of a cluster', { skip: cannotRun('netyard') }, () =>
         `/netyard/netyard/hosts/${name}`,
         JSON.stringify(record),
       );
-    const record = { id: 'x', subnets: ['192.168.250.0/24'], since: '2026-01-01T00:00:00Z' };
+    const record = { id: 'x', subnets: ['10.99.250.0/24'], since: '2026-01-01T00:00:00Z' };
     await put('old', { ...record, address: '172.16.0.50' });
     await put('forged', {
       ...record,
       address: '172.16.0.51',
-      subnets: ['192.168.251.0/24'],
+      subnets: ['10.99.251.0/24'],
       api: 'https://172.16.0.12:2399',
     });
     await until(async () => /forged/.test(await host('node1').netyard('peer', 'ls')), 'both records are peers');
