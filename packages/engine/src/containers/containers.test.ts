@@ -7,7 +7,7 @@ import { DetachWatch, parseDetachKeys } from '../processes/detach-keys.ts';
 import { mergeEnv } from '../processes/env.ts';
 import { parseSignal } from '../processes/signals.ts';
 import { coversNumbers } from './create-check.ts';
-import { applyProbe, initialHealth, probeInterval } from './healthcheck.ts';
+import { applyProbe, initialHealth, ProbeOutput, probeInterval } from './healthcheck.ts';
 import { randomName } from './names.ts';
 import { restartDelay, restartsAtBoot } from './restart-policy.ts';
 import { humanDuration, statusText } from './status-text.ts';
@@ -130,6 +130,18 @@ test('health: failures in the start period do not count, later ones do once the 
   const twice = applyProbe(once, at(7n, 1), check, 0n);
   assert.equal(twice.status, 'unhealthy');
   assert.deepEqual(applyProbe(twice, at(8n, 0), check, 0n).status, 'healthy');
+});
+
+test("a health check's output is shortened at 4096 bytes, wherever its parts end", () => {
+  const shown = (...sizes: number[]): string => {
+    const output = new ProbeOutput();
+    for (const size of sizes) output.add(Buffer.alloc(size, 'x'));
+    return output.toString();
+  };
+  const limit = 'x'.repeat(4096);
+  assert.equal(shown(4, 4092), limit);
+  for (const sizes of [[4096, 1], [4, 4092, 5904], [4095, 2, 0], [10_000]])
+    assert.equal(shown(...sizes), `${limit}...`, String(sizes));
 });
 
 test('health: the interval of the start period applies until its end or the first success', () => {

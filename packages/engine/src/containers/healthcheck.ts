@@ -166,30 +166,41 @@ export async function runProbe(
     const streams = { stdin: false, stdout: true, stderr: true };
     const running = await launchExec(context, record, exec, streams);
     const nanoseconds = record.config.healthcheck?.timeoutNanoseconds || defaults.timeout;
-    const output: Buffer[] = [];
+    const output = new ProbeOutput();
     const exit = await withTimeLimit(collect(running, output), nanoseconds / 1e6);
-    const text = (): string => shorten(Buffer.concat(output));
-    if (exit) return end(exit.exitCode, text());
+    const text = output.toString();
+    if (exit) return end(exit.exitCode, text);
     await context.runtime.kill(record.id, SIGKILL, { execId: exec.id });
-    const suffix = text() === '' ? '' : `: ${text()}`;
+    const suffix = text === '' ? '' : `: ${text}`;
     return end(-1, `Health check exceeded timeout (${formatDuration(nanoseconds)})${suffix}`);
   } catch (error) {
     return end(-1, messageOf(error));
   }
 }
 
-const shorten = (output: Buffer): string =>
-  output.length <= maximumOutput ? output.toString() : `${output.subarray(0, maximumOutput).toString()}...`;
+/** Keeps the first 4096 bytes; `...` says that there were more, as in Docker. */
+export class ProbeOutput {
+  readonly #parts: Buffer[] = [];
+  #size = 0;
+  #isShortened = false;
+
+  add(data: Uint8Array): void {
+    const kept = data.subarray(0, maximumOutput - this.#size);
+    if (kept.length < data.length) this.#isShortened = true;
+    if (kept.length > 0) this.#parts.push(Buffer.from(kept));
+    this.#size += kept.length;
+  }
+
+  toString(): string {
+    return `${Buffer.concat(this.#parts).toString()}${this.#isShortened ? '...' : ''}`;
+  }
+}
 
 async function collect(
   running: Awaited<ReturnType<typeof launchExec>>,
-  output: Buffer[],
+  output: ProbeOutput,
 ): Promise<Awaited<typeof running.ended>> {
-  let size = 0;
-  for await (const { data } of running.output) {
-    if (size < maximumOutput) output.push(Buffer.from(data));
-    size += data.length;
-  }
+  for await (const { data } of running.output) output.add(data);
   return running.ended;
 }
 
