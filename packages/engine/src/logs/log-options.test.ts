@@ -70,6 +70,7 @@ test('invalid log options are rejected with the texts of Docker', () => {
     ['json-file', { 'env-regex': '(?=a)' }, 'error parsing regexp: invalid or unsupported Perl syntax: `(?=`'],
     ['json-file', { tag: '{{.Foo}}' }, "log-tag: can't evaluate field Foo"],
     ['json-file', { tag: '{{if .ID}}x{{end}}' }, 'log-tag: {{if .ID}} is not supported'],
+    ['json-file', { tag: '{{.ID}}{{.Name' }, 'log-tag: {{ is not supported'],
   ];
   for (const [driver, options, message] of cases)
     assert.throws(
@@ -100,6 +101,11 @@ test('attributes are the labels and variables that are named or match, and the t
     [{ tag: '' }, ''],
   ];
   for (const [options, expected] of cases) assert.equal(logAttributes(options, sources), expected);
+});
+
+// A search for the end of each would take 200 s.
+test('a tag of a million actions without an end does not hold up the daemon', () => {
+  assert.throws(() => checkLogOptions('json-file', { tag: '{{'.repeat(1_000_000) }), { code: 'invalid' });
 });
 
 test('a label of a foreign image does not hold up the daemon', () => {

@@ -37,15 +37,22 @@ export function checkTag(template: string): void {
 
 /** @param values undefined: only checks */
 export function formatTag(template: string, values: TagFields | undefined): string {
-  return template.replace(/\{\{(.*?)\}\}|\{\{/gs, (action, text: string | undefined) => {
-    const [, name = '', field] = /^\s*(?:(\w+)\s+)?\.(\w+)\s*$/.exec(text ?? '') ?? [];
-    const transform = functions[name];
-    if (field === undefined || !transform)
-      throw new NetyardError('invalid', `log-tag: ${action} is not supported`, {
-        hint: `use {{.FIELD}}, {{upper .FIELD}} or {{lower .FIELD}} with ${fields.join(', ')}`,
-      });
-    const known = fields.find((each) => each === field);
-    if (!known) throw new NetyardError('invalid', `log-tag: can't evaluate field ${field}`);
-    return transform(values?.[known] ?? '');
-  });
+  // Not with one expression for both braces: it would search the whole rest for each action that has no end.
+  const [first = '', ...others] = template.split('{{');
+  return first + others.map((other) => formatAction(other, values)).join('');
+}
+
+/** @param text what follows `{{`, up to the next one */
+function formatAction(text: string, values: TagFields | undefined): string {
+  const end = text.indexOf('}}');
+  const action = end < 0 ? '' : text.slice(0, end);
+  const [, name = '', field] = /^\s*(?:(\w+)\s+)?\.(\w+)\s*$/.exec(action) ?? [];
+  const transform = functions[name];
+  if (field === undefined || !transform)
+    throw new NetyardError('invalid', `log-tag: {{${end < 0 ? '' : `${action}}}`} is not supported`, {
+      hint: `use {{.FIELD}}, {{upper .FIELD}} or {{lower .FIELD}} with ${fields.join(', ')}`,
+    });
+  const known = fields.find((each) => each === field);
+  if (!known) throw new NetyardError('invalid', `log-tag: can't evaluate field ${field}`);
+  return transform(values?.[known] ?? '') + text.slice(end + 2);
 }
