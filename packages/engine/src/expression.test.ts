@@ -50,6 +50,13 @@ test('a long text does not hold up the daemon, whatever the expression', () => {
     assert.equal(parseExpression(pattern).test(`${'a'.repeat(1000)}c`), false);
 });
 
+test('an expression that would become a large program is rejected', () => {
+  const tooLarge = { code: 'invalid', message: 'error parsing regexp: expression too large' };
+  for (const pattern of ['x{1000}'.repeat(20), `${'x'.repeat(200)}(y{30}){30}`, '.'.repeat(200_000)])
+    assert.throws(() => parseExpression(pattern), tooLarge);
+  assert.ok(parseExpression('^[a-z0-9-]{1,63}(\\.[a-z0-9-]{1,63}){0,7}$').test('web-1.example'));
+});
+
 test('the engine of RE2 is loaded for expressions that need it only', () => {
   const loaded = (pattern: string): string => {
     const code = `
