@@ -270,7 +270,8 @@ export interface Kernel {
   remove(plan: KernelPlan, options?: ApplyOptions): Promise<ApplyReport>;
   /**
    * Rewrites an existing text file of at most `limit` bytes in place, unless `edit` returns the same text. As `apply` of a
-   * `FileObject` does, but for a content that depends on the present one: the file is opened and read once.
+   * `FileObject` does, but for a content that depends on the present one: the file is opened and read once. Bytes that are
+   * no UTF-8 are kept, as lone surrogates in the text.
    */
   editFile(path: string, limit: number, edit: (text: string) => string): Promise<FileEdit>;
 

@@ -203,6 +203,10 @@ test(
     utimesSync(path, 1, 1);
     await kernel.editFile(path, 100, (text) => text);
     assert.equal(statSync(path).mtimeMs, 1000);
+    const foreign = Buffer.from('caf\xe9 \xe3\x81\n', 'latin1');
+    writeFileSync(`${path}-bytes`, foreign);
+    await kernel.editFile(`${path}-bytes`, 100, (text) => `${text}é\n`);
+    assert.deepEqual(readFileSync(`${path}-bytes`), Buffer.concat([foreign, Buffer.from('é\n')]));
     const { kernel: recording, operations } = recordKernel(kernel);
     await recording.editFile(path, 100, (text) => text);
     await recording.editFile(path, 100, (text) => `${text}three\n`);

@@ -28,17 +28,27 @@ function escaped(bytes: Uint8Array): string {
   return text;
 }
 
-/** Length of the valid UTF-8 sequence at a position; 0 when there is none. */
+/** Range of the second byte after these first ones, where it is smaller: no overlong forms, surrogates or more than U+10FFFF. */
+const secondBytes = new Map([
+  [0xe0, [0xa0, 0xbf]],
+  [0xed, [0x80, 0x9f]],
+  [0xf0, [0x90, 0xbf]],
+  [0xf4, [0x80, 0x8f]],
+]);
+
+/**
+ * Length of the valid UTF-8 sequence at a position; 0 when there is none (RFC 3629). Not by trying to decode it: an
+ * exception for each byte of a file takes a second.
+ */
 function sequenceAt(bytes: Uint8Array, at: number): number {
   const first = bytes[at] ?? 0;
   const length = first < 0x80 ? 1 : first < 0xc2 ? 0 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : first < 0xf5 ? 4 : 0;
-  if (length === 0 || at + length > bytes.length) return 0;
-  try {
-    decoder.decode(bytes.subarray(at, at + length));
-    return length;
-  } catch {
-    return 0;
+  const [lowest = 0x80, highest = 0xbf] = secondBytes.get(first) ?? [];
+  for (let index = 1; index < length; index += 1) {
+    const byte = bytes[at + index] ?? 0;
+    if (byte < (index === 1 ? lowest : 0x80) || byte > (index === 1 ? highest : 0xbf)) return 0;
   }
+  return length;
 }
 
 export function bytesOf(text: string): Buffer {

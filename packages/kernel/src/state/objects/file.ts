@@ -11,7 +11,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { dirname, isAbsolute } from 'node:path';
-import { NetyardError } from '@netyard/core';
+import { bytesOf, NetyardError, textOf } from '@netyard/core';
 import type { FileEdit } from '../../contract.ts';
 import type { FileObject, SysctlObject } from '../../desired.ts';
 import type { Session } from '../../netlink/session.ts';
@@ -115,9 +115,9 @@ export function editFile(path: string, limit: number, edit: (text: string) => st
   try {
     const { data, isComplete } = readStart(fd, limit);
     if (!isComplete) return 'too long';
-    const before = data.toString('utf8');
+    const before = textOf(data);
     const after = edit(before);
-    if (after !== before) overwrite(fd, Buffer.from(after, 'utf8'));
+    if (after !== before) overwrite(fd, bytesOf(after));
     return 'done';
   } finally {
     closeSync(fd);
