@@ -28,7 +28,6 @@ export function translateMounts(body: HostConfigBody, version: ApiVersion): Moun
 const withDriver = (request: MountRequest, driver: string): MountRequest =>
   request.type === 'volume' && driver !== '' ? { ...request, driver } : request;
 
-/** Rejects options of another mount type. Before API 1.42 the message differs and harmless ones are ignored. */
 /** Options that an older version must not ignore: it would mount more than was asked for, or with more access. */
 function refuseNewOptions({ BindOptions, VolumeOptions }: MountBody, version: ApiVersion): void {
   const refuse = (option: string, minor: number): void => {
@@ -38,6 +37,7 @@ function refuseNewOptions({ BindOptions, VolumeOptions }: MountBody, version: Ap
   if (VolumeOptions?.Subpath) refuse('VolumeOptions.Subpath', 45);
 }
 
+/** Rejects options of another mount type. Before API 1.42 the message differs and harmless ones are ignored. */
 function refuseForeignOptions(body: MountBody, version: ApiVersion): void {
   const kinds = [
     ['VolumeOptions', 'volume', ['bind']],
