@@ -26,12 +26,9 @@ export function renderFindings(findings: readonly Finding[]): string {
   ]);
   const count = (counted: Grade): number => findings.filter(({ grade }) => grade === counted).length;
   const [broken, warnings] = [count('broken'), count('warning')];
+  const counted = `${warnings} ${warnings === 1 ? 'warning' : 'warnings'}.`;
   const verdict =
-    broken > 0
-      ? `${broken} broken, ${warnings} warnings.`
-      : warnings > 0
-        ? `Nothing broken, ${warnings} warnings.`
-        : 'No problems found.';
+    broken > 0 ? `${broken} broken, ${counted}` : warnings > 0 ? `Nothing broken, ${counted}` : 'No problems found.';
   return `${lines.join('\n')}\n\n${verdict}\n`;
 }
 
