@@ -53,7 +53,12 @@ export class NameServer {
     this.#udp.on('error', (error) => this.#logFailure('its UDP socket failed', error));
     this.#tcp.on('error', (error) => this.#logFailure('its TCP socket failed', error));
     this.#udp.bind({ fd: options.udp });
-    if (options.tcp !== undefined) this.#tcp.listen({ fd: options.tcp });
+    if (options.tcp !== undefined) this.listen(options.tcp);
+  }
+
+  /** @param tcp a listening socket, for a server that was opened without one; owned by the server from now on */
+  listen(tcp: number): void {
+    this.#tcp.listen({ fd: tcp });
   }
 
   /** The descriptors are closed before this returns: they would keep the namespace alive. */

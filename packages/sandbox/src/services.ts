@@ -1,5 +1,6 @@
 /** Interfaces of the package's long-lived services, as its operations use them. Types only. */
 import type { RemoteDirectory } from './contract.ts';
+import type { NameServerFailure } from './inspection/report.ts';
 
 /** Published names and name servers of containers; see operations/name-service.ts. */
 export interface ContainerNames {
@@ -9,6 +10,8 @@ export interface ContainerNames {
   close(): void;
   /** Called after a container was started, stopped, renamed or readdressed. `ownerId`: owner of the joined namespace. */
   update(containerId: string, ownerId?: string): void;
+  /** Name servers that could not be opened; they are tried again. */
+  failures(): readonly NameServerFailure[];
 }
 
 /** Repairs in containers' namespaces; see operations/namespace-reconciler.ts. */

@@ -253,6 +253,46 @@ test('a container that serves port 53 on all addresses keeps it, and resolves na
   assert.match(sh(`nsenter --net=${dns.netnsPath} ss -Hlnt`), /0\.0\.0\.0:53/, 'also over TCP');
 });
 
+test('a name server whose address is taken is reported, and opened when the address is free', host, async () => {
+  const web = await testbed.run('web', on('front'));
+  const ids = [...testbed.containers.keys()];
+  const names = async () => (await testbed.networks.inspect()).filter(({ id }) => id === 'names');
+  for (const [protocol, expected] of [
+    ['udp', /^container web: its name server is not open: .*udp 127\.0\.0\.11 port 53/],
+    ['tcp', /^container web: its name server answers over UDP only: .*tcp 127\.0\.0\.11 port 53/],
+  ] as const) {
+    await testbed.networks.close();
+    const holder = await hold(web, protocol);
+    await testbed.open().start(ids);
+    const [finding, ...others] = await names();
+    assert.match(finding?.text ?? '', expected);
+    assert.equal(others.length, 0);
+    assert.match(
+      sh(finding?.fix?.replace(/^.*: (?=nsenter)/, '') ?? ''),
+      new RegExp(`${protocol} .*pid=${holder.pid}`),
+    );
+    if (protocol === 'tcp') assert.equal(await ask(web, "r.resolve4('web')"), `["${addressOf(web)}"]`);
+    holder.kill();
+    await eventually('it is opened', () => nameServerSockets(web).length === 2);
+    assert.deepEqual(await names(), []);
+    assert.equal(await ask(web, "r.resolve4('web')"), `["${addressOf(web)}"]`);
+  }
+});
+
+/** A process inside a namespace that holds the name server's address, without options that let others share it. */
+async function hold(of: Started, protocol: 'udp' | 'tcp'): Promise<ChildProcess> {
+  const program =
+    protocol === 'tcp'
+      ? "require('node:net').createServer().listen(53, '127.0.0.11', () => console.log('ready'))"
+      : "require('node:dgram').createSocket('udp4').bind(53, '127.0.0.11', () => console.log('ready'))";
+  const child = spawn('nsenter', [`--net=${of.netnsPath}`, process.execPath, '-e', program], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  children.push(child);
+  await once(child.stdout, 'data');
+  return child;
+}
+
 test('a running container that joins its first user-defined network resolves its names', host, async () => {
   const web = await testbed.run('web', on('front'));
   const [plain, edited] = [await testbed.run('plain'), await testbed.run('edited')];

@@ -187,3 +187,26 @@ export const reportUnrepaired = ({ name, reason }: UnrepairedContainer): HostChe
   text: `container ${name}: changes inside it are not repaired: ${reasons[reason][0]}`,
   fix: reasons[reason][1],
 });
+
+// Name servers
+
+/** A container whose name server does not run, or answers over UDP only. */
+export interface NameServerFailure {
+  container: string;
+  netnsPath: string;
+  /** The socket that could not be opened. */
+  protocol: 'udp' | 'tcp';
+  error: string;
+}
+
+/** Prints the sockets on port 53 of a namespace, and their processes. */
+export const listHolders = (netnsPath: string): string => `nsenter --net=${netnsPath} ss -lntup 'sport = :53'`;
+
+export const reportNameServer = ({ container, netnsPath, protocol, error }: NameServerFailure): HostCheck => ({
+  id: 'names',
+  grade: protocol === 'udp' ? 'broken' : 'warning',
+  text:
+    `container ${container}: its name server ` +
+    (protocol === 'udp' ? `is not open: ${error}` : `answers over UDP only: ${error}`),
+  fix: `end what listens on port 53 of the container, the daemon then opens it: ${listHolders(netnsPath)}`,
+});

@@ -16,6 +16,7 @@ import {
   type InspectionMode,
   reportDrift,
   reportForwarding,
+  reportNameServer,
   reportOpenTunnel,
   reportRoutes,
   reportTunnels,
@@ -53,6 +54,7 @@ export async function inspect(context: InspectDependencies, mode: InspectionMode
       ? [reportOpenTunnel(bridges.filter(({ acceptsPeers }) => acceptsPeers).map(({ link }) => link))]
       : []),
     ...(mode.daemonRuns ? findUnrepaired(context).map(reportUnrepaired) : []),
+    ...(mode.daemonRuns ? context.names.failures().map(reportNameServer) : []),
   ];
 }
 

@@ -2,7 +2,6 @@
  * The name servers of containers: one UDP and one TCP socket per namespace, at 127.0.0.11 port 53 inside of it. They
  * answer from the names that the container can resolve, and forward other queries.
  */
-import { closeSync } from 'node:fs';
 import { type Logger, messageOf } from '@netyard/core';
 import {
   type Asker,
@@ -24,9 +23,10 @@ import {
   type Transport,
   type Upstreams,
 } from '@netyard/dns';
-import { type openListenerInNetns, openSocketInNetns } from '@netyard/kernel';
+import { hasErrno, type openListenerInNetns, openSocketInNetns } from '@netyard/kernel';
 import type { ContainerDirectory, NetworkRecord, NetworkSettings, RemoteName } from '../contract.ts';
 import type { ResolvConf } from '../files/resolv-conf.ts';
+import { listHolders, type NameServerFailure } from '../inspection/report.ts';
 import type { Sandbox } from '../lookup.ts';
 import { askerOf, namedEndpoints } from '../names/asker.ts';
 import {
@@ -38,6 +38,7 @@ import {
   upstreamsOf,
 } from '../names/resolvers.ts';
 import { HostResolvConf } from './host-resolv-conf.ts';
+import { NameServerFailures } from './name-server-failures.ts';
 import { type SharedNamespaceDependencies, sharersOf } from './shared-namespace.ts';
 
 /** Dependencies of the functions in this file. */
@@ -92,8 +93,8 @@ export class NameServers {
   #hostFile: HostResolvConf | undefined;
   /** By the id of the container that owns the namespace. */
   readonly #served = new Map<string, Served>();
-  /** Those whose name server could not be opened; logged once, and tried again at each change of the container. */
-  readonly #failed = new Set<string>();
+  /** Logged once, and tried again at each change of the container and by a timer. */
+  readonly #failures = new NameServerFailures((ownerId) => this.reconcile(ownerId));
 
   constructor(context: () => NameServersDependencies, names: ServedNames, options: NameServersOptions) {
     this.#context = context;
@@ -110,14 +111,22 @@ export class NameServers {
     if (path === undefined) {
       served?.server.close();
       this.#served.delete(ownerId);
-      this.#failed.delete(ownerId);
-    } else if (served && owner) Object.assign(served, this.#factsOf(owner));
-    else if (owner) this.#open(path, owner);
+      this.#failures.delete(ownerId);
+    } else if (served && owner) {
+      Object.assign(served, this.#factsOf(owner));
+      if (this.#failures.has(ownerId)) this.#listen(served, owner);
+    } else if (owner) this.#open(path, owner);
+    else this.#failures.delete(ownerId);
+  }
+
+  failures(): readonly NameServerFailure[] {
+    return this.#failures.values();
   }
 
   close(): void {
     for (const { server } of this.#served.values()) server.close();
     this.#served.clear();
+    this.#failures.close();
   }
 
   /** What the answers to a container depend on; updated whenever its endpoints change. */
@@ -143,28 +152,47 @@ export class NameServers {
   #open(path: string, owner: Sandbox): void {
     const { config } = owner;
     const facts = this.#factsOf(owner);
-    if (!facts.onNetworks && !(this.#names.cluster() && asksOurServer(config))) return;
+    if (!facts.onNetworks && !(this.#names.cluster() && asksOurServer(config))) {
+      this.#failures.delete(config.containerId);
+      return;
+    }
+    const udp = this.#openSocket(path, owner, 'udp');
+    if (udp === undefined) return;
+    const { noteAnswer } = this.#options;
+    const answer = (query: Buffer, transport: Transport) => this.#answer(served, query, transport);
     const { logger } = this.#context();
-    const open: number[] = [];
+    const server = new NameServer({ udp, answer, noteAnswer, logger, container: config.name });
+    const served: Served = { ...facts, server, path, ownerId: config.containerId, health: new ServerHealth() };
+    this.#served.set(config.containerId, served);
+    this.#listen(served, owner);
+  }
+
+  /** Opens the TCP socket; without it, names resolve over UDP. */
+  #listen({ server, path, ownerId }: Served, owner: Sandbox): void {
+    // The TCP port of a container that is a name server itself stays free, because two listeners exclude each other.
+    if (!servesDns(owner.config)) {
+      const tcp = this.#openSocket(path, owner, 'tcp');
+      if (tcp === undefined) return;
+      server.listen(tcp);
+    }
+    if (!this.#failures.delete(ownerId)) return;
+    this.#context().logger.info("a container's name server is open now", { container: owner.config.name });
+  }
+
+  /** Undefined on failure, which is logged once and tried again. */
+  #openSocket(path: string, { config }: Sandbox, protocol: Transport): number | undefined {
+    const { name: container, containerId } = config;
     try {
-      // The TCP port of a container that is a name server itself stays free, because two listeners exclude each other.
-      for (const protocol of servesDns(config) ? (['udp'] as const) : (['udp', 'tcp'] as const))
-        open.push(this.#options.listen(path, { protocol, address: serverAddress, port: dnsPort, shared: true }).fd);
-      const [udp = -1, tcp] = open;
-      const answer = (query: Buffer, transport: Transport) => this.#answer(served, query, transport);
-      const { noteAnswer } = this.#options;
-      const server = new NameServer({ udp, tcp, answer, noteAnswer, logger, container: config.name });
-      const served: Served = { ...facts, server, path, ownerId: config.containerId, health: new ServerHealth() };
-      this.#served.set(config.containerId, served);
-      this.#failed.delete(config.containerId);
+      return this.#options.listen(path, { protocol, address: serverAddress, port: dnsPort, shared: true }).fd;
     } catch (error) {
-      for (const fd of open) closeSync(fd);
-      if (this.#failed.has(config.containerId)) return;
-      this.#failed.add(config.containerId);
-      logger.error("a container's name server could not be opened", {
-        container: config.name,
-        error: messageOf(error),
-      });
+      const failure = { container, netnsPath: path, protocol, error: messageOf(error) };
+      if (!this.#failures.set(containerId, failure)) return undefined;
+      const hint = hasErrno(error, 'EADDRINUSE')
+        ? { hint: `find the process that listens there: ${listHolders(path)}` }
+        : {};
+      const message = "a container's name server could not be opened; it is tried again";
+      this.#context().logger.error(message, { container, error: failure.error, ...hint });
+      return undefined;
     }
   }
 

@@ -8,6 +8,7 @@ import { type Logger, TimeSlice } from '@netyard/core';
 import { EndpointIndex, isValidRemoteName, NameIndex } from '@netyard/dns';
 import type { KnownPeers } from '@netyard/peers';
 import type { NetworkSettings, RemoteDirectory, RemoteName } from '../contract.ts';
+import type { NameServerFailure } from '../inspection/report.ts';
 import type { Sandbox } from '../lookup.ts';
 import { endpointNames } from '../names/asker.ts';
 import { asksToPublish } from '../names/published-name.ts';
@@ -112,6 +113,10 @@ export class NameService {
     this.#servers.reconcile(ownerId);
     if (this.#updateName(containerId)) this.#publish();
     if (this.#updateEndpoints(containerId)) this.#publishEndpoints();
+  }
+
+  failures(): readonly NameServerFailure[] {
+    return this.#servers.failures();
   }
 
   close(): void {
