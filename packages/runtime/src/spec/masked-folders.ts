@@ -5,6 +5,7 @@
  * of a bitmap for all of them: beside a thousand containers, creating the next one's cgroup takes milliseconds
  * (`alloc_shrinker_info`, mm/shrinker.c). A bind mount is no further file system.
  */
+import type { TaskSpec } from '@netyard/engine';
 import type { OciMount, OciSpec } from '../oci.ts';
 
 export interface EmptyFolder {
@@ -19,11 +20,17 @@ const standardTargets: readonly string[] = ['/proc', '/sys', '/sys/fs/cgroup'];
 /**
  * The same specification with bind mounts in place of those masked paths. crun only: runc rejects mounts below /proc.
  * Unchanged where the container has mounts of its own in /proc or /sys, since then the paths may be something else, and
- * with CAP_SYS_ADMIN, which permits to mount the directory writable: other containers would see what is written.
+ * where a process may mount the directory writable: other containers would see what is written. That is with
+ * CAP_SYS_ADMIN, which `exec --privileged` gives as well, and then only the default seccomp profile prevents it.
+ * @param seccomp the requested profile; undefined: the default one
  */
-export function coverMaskedFolders(spec: OciSpec, { path, masked }: EmptyFolder): OciSpec {
+export function coverMaskedFolders(
+  spec: OciSpec,
+  { path, masked }: EmptyFolder,
+  seccomp: TaskSpec['seccomp'],
+): OciSpec {
   const { mounts, linux } = spec;
-  const mayRemount = spec.process.capabilities.bounding.includes('CAP_SYS_ADMIN');
+  const mayRemount = seccomp !== undefined || spec.process.capabilities.bounding.includes('CAP_SYS_ADMIN');
   if (mayRemount || mounts.some(replacesKernelFolder)) return spec;
   const covered = (linux.maskedPaths ?? []).filter((one) => masked.includes(one));
   const options = ['bind', 'ro', 'nosuid', 'nodev', 'noexec'];

@@ -36,7 +36,7 @@ export async function createTask(context: TaskContext, spec: TaskSpec): Promise<
   const runtime = pickRuntime(context.runtimes, spec.runtimeName);
   const isCrun = basename(runtime.path) === 'crun';
   const planned = planOf(context, spec);
-  const plan = isCrun ? forCrun(context, planned) : planned;
+  const plan = isCrun ? forCrun(context, spec, planned) : planned;
   const options = packShimOptions(runtime.program, context.runtimeRoot);
   const labels = { ...spec.labels, [groupAddLabel]: JSON.stringify(spec.groupAdd) };
   const container = {
@@ -62,10 +62,10 @@ export async function createTask(context: TaskContext, spec: TaskSpec): Promise<
   });
 }
 
-function forCrun({ filters, emptyFolder: path }: TaskContext, planned: OciSpec): OciSpec {
+function forCrun({ filters, emptyFolder: path }: TaskContext, { seccomp }: TaskSpec, planned: OciSpec): OciSpec {
   const plan = filters.apply(planned);
   if (path === undefined) return plan;
-  return coverMaskedFolders(plan, { path, masked: (plan.linux.maskedPaths ?? []).filter(isKernelFolder) });
+  return coverMaskedFolders(plan, { path, masked: (plan.linux.maskedPaths ?? []).filter(isKernelFolder) }, seccomp);
 }
 
 type NewContainer = MessageInitShape<typeof ContainerSchema> & { id: string };
