@@ -10,6 +10,7 @@ import type { SourceMapPayload } from 'node:module';
 import { basename, join, relative, resolve } from 'node:path';
 import { type OutputChunk, type OutputOptions, rolldown } from 'rolldown';
 import { asAscii } from './bundle/ascii.ts';
+import { checkEntry } from './bundle/entry.ts';
 import { Inputs } from './bundle/inputs.ts';
 import { loadLazily } from './bundle/lazy-modules.ts';
 import { lineTable } from './bundle/line-table.ts';
@@ -30,7 +31,7 @@ const single: OutputOptions = { codeSplitting: false };
 const support: Program = { name: 'bundle', entry: 'packages/cli/src/bundle/index.ts', output: single };
 /** What most commands load is one file: each costs half a millisecond. */
 const common =
-  /packages\/(core|client)\/src\/|packages\/cli\/src\/(program|format|template|command-table|options\/(filters|shared))/;
+  /packages\/(core|client)\/src\/|packages\/cli\/src\/(program|format|template|command-table|failure|options\/(filters|shared))/;
 const command: Program = {
   name: 'netyard',
   entry: 'packages/cli/src/main.ts',
@@ -129,6 +130,7 @@ const files: Files = new Map();
 for (const chunk of await bundle(support, inputs)) addChunk(files, chunk, loadLazily(chunk.code));
 for (const program of [...threads, daemon, command]) {
   const chunks = await bundle(program, inputs);
+  checkEntry(chunks);
   for (const chunk of chunks.toSorted((a, b) => Number(a.isEntry) - Number(b.isEntry))) {
     // The daemon and its threads load all of Node's modules that they use anyway.
     const code = program === command ? loadLazily(chunk.code) : chunk.code;

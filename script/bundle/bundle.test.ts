@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { checkEntry } from './entry.ts';
 import { withOwnPaths } from './inputs.ts';
 import { loadLazily } from './lazy-modules.ts';
 import { lineTable } from './line-table.ts';
@@ -24,6 +25,15 @@ test('a module of Node is loaded where it is used', () => {
 test('a module that is passed on as a whole is loaded at once', () => {
   const code = 'let node_fs = require("node:fs");\nnode_fs.existsSync("a");\nf(node_fs);';
   assert.equal(loadLazily(code), code);
+});
+
+test('a chunk that imports the one that starts the program is rejected', () => {
+  const entry = { fileName: 'netyard.cjs', isEntry: true, imports: ['common.cjs'] };
+  checkEntry([entry, { fileName: 'common.cjs', isEntry: false, imports: [] }]);
+  assert.throws(
+    () => checkEntry([entry, { fileName: 'common.cjs', isEntry: false, imports: ['netyard.cjs'] }]),
+    /common\.cjs imports netyard\.cjs/,
+  );
 });
 
 test('a module of the bundle keeps the paths of its source', () => {
