@@ -52,7 +52,7 @@ test('from outside to a published port: by the uplink, to the port of the host, 
 test('from outside to a port that is not published, or on loopback only', async () => {
   const none = explain(await fromOutside(publishing()));
   assert.equal(none.sentence, 'web does not publish 80/tcp, so nothing outside host1 reaches it.');
-  assert.equal(none.fix, 'netyard run -p 80:80/tcp … (web)');
+  assert.equal(none.fix, 'netyard port add web 80:80/tcp');
   const near = explain(await fromOutside(publishing(on8080('127.0.0.1'))));
   assert.equal(near.sentence, '80/tcp of web is published on 127.0.0.1 only, so nothing outside host1 reaches it.');
 });

@@ -65,6 +65,12 @@ export const commandOf = (container: HostContainer): string => engineCommands[co
 export const engineCommand = (container: HostContainer, ...words: readonly string[]): string =>
   [commandOf(container), ...words.map((word) => commandLine`${word}`)].join(' ');
 
+/** Netyard publishes ports of a container that exists already; with other engines it has to be run again. */
+export const publishCommand = (container: HostContainer, port: number, protocol: string): string =>
+  container.engine === 'netyard'
+    ? commandLine`netyard port add ${container.name} ${`${port}:${port}/${protocol}`}`
+    : `${commandOf(container)} run -p ${port}:${port}/${protocol} … (${container.name})`;
+
 export const nameOf = (end: TraceEnd): string => end.container?.name ?? end.namespace?.name ?? end.text;
 
 /** `80/tcp`; only the protocol for icmp. */

@@ -12,6 +12,7 @@ import {
   notReached,
   placeName,
   portText,
+  publishCommand,
   type TraceCase,
   targetContainer,
 } from './case.ts';
@@ -113,12 +114,15 @@ function notPublished(trace: TraceCase, verdict: RuleVerdict, target: HostContai
       ? ruleText(verdict)
       : `"${verdict.comment}" of table ${verdict.family} ${verdict.table}`;
   const name = target?.name ?? nameOf(trace.to);
+  const { destinationPort, protocol } = trace.packet;
+  const command =
+    target && destinationPort !== undefined
+      ? publishCommand(target, destinationPort, protocol)
+      : `${target ? commandOf(target) : 'netyard'} run -p PORT …`;
   return notReached(
     'dropped-by-engine',
     `Dropped at ${place} by ${why}: ${nameOf(trace.from)} may not reach ${port} of ${name}.`,
-    {
-      fix: `publish the port: ${target ? commandOf(target) : 'netyard'} run -p ${trace.packet.destinationPort ?? 'PORT'} …`,
-    },
+    { fix: `publish the port: ${command}` },
   );
 }
 

@@ -12,6 +12,7 @@ import {
   namespaceOf,
   notReached,
   placeName,
+  publishCommand,
   type TraceCase,
 } from './case.ts';
 
@@ -54,18 +55,20 @@ export const closedToOutside: CauseFinder = (trace) => {
   const ports = publishedPorts(container, request);
   if (ports.some((port) => !isLoopback(port))) return undefined;
   const what = `${request.port}/${request.protocol}`;
-  const fix = `${commandOf(container)} run -p ${request.port}:${what} … (${container.name})`;
   const [near] = ports;
   if (near !== undefined)
     return notReached(
       'published-elsewhere',
       `${what} of ${container.name} is published on ${near.hostAddress} only, so nothing outside ${topology.hostName} reaches it.`,
-      { grade: 'predicted', fix },
+      {
+        grade: 'predicted',
+        fix: `${commandOf(container)} run -p ${near.hostPort}:${what} … (without ${near.hostAddress})`,
+      },
     );
   return notReached(
     'not-published',
     `${container.name} does not publish ${what}, so nothing outside ${topology.hostName} reaches it.`,
-    { grade: 'predicted', fix },
+    { grade: 'predicted', fix: publishCommand(container, request.port, request.protocol) },
   );
 };
 

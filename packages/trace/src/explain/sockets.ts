@@ -16,6 +16,7 @@ import {
   notReached,
   placeName,
   portText,
+  publishCommand,
   type TraceCase,
 } from './case.ts';
 
@@ -49,7 +50,7 @@ export const notPublished: CauseFinder = (trace) => {
   const example =
     candidate === undefined
       ? `netyard run -p ${end.packet.destinationPort}:PORT …`
-      : `${commandOf(candidate)} run -p ${end.packet.destinationPort}:${end.packet.destinationPort} … (${candidate.name})`;
+      : publishCommand(candidate, end.packet.destinationPort, end.packet.protocol);
   return notReached('not-published', `Stopped at ${place}: nothing publishes or listens on ${port}.`, {
     grade,
     fix: example,
