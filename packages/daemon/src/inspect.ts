@@ -21,7 +21,8 @@ export interface InspectRequest {
 export async function inspectDataRoot({ daemonAnswers, ...request }: InspectRequest): Promise<HostCheck[]> {
   const config = findConfig(request);
   const { dataRoot } = config;
-  if (!existsSync(dataRoot)) return [{ id: 'database', grade: 'ok', text: `no data root: ${dataRoot} does not exist` }];
+  if (!existsSync(dataRoot))
+    return [{ id: 'database', grade: 'info', text: `no data root: ${dataRoot} does not exist` }];
   const daemonRuns = daemonAnswers || isLockHeld(join(dataRoot, 'daemon.lock'));
   const state = await inspectState(dataRoot, { daemonRuns });
   if (daemonAnswers) return state;
