@@ -180,6 +180,8 @@ for (const engine of enginesUnderTest())
     test('ports are added to and removed from a running container', { skip: engine !== 'netyard' }, async () => {
       await host.docker('run', '-d', '--name', 'web', '-p', '8801:80', 'nginx-app01', 'nginx');
       assert.match(await host.netyard('port', 'add', '--dry-run', 'web', '8805:80'), /8805/);
+      const incomplete = await host.run(['netyard', 'port', 'add', 'web']);
+      assert.match(incomplete.stderr, /No such container: add\nto change ports, run `netyard port add CONTAINER /);
       await assertUnreachable(neighbour, 'http://172.16.2.101:8805/');
       assert.equal(
         (await host.netyard('port', 'add', 'web', '8805:80', '127.0.0.1:8806:80')).trim(),

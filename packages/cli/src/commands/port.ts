@@ -1,7 +1,8 @@
 /** `port`: prints the port mappings of a container; `port add` and `port rm` change them. */
 
 import type { ContainerInspect, PortsRequest } from '@netyard/api-types';
-import { Failure } from '../failure.ts';
+import { isNetyardError } from '@netyard/core';
+import { describeError, Failure } from '../failure.ts';
 import { joinHostPort } from '../format/containers.ts';
 import { naturalCompare } from '../format/human.ts';
 import { parsePorts, splitProtocol } from '../options/ports.ts';
@@ -36,10 +37,19 @@ export const port: CommandSpec = {
     }
     if (ports.length > 0) throw new Failure(tooManyArguments);
     if (input.flags.bool('dry-run')) throw new Failure('--dry-run is for `netyard port add` and `netyard port rm`');
-    await printPorts(context, action, input.args[1]);
+    await printPorts(context, action, input.args[1]).catch(explainAction(action));
     return 0;
   },
 };
+
+/** `port add web`: no container is named `add`, and the ports are missing. */
+function explainAction(action: string): (error: unknown) => never {
+  return (error) => {
+    if (!['add', 'rm'].includes(action) || !isNetyardError(error, 'not-found')) throw error;
+    const hint = `to change ports, run \`netyard port ${action} CONTAINER [IP:][HOST_PORT:]PORT[/PROTO]...\``;
+    throw new Failure(`${describeError(error)}\n${hint}`);
+  };
+}
 
 const tooManyArguments =
   "netyard: 'netyard port' requires at least 1 and at most 2 arguments\n\n" +
