@@ -35,7 +35,13 @@ export const journal: CommandSpec = {
   ],
   complete: 'targets',
   run: async (context, { args, flags }) => {
-    if (flags.bool('diff')) return await printDifference(context, args, flags.bool('json'));
+    if (flags.bool('diff')) {
+      if (flags.text('since') !== '' || flags.text('until') !== '')
+        throw new NetyardError('invalid', '--diff excludes --since and --until', {
+          hint: 'give the times as arguments, for example: netyard journal --diff 2h 10m',
+        });
+      return await printDifference(context, args, flags.bool('json'));
+    }
     const [target, ...more] = args;
     if (more.length > 0) throw new NetyardError('invalid', 'one name selects entries; two times need --diff');
     const entries = context.client().system.journal({

@@ -16,6 +16,8 @@ export function parseTraceTarget(text: string): TraceTarget {
     return { name, protocol: 'icmp' };
   }
   if (protocol === 'icmp') throw new Error(`invalid target: ${text}: icmp has no ports`);
+  const [, other] = /^\d+\/(.*)$/s.exec(port) ?? [];
+  if (other !== undefined) throw new Error(`invalid target: ${text}: the protocol must be tcp or udp`);
   if (!/^\d{1,5}$/.test(port) || Number(port) < 1 || Number(port) > 65535) {
     throw new Error(`invalid target: ${text}: the port must be a number from 1 to 65535`);
   }
