@@ -56,12 +56,22 @@ test('an alias of a link belongs to its container, and hides a container of the 
   assert.deepEqual(find(on(['back'], { web: 'gone' }), 'web'), []);
 });
 
-test('an ambiguous name is that of the own project, else of the container with most common networks', () => {
+test('an ambiguous name is that of the own project, else of the project with most common networks', () => {
   assert.deepEqual(find(on(['shared'], {}, 'a'), 'api'), ['api-a']);
   assert.deepEqual(find(on(['shared'], {}, 'b'), 'api'), ['api-b']);
   assert.deepEqual(find(on(['shared', 'b']), 'api'), ['api-b']);
   assert.deepEqual(find(on(['shared']), 'api').length, 2);
   assert.deepEqual(find(on(['shared'], {}, 'c'), 'api').length, 2);
+});
+
+test('a name that containers of one project, or without one, have stands for all of them', () => {
+  add('member-1', ['shared', 'a'], 'pool');
+  add('member-2', ['shared'], 'pool');
+  assert.deepEqual(find(on(['shared', 'a']), 'pool').sort(), ['member-1', 'member-2']);
+  Object.assign(projects, { 'member-1': 'a', 'member-2': 'a' });
+  assert.deepEqual(find(on(['shared', 'a']), 'pool').sort(), ['member-1', 'member-2']);
+  projects['member-2'] = 'b';
+  assert.deepEqual(find(on(['shared', 'a']), 'pool'), ['member-1']);
 });
 
 test('an address has the first name of its container on the network of the asker', () => {

@@ -85,17 +85,26 @@ function searchNames(
   return undefined;
 }
 
-/** Those of the asker's project, else those on most of its networks: projects that share a network do not mix. */
+/**
+ * Of several projects' containers those of the asker's project, else those of the projects with a container on most of its
+ * networks: projects that share a network do not mix. Containers without a project count as one: a name that several of
+ * them have stands for all.
+ */
 function prefer(
   index: EndpointIndex,
   { networks, project }: Asker,
   found: readonly EndpointNames[],
   projectOf: ProjectOf,
 ): readonly EndpointNames[] {
-  if (found.length < 2) return found;
-  const own = project === undefined ? [] : found.filter(({ containerId }) => projectOf(containerId) === project);
-  if (own.length > 0 || networks.length < 2) return own.length > 0 ? own : found;
-  const shared = found.map(({ containerId }) => networks.filter(({ id }) => index.isOn(containerId, id)).length);
-  const most = Math.max(...shared);
-  return found.filter((_one, at) => shared[at] === most);
+  const projects = new Map<string | undefined, number>();
+  for (const { containerId } of found) {
+    const shared = networks.filter(({ id }) => index.isOn(containerId, id)).length;
+    const owner = projectOf(containerId);
+    projects.set(owner, Math.max(shared, projects.get(owner) ?? 0));
+  }
+  if (projects.size < 2) return found;
+  if (project !== undefined && projects.has(project))
+    return found.filter(({ containerId }) => projectOf(containerId) === project);
+  const most = Math.max(...projects.values());
+  return found.filter(({ containerId }) => projects.get(projectOf(containerId)) === most);
 }
