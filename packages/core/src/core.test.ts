@@ -71,6 +71,7 @@ test('MAC addresses are parsed, formatted and derived from IPv4 addresses', () =
   assert.equal(macFromIpv6(ipToBytes(parseIp('fd00:0::2'))), mac);
   assert.notEqual(macFromIpv6(ipToBytes(parseIp('fd00::3'))), mac);
   assert.deepEqual([...parseMac('02-42-AC-11-00-02')], [2, 0x42, 0xac, 0x11, 0, 2]);
+  assert.deepEqual([...parseMac('0242.ac11.0002')], [2, 0x42, 0xac, 0x11, 0, 2], 'as routers print it');
   assert.throws(() => parseMac('02:42'), /is not a valid mac address/);
   assert.deepEqual(
     ['02:42:ac:11:00:02', '00:00:00:00:00:01', '01:00:5e:00:00:01', 'ff:ff:ff:ff:ff:ff', '00:00:00:00:00:00'].map(

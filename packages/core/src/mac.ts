@@ -3,12 +3,12 @@ import { createHash } from 'node:crypto';
 import { NetyardError } from './errors.ts';
 import { formatIp, ipFromBytes } from './ip.ts';
 
-/** Parses six bytes separated by `:` or `-`. Throws `invalid` with Docker's message. */
+/** Parses six bytes separated by `:` or `-`, or `0242.ac11.0002`. Throws `invalid` with Docker's message. */
 export function parseMac(text: string): Uint8Array {
-  if (!/^[0-9a-f]{2}([:-][0-9a-f]{2}){5}$/i.test(text)) {
+  if (!/^([0-9a-f]{2}([:-][0-9a-f]{2}){5}|[0-9a-f]{4}(\.[0-9a-f]{4}){2})$/i.test(text)) {
     throw new NetyardError('invalid', `${text} is not a valid mac address`);
   }
-  return Uint8Array.from(text.split(/[:-]/), (byte) => Number.parseInt(byte, 16));
+  return Uint8Array.from(text.match(/[0-9a-f]{2}/gi) ?? [], (byte) => Number.parseInt(byte, 16));
 }
 
 /** Whether an interface can have it: neither of a group (IEEE 802, the lowest bit of the first byte) nor zero. */

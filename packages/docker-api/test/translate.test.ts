@@ -121,20 +121,6 @@ test('binds: every form of -v is parsed', () => {
   assert.throws(() => parseBind('/a:/'), refused(/destination can't be '\/'/));
 });
 
-test('a container-wide MAC address applies to the network of the mode, with a warning since 1.44', () => {
-  const body = { Image: 'a', MacAddress: '02:42:ac:11:00:09' };
-  const endpoints = [{ network: 'bridge', macAddress: '02:42:ac:11:00:09' }];
-  const now = create(body);
-  assert.deepEqual(now.config.endpoints, endpoints);
-  assert.match(now.warnings.join(), /container-wide MacAddress field is now deprecated/);
-  assert.deepEqual(create(body, 43).warnings, []);
-  assert.throws(() => create({ ...body, MacAddress: 'zz' }), refused('invalid MAC address: zz'));
-  assert.throws(
-    () => create({ ...body, HostConfig: { NetworkMode: 'host' } }, 43),
-    refused('conflicting options: mac-address and the network mode'),
-  );
-});
-
 test('several endpoints need API 1.44', () => {
   const body = { Image: 'a', NetworkingConfig: { EndpointsConfig: { b: {}, a: null } } };
   assert.equal(create(body).config.endpoints.length, 2);

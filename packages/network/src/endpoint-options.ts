@@ -2,12 +2,12 @@
 import type { EndpointConfig } from './contract.ts';
 
 export const interfaceNameOption = 'com.docker.network.endpoint.ifname';
-const sysctlsOption = 'com.docker.network.endpoint.sysctls';
+export const endpointSysctlsOption = 'com.docker.network.endpoint.sysctls';
 
 type Options = Pick<EndpointConfig, 'driverOptions'>;
 
 const sysctlTexts = ({ driverOptions }: Options): string[] => {
-  const text = driverOptions?.[sysctlsOption];
+  const text = driverOptions?.[endpointSysctlsOption];
   return text === undefined ? [] : text.split(',');
 };
 

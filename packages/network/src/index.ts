@@ -7,7 +7,7 @@ export { advertisementOf } from './drivers/advertisement.ts';
 export { planBridgePool, planBridgePool6 } from './drivers/bridge/default-bridge.ts';
 export type { Capabilities, EndpointPlanInput, NetworkPlanner } from './drivers/driver.ts';
 export { driverNames, driverOf } from './drivers/index.ts';
-export { disablesIpv6, interfaceNameOption } from './endpoint-options.ts';
+export { disablesIpv6, endpointSysctlsOption, interfaceNameOption } from './endpoint-options.ts';
 export {
   allocateEndpoint,
   type EndpointDependencies,

@@ -6,6 +6,7 @@ import { acceptFields } from '../schemas/accept-fields.ts';
 import { type ContainerCreateBody, createFields } from '../schemas/bodies.ts';
 import { type ApiVersion, speaks } from '../versions.ts';
 import { readConfig } from './config-fields.ts';
+import { applyMac, moveInterfaceSysctls } from './endpoint-defaults.ts';
 import { readHost } from './host-fields.ts';
 import { translateEndpointRequest } from './network.ts';
 import { emptyPortWarnings } from './ports.ts';
@@ -29,24 +30,25 @@ export function translateContainerCreate(
   if (asked.Image === '' && !asked.Cmd?.length && !asked.Entrypoint?.length)
     throw new NetyardError('invalid', 'no command specified');
   const { body, warnings } = acceptFields(createFields, asked, version);
-  const { endpoints, warnings: more } = translateEndpoints(body, version);
+  const mode = body.HostConfig.NetworkMode || 'default';
+  const given = translateEndpoints(body, version);
+  const main =
+    body.MacAddress === '' ? { endpoints: given, warnings: [] } : applyMac(given, body.MacAddress, mode, version);
+  const moved = moveInterfaceSysctls(main.endpoints, body.HostConfig.Sysctls, mode, version);
   const config = {
     ...readConfig(body),
-    ...readHost(body.HostConfig, version, defaults),
-    endpoints,
+    ...readHost({ ...body.HostConfig, Sysctls: moved.sysctls }, version, defaults),
+    endpoints: moved.endpoints,
     ...(body.unusualLists.length > 0 ? { unusualLists: body.unusualLists } : {}),
   };
   return {
     config: plainConfig(body.Image, config),
-    warnings: [...warnings, ...more, ...emptyPortWarnings(body.HostConfig, version)],
+    warnings: [...warnings, ...main.warnings, ...moved.warnings, ...emptyPortWarnings(body.HostConfig, version)],
   };
 }
 
-/** Since 1.44 MAC addresses belong to endpoints; a container-wide one applies to the network of the network mode. */
-function translateEndpoints(
-  body: ContainerCreateBody,
-  version: ApiVersion,
-): { endpoints: EndpointConfig[]; warnings: string[] } {
+/** Since 1.44 a request may name several networks. */
+function translateEndpoints(body: ContainerCreateBody, version: ApiVersion): EndpointConfig[] {
   const given = Object.entries(body.NetworkingConfig?.EndpointsConfig ?? {});
   if (given.length > 1 && !speaks(version, 44)) {
     const names = given.map(([name]) => name).sort();
@@ -55,39 +57,5 @@ function translateEndpoints(
       `Container cannot be created with multiple network endpoints: ${names.join(', ')}`,
     );
   }
-  const endpoints = given.map(([name, settings]) => translateEndpointRequest(name, settings));
-  if (body.MacAddress === '') return { endpoints, warnings: [] };
-  if (speaks(version, 52))
-    throw new NetyardError(
-      'invalid',
-      'container-wide MAC address no longer supported; use endpoint-specific MAC address instead',
-    );
-  checkMac(body.MacAddress);
-  refuseMacMode(body.HostConfig.NetworkMode);
-  const mode = body.HostConfig.NetworkMode || 'default';
-  if (/^(host|none|container:.*)$/.test(mode)) return { endpoints, warnings: [] };
-  return {
-    endpoints: withMac(endpoints, mode, body.MacAddress),
-    warnings: speaks(version, 44) ? [macWarning] : [],
-  };
-}
-
-const macWarning =
-  'The container-wide MacAddress field is now deprecated. It should be specified in EndpointsConfig instead.';
-
-function checkMac(text: string): void {
-  if (!/^[0-9a-f]{2}([:-][0-9a-f]{2}){5}$/i.test(text))
-    throw new NetyardError('invalid', `invalid MAC address: ${text}`);
-}
-
-function refuseMacMode(mode: string): void {
-  if (/^(host$|container:)/.test(mode))
-    throw new NetyardError('invalid', 'conflicting options: mac-address and the network mode');
-}
-
-function withMac(endpoints: EndpointConfig[], mode: string, macAddress: string): EndpointConfig[] {
-  const isOfMode = (endpoint: EndpointConfig): boolean =>
-    endpoint.network === mode || (mode === 'default' && endpoint.network === 'bridge');
-  if (!endpoints.some(isOfMode)) return [...endpoints, { network: mode === 'default' ? 'bridge' : mode, macAddress }];
-  return endpoints.map((endpoint) => (isOfMode(endpoint) ? { macAddress, ...endpoint } : endpoint));
+  return given.map(([name, settings]) => translateEndpointRequest(name, settings));
 }

@@ -41,15 +41,24 @@ function formatCommand([path = '', ...rest]: readonly string[]): string {
   return [path, ...rest.map((argument) => (argument.includes(' ') ? `'${argument}'` : argument))].join(' ');
 }
 
-/** By network name: the observed endpoints, or the configured ones if the container does not run. */
+/**
+ * By network name: the observed endpoints, or the configured ones if the container does not run. As in Docker, a requested
+ * MAC address is shown until the first start.
+ */
 export function translateEndpoints({
-  record: { config },
+  record: { config, state },
   network,
   endpoints,
 }: Pick<ContainerSummary, 'record' | 'network' | 'endpoints'>): Record<string, EndpointSettings> {
   if (config.networkMode.kind === 'container' || config.networkDisabled) return {};
   const shown = network
     ? network.endpoints.map((one) => [one.networkName, translateEndpoint(one.config, one, one.networkId)])
-    : endpoints.map((one) => [one.config.network, translateEndpoint(one.config, undefined, one.networkId)]);
+    : endpoints.map((one) => [
+        one.config.network,
+        {
+          ...translateEndpoint(one.config, undefined, one.networkId),
+          MacAddress: state.status === 'created' ? (one.config.macAddress ?? '') : '',
+        },
+      ]);
   return Object.fromEntries(shown);
 }
