@@ -46,6 +46,12 @@ test('create rejects invalid configurations and registers nothing', async () => 
       'invalid',
       `${invalid}network-scoped aliases are only supported for user-defined networks`,
     ],
+    [endpoint({ linkLocalAddresses: ['fe80::9'] }), 'invalid', `${invalid}invalid link-local IP address: fe80::9`],
+    [
+      { mode: { kind: 'container', ref: 'x' }, endpoints: [{ network: 'front', addresses: { v4: '10.0.0.9' } }] },
+      'invalid',
+      `invalid config for network container:x: invalid endpoint settings:\n${userDefined}`,
+    ],
     [
       { mode: { kind: 'none' }, endpoints: [{ network: 'none', addresses: { v4: '172.17.0.9' } }] },
       'invalid',

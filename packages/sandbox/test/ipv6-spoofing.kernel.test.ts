@@ -227,8 +227,10 @@ describeBridges(host, { networks, bridgeNetfilter: ['0'] }, (testbed) => {
   });
 
   test('correct traffic passes: neighbours, link-local addresses and their duplicate address detection', async () => {
-    const more = await testbed.run('more', { mode: on('checked') });
+    const requested = { network: 'checked', linkLocalAddresses: ['fe80::77'] };
+    const more = await testbed.run('more', { mode: on('checked'), endpoints: [requested] });
     const victim = container('checked victim');
+    assert.ok(pings(victim.netnsPath, 'fe80::77', '-I', 'eth0'), 'of --link-local-ip');
     assert.ok(pings(more.netnsPath, addressOf(victim)));
     const own = (): string => inside(more, 'ip', '-6', '-o', 'address', 'show', 'dev', 'eth0', 'scope', 'link');
     await eventually('the link-local address can be used', () => !own().includes('tentative'));

@@ -56,7 +56,7 @@ export function planInterfaceSettings(input: EndpointPlanInput, options: Interfa
 export function planAddresses({ endpoint, netnsPath: ns }: Input): AddressObject[] {
   const { link, addresses, config } = endpoint;
   const own = valuesOf(addresses).map(({ address, prefixLength }) => `${address}/${prefixLength}`);
-  const linkLocal = (config.linkLocalAddresses ?? []).map((address) => `${address}/16`);
+  const linkLocal = (config.linkLocalAddresses ?? []).map((address) => `${address}/${address.includes(':') ? 64 : 16}`);
   return [...own, ...linkLocal].map((prefix) => ({ kind: 'address', ns, link, prefix, ...broadcastIn(prefix) }));
 }
 

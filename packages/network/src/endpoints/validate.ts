@@ -1,5 +1,14 @@
 /** Checks settings of an endpoint. Pure. */
-import { formatIp, isUnicastMac, messageOf, parseIp, parseMac } from '@netyard/core';
+import {
+  formatIp,
+  isUnicastMac,
+  messageOf,
+  parseIp,
+  parseMac,
+  parsePrefix,
+  prefixContains,
+  tryParseIp,
+} from '@netyard/core';
 import type { EndpointConfig } from '../contract.ts';
 import { findSysctlProblems } from '../endpoint-options.ts';
 import { type Family, families, type PerFamily, perFamily } from '../family.ts';
@@ -27,11 +36,19 @@ export function findSettingProblems(endpoint: EndpointConfig, pools: NetworkPool
       problems.push(`no configured subnet contains IP address ${address}`);
   }
   for (const local of endpoint.linkLocalAddresses ?? [])
-    if (!isAddress(local, 'v4') || !local.startsWith('169.254.'))
-      problems.push(`invalid link-local IP address: ${local}`);
+    if (!isLinkLocal(local, pools)) problems.push(`invalid link-local IP address: ${local}`);
   if (endpoint.macAddress) problems.push(...findMacProblem(endpoint.macAddress));
   problems.push(...findSysctlProblems(endpoint));
   return problems;
+}
+
+const linkLocalPrefixes = [parsePrefix('169.254.0.0/16'), parsePrefix('fe80::/10')];
+
+/** An interface without IPv6 cannot have an IPv6 address. */
+function isLinkLocal(text: string, pools: NetworkPools | 'any'): boolean {
+  const ip = tryParseIp(text);
+  if (ip === undefined || !linkLocalPrefixes.some((prefix) => prefixContains(prefix, ip))) return false;
+  return ip.family === 4 || pools === 'any' || pools.has('v6');
 }
 
 function findMacProblem(text: string): string[] {

@@ -18,6 +18,10 @@ export class NetworkPools {
   }
 
   /** The pool whose subnet contains the address. */
+  has(family: Family): boolean {
+    return this.#pools[family] !== undefined;
+  }
+
   poolOf(address: string): AddressPool | undefined {
     return this.#pools[familyOfAddress(address)]?.find((pool) => pool.contains(address));
   }

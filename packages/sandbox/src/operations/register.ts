@@ -127,6 +127,7 @@ function checkTexts(context: RegisterDependencies, config: SandboxConfig): void 
 function normalise(context: RegisterDependencies, config: SandboxConfig): SandboxConfig {
   const { mode } = config;
   if (mode.kind === 'container') {
+    rejectSharedSettings(mode.ref, config.endpoints);
     return { ...config, mode: { ...mode, ref: context.containers.find(mode.ref) ?? mode.ref }, endpoints: [] };
   }
   const named = config.endpoints.map((endpoint) =>
@@ -139,6 +140,23 @@ function normalise(context: RegisterDependencies, config: SandboxConfig): Sandbo
   const isOnly = mode.kind === 'host' || mode.kind === 'none';
   const has = isOnly ? named.some(({ network }) => network === primary) : named.length > 0;
   return { ...config, endpoints: has ? named : [{ network: primary }, ...named] };
+}
+
+/** A container that shares a namespace has no endpoints of its own: addresses and aliases would have no effect. */
+function rejectSharedSettings(ref: string, endpoints: readonly EndpointConfig[]): void {
+  const problems = [
+    ...(endpoints.some(({ addresses }) => valuesOf(addresses).length > 0) ? [addressProblem] : []),
+    ...(endpoints.some(({ aliases = [] }) => aliases.length > 0) ? [aliasProblem] : []),
+  ];
+  if (problems.length > 0) throw invalidSettings(problems, `invalid config for network container:${ref}: `);
+}
+
+const addressProblem = 'user-specified IP address is supported on user-defined networks only';
+const aliasProblem = 'network-scoped aliases are only supported for user-defined networks';
+
+function invalidSettings(problems: readonly string[], prefix: string): NetyardError {
+  const list = problems.length === 1 ? problems : problems.map((problem) => `* ${problem}`);
+  return new NetyardError('invalid', `${prefix}invalid endpoint settings:\n${list.join('\n')}`);
 }
 
 /** Some drivers allow no other network. Docker's messages of `network connect`. */
@@ -187,9 +205,7 @@ export function checkEndpoint(context: RegisterDependencies, endpoint: EndpointC
     throw new NetyardError('invalid', `invalid interface name: ${name}`);
   const record = [...context.networks.values()].find((network) => network.name === endpoint.network);
   const problems = record ? endpointProblems(context, record.id, endpoint) : [];
-  if (problems.length === 0) return;
-  const list = problems.length === 1 ? problems : problems.map((problem) => `* ${problem}`);
-  throw new NetyardError('invalid', `${prefix}invalid endpoint settings:\n${list.join('\n')}`);
+  if (problems.length > 0) throw invalidSettings(problems, prefix);
 }
 
 function endpointProblems(context: RegisterDependencies, networkId: string, endpoint: EndpointConfig): string[] {
@@ -198,10 +214,8 @@ function endpointProblems(context: RegisterDependencies, networkId: string, endp
   if (!record?.predefined) return findSettingProblems(endpoint, pools);
   const problems: string[] = [];
   const hasAddresses = driverOf(record).capabilities.addresses;
-  if (valuesOf(endpoint.addresses).length > 0 && !hasAddresses)
-    problems.push('user-specified IP address is supported on user-defined networks only');
-  if ((endpoint.aliases ?? []).length > 0)
-    problems.push('network-scoped aliases are only supported for user-defined networks');
+  if (valuesOf(endpoint.addresses).length > 0 && !hasAddresses) problems.push(addressProblem);
+  if ((endpoint.aliases ?? []).length > 0) problems.push(aliasProblem);
   return [...problems, ...findSettingProblems(endpoint, hasAddresses ? pools : 'any')];
 }
 

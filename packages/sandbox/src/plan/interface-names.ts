@@ -9,9 +9,9 @@ const prefixOption = 'com.docker.network.container_iface_prefix';
 /** The longest interface name (IFNAMSIZ of linux/if.h). */
 const longestName = 15;
 
-/** The name that the user requested for an endpoint's interface. */
+/** The name that the user requested for an endpoint's interface; an empty one counts as none. */
 export const requestedName = ({ driverOptions }: EndpointConfig): string | undefined =>
-  driverOptions?.[interfaceNameOption];
+  driverOptions?.[interfaceNameOption] || undefined;
 
 export const isInterfaceName = (name: string): boolean =>
   /^[^\s/:%\p{Cc}]+$/u.test(name) && name.length <= longestName && name !== 'lo' && !name.startsWith('.');

@@ -62,13 +62,16 @@ export function planHostElements(bridge: BridgeSettings, input: EndpointPlanInpu
  * Empty for an endpoint without IPv6.
  */
 function planNeighbourSources({ endpoint, owner }: EndpointPlanInput): NftElementObject[] {
-  const { hostLink, mac, addresses } = endpoint;
+  const { hostLink, mac, addresses, config } = endpoint;
   if (addresses.v6 === undefined) return [];
   const comment = elementComment(owner);
   const linkLocal = linkLocalOfMac(mac);
   const key = `"${hostLink}" . ${mac}`;
   const number = (value: bigint): string => `0x${value.toString(16)}`;
-  const targets = [linkLocal, addresses.v6.address].map((address) => number(parseIp(address).value));
+  const requested = (config.linkLocalAddresses ?? []).filter((address) => address.includes(':'));
+  const targets = [...new Set([linkLocal, addresses.v6.address, ...requested])].map((address) =>
+    number(parseIp(address).value),
+  );
   return [
     element('endpoint_addresses6', `${key} . ${linkLocal}`, { comment }),
     ...targets.map((target) => element('endpoint_targets', `${key} . ${target}`, { comment })),
