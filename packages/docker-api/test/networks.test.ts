@@ -240,6 +240,27 @@ test('prune answers null when there was nothing to remove', async (t) => {
   assert.deepEqual(await prune(), { NetworksDeleted: ['back'] });
 });
 
+test('the list has the containers of each network before API 1.28 only', async (t) => {
+  const use = {
+    containerId: 'c1',
+    name: 'web',
+    endpointId: 'e1',
+    mac: '02:00:00:00:00:01',
+    ipv4: '10.5.0.7/16',
+    ipv6: '',
+  };
+  const get = () => ({ record, uses: [use], stopped: () => [] });
+  const server = await serve(t, { networks: service({ list: () => [record], get }) });
+  for (const [version, expected] of [
+    ['1.27', ['c1']],
+    ['1.28', []],
+  ] as const) {
+    const answer = await server.send('GET', `/v${version}/networks`);
+    const [shown] = JSON.parse(answer.body);
+    assert.deepEqual(Object.keys(shown.Containers), expected, version);
+  }
+});
+
 test('connect reads the settings of the endpoint, and ignores what inspect adds to them', async (t) => {
   const calls: unknown[] = [];
   const connect = async (...call: unknown[]): Promise<void> => void calls.push(call);
@@ -278,8 +299,12 @@ test('connect reads the settings of the endpoint, and ignores what inspect adds 
     linkLocalAddresses: ['169.254.1.1'],
     driverOptions: { a: 'b' },
   };
-  assert.deepEqual(await send('1.47'), ['back', 'c1', read]);
-  assert.deepEqual(await send('1.51'), ['back', 'c1', { ...read, gatewayPriority: 3 }]);
+  for (const version of ['1.47', '1.51'])
+    assert.deepEqual(
+      await send(version),
+      ['back', 'c1', { ...read, gatewayPriority: 3 }],
+      'of every version, as in Docker',
+    );
   assert.deepEqual(translateEndpointRequest('back', null), { network: 'back' });
 });
 

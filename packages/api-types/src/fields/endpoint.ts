@@ -26,6 +26,15 @@ export const endpointIpam = object({
   }),
 });
 
+const gatewayPriority = {
+  flags: [
+    intFlag('gw-priority', 'Highest gw-priority provides the default gateway. Accepts positive and negative values.', {
+      on: connecting,
+    }),
+  ],
+  also: ['network'],
+};
+
 /** Fields of requests. */
 export const endpointRequest = {
   IPAMConfig: none(endpointIpam),
@@ -46,17 +55,7 @@ export const endpointRequest = {
     flags: [stringsFlag('driver-opt', 'driver options for the network', { on: connecting })],
     also: ['network'],
   }),
-  GwPriority: zero(whole, {
-    since: 48,
-    flags: [
-      intFlag(
-        'gw-priority',
-        'Highest gw-priority provides the default gateway. Accepts positive and negative values.',
-        { on: connecting },
-      ),
-    ],
-    also: ['network'],
-  }),
+  GwPriority: zero(whole, { since: 48, ...gatewayPriority }),
 } as const;
 
 /** Additional fields of inspect. */
@@ -74,9 +73,13 @@ export const endpointState = {
 
 /**
  * Clients that connect a container again send back what they read by inspect, the former MAC address included: Docker
- * ignores it before API 1.54.
+ * ignores it before API 1.54. It accepts the gateway's priority of every version.
  */
-const connectRequest = { ...endpointRequest, MacAddress: zero(text, { since: 54 }) } as const;
+const connectRequest = {
+  ...endpointRequest,
+  MacAddress: zero(text, { since: 54 }),
+  GwPriority: zero(whole, gatewayPriority),
+} as const;
 
 export const networkConnect = {
   Container: zero(text, { required: true }),

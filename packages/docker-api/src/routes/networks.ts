@@ -27,7 +27,10 @@ export function networkRoutes(options: ApiOptions): Route[] {
   const { engine } = options;
   const list: Handler = (exchange) => {
     const records = engine.networks.list(readFilters(exchange.query));
-    sendJson(exchange, 200, new LazyList(records, (record): Network => translateNetwork(record)));
+    const withContainers = !speaks(exchange.version, 28);
+    const translate = (record: (typeof records)[number]): Network =>
+      translateNetwork(record, withContainers ? engine.networks.get(record.id).uses : []);
+    sendJson(exchange, 200, new LazyList(records, translate));
   };
   return [
     route('GET', '/networks', list),

@@ -47,7 +47,7 @@ export const scopeOf = ({ cluster }: Pick<NetworkRecord, 'cluster'>): string =>
 
 type Uses = ReturnType<NetworkService['get']>['uses'];
 
-/** `uses` is set for inspect only: as in Docker, lists have no containers. */
+/** `uses` is set for inspect, and for lists before API 1.28: as in Docker, later lists have no containers. */
 export function translateNetwork(record: NetworkRecord, uses: Uses = []): Network {
   const ipam = record.configuration ?? record.ipam;
   const pools = families.flatMap((family) =>
