@@ -1,7 +1,7 @@
 /** Images on a real containerd: what `docker load`, `save`, `import` and `rmi` store. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { existsSync, lstatSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { after, before, test } from 'node:test';
@@ -85,6 +85,61 @@ test('an archive without names is loaded, and a name moves to the newer image', 
   assert.deepEqual((await host.images.get(id)).tags, []);
   await removeAllImages(host);
 });
+
+/** What another program deletes of each layer, and whether its files stay as they are. */
+const damages: [string, (layer: string) => void, boolean][] = [
+  ['deleted', (layer) => rmSync(layer, { recursive: true }), false],
+  ['without its directory of files', (layer) => rmSync(join(layer, 'diff'), { recursive: true }), false],
+  [
+    'without files',
+    (layer) => {
+      rmSync(join(layer, 'diff'), { recursive: true });
+      mkdirSync(join(layer, 'diff'));
+    },
+    false,
+  ],
+  ['without its size', (layer) => rmSync(join(layer, 'size')), true],
+  ['with an empty size', (layer) => writeFileSync(join(layer, 'size'), ''), true],
+];
+for (const [name, damage, isKept] of damages) {
+  for (const compress of [undefined, gzipSync]) {
+    test(`loading an image restores layers that are ${name}${compress ? ' (gzip)' : ''}`, fresh, async () => {
+      const layers = [await tarOf([file('below')]), await tarOf([file('above')])];
+      const stored = compress ? layers.map((layer) => compress(layer)) : layers;
+      const archive = await tarOf(dockerArchive({ tags: ['app:1'], layers, stored }));
+      await load(host, archive);
+      const record = await host.images.get('app:1');
+      const home = join(host.dataRoot, 'overlay/layers');
+      const paths = readdirSync(home).map((hex) => join(home, hex));
+      const before = paths.map((path) => lstatSync(join(path, 'diff')).ino);
+      for (const path of paths) damage(path);
+      assert.equal(await load(host, archive), 'Loaded image: app:1\n');
+      assert.deepEqual({ ...(await host.images.get('app:1')), lastTagged: record.lastTagged }, record);
+      const chainIds = record.layers.map(({ chainId }) => chainId);
+      await host.rootfs.create(container('a'), chainIds);
+      const root = await host.rootfs.mount(container('a'), chainIds, false);
+      assert.deepEqual(
+        ['below', 'above'].map((each) => readFileSync(join(root, each), 'utf8')),
+        ['below', 'above'],
+      );
+      await host.rootfs.remove(container('a'));
+      if (isKept)
+        assert.deepEqual(
+          paths.map((path) => lstatSync(join(path, 'diff')).ino),
+          before,
+        );
+      const saved = await savedArchive(['app:1']);
+      assert.ok(stored.every((layer) => saved.includes(layer)));
+      await removeAllImages(host);
+    });
+  }
+}
+
+async function savedArchive(names: string[]): Promise<Buffer> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of await host.images.save(names)) chunks.push(chunk as Uint8Array);
+  return Buffer.concat(chunks);
+}
 
 test('a layer may contain absolute names and links, and devices of containers', fresh, async () => {
   const layer = await tarOf([

@@ -1,6 +1,6 @@
 /** Pull and push against Debian's docker-registry on loopback. */
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import type { Progress } from '@netyard/engine';
@@ -84,6 +84,27 @@ test('a pushed image is pulled again, with the lines that Docker prints', option
   assert.equal(byDigest.at(-1)?.status, `Status: Image is up to date for ${name}@${Digest}`);
   await removeAllImages(host);
 });
+
+test(
+  'a pull restores layers that another program deleted, and a layer that is on top of several others',
+  options,
+  async () => {
+    const name = `${registry.host}/twice`;
+    const [base, empty] = [await tarOf([{ name: 'base', body: 'base' }]), await tarOf([])];
+    await load(host, await tarOf(dockerArchive({ tags: [`${name}:1`], layers: [base, empty, base, empty] })));
+    await load(host, await tarOf(dockerArchive({ tags: [`${name}:2`], layers: [base, empty] })));
+    const layers = join(host.dataRoot, 'overlay/layers');
+    for (const tag of ['1', '2']) await collect(host.images.push(name, tag, {}, never));
+    await removeAllImages(host);
+    for (const tag of ['2', '1']) await collect(host.images.pull(name, tag, {}, never));
+    const whole = await host.leftovers();
+    assert.equal(whole.layers, 4);
+    for (const hex of readdirSync(layers)) rmSync(join(layers, hex), { recursive: true });
+    await collect(host.images.pull(name, '1', {}, never));
+    assert.deepEqual(await host.leftovers(), whole);
+    await removeAllImages(host);
+  },
+);
 
 test('a layer of many pieces arrives whole, also in a repository that another push did not fill', options, async () => {
   for (const name of [`${registry.host}/large`, `${registry.host}/large-too`]) {

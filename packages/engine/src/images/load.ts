@@ -146,7 +146,7 @@ async function addImage(
   const layers = layersOf(config, image.layers);
   for (const [index, layer] of layers.entries()) {
     const parents = layers.slice(0, index).map(({ chainId }) => chainId);
-    const blob = known.get(layer.chainId);
+    const blob = (await parts.content.hasLayer(layer.chainId)) ? known.get(layer.chainId) : undefined;
     if (blob === undefined) await unpackLayer(adding, layer, parents, report);
     else layers[index] = { ...layer, ...blob };
     known.set(layer.chainId, { digest: layer.digest, mediaType: layer.mediaType, size: layer.size, ...blob });

@@ -179,18 +179,19 @@ async function fetchImage(fetching: Fetching, manifest: Manifest): Promise<Image
 
 type Fetched = 'present' | 'fetched';
 
-/** Queues all downloads at once, runs a few at a time; fetches each blob once, even if several layers use it. */
+/** Queues all downloads at once, runs a few at a time; fetches each blob once, even if several missing layers use it. */
 function startDownloads(
   fetching: Fetching,
   layers: readonly (Descriptor & { chainId: string })[],
 ): { wait(index: number): Promise<Fetched>; stop(): Promise<void> } {
   const pool = new TaskPool(parallelDownloads, fetching.request.signal);
-  const blobs = new Map<string, Promise<Fetched>>();
+  const blobs = new Map<string, Promise<'fetched'>>();
   for (const layer of layers) {
     const id = shortDigest(layer.digest);
     if (!blobs.has(layer.digest)) fetching.report({ id, status: 'Pulling fs layer' });
   }
-  const running = layers.map(async (layer) => {
+  const running = layers.map(async (layer): Promise<Fetched> => {
+    if (await isPresent(fetching, layer)) return 'present';
     const blob = blobs.get(layer.digest) ?? pool.run((signal) => fetchLayer(fetching, layer, signal));
     blobs.set(layer.digest, blob);
     return await blob;
@@ -202,22 +203,21 @@ function startDownloads(
   };
 }
 
-async function fetchLayer(
-  fetching: Fetching,
-  layer: Descriptor & { chainId: string },
-  signal: AbortSignal,
-): Promise<Fetched> {
-  const { parts, report } = fetching;
+async function fetchLayer(fetching: Fetching, layer: Descriptor, signal: AbortSignal): Promise<'fetched'> {
+  const { report } = fetching;
   const id = shortDigest(layer.digest);
-  if (isKnown(parts.store.images(), layer)) {
-    report({ id, status: 'Already exists' });
-    return 'present';
-  }
   const reportStep = (current: number) => report({ id, status: 'Downloading', current, total: layer.size });
   await fetchBlob({ ...fetching, request: { ...fetching.request, signal } }, layer, reportStep);
   report({ id, status: 'Verifying Checksum' });
   report({ id, status: 'Download complete' });
   return 'fetched';
+}
+
+/** A layer that was deleted or damaged by another program is fetched again, like one that no image has. */
+async function isPresent({ parts, report }: Fetching, layer: Descriptor & { chainId: string }): Promise<boolean> {
+  const isHere = isKnown(parts.store.images(), layer) && (await parts.content.hasLayer(layer.chainId));
+  if (isHere) report({ id: shortDigest(layer.digest), status: 'Already exists' });
+  return isHere;
 }
 
 /** Whether a local image has this layer from this very blob; the layer alone does not verify the blob. */

@@ -20,11 +20,12 @@ export interface ImageContent {
   remove(digest: string): Promise<void>;
   listBlobs(): Promise<Descriptor[]>;
   /**
-   * Unpacks a layer (tar, gzip or zstd) onto its parent; no-op when the chain id exists. Returns the computed diff id.
+   * Unpacks a layer (tar, gzip or zstd) onto its parent; no-op when the chain id exists and is whole. Returns the computed diff id.
    */
   unpack(layer: Descriptor, parents: readonly string[], chainId: string): Promise<{ diffId: string }>;
   /** Discards layers that were written and never unpacked. Call this when no operation is adding content. */
   discardUnused(): Promise<void>;
+  /** False also for a layer that another program deleted or damaged: `unpack` restores it. */
   hasLayer(chainId: string): Promise<boolean>;
   removeLayer(chainId: string): Promise<void>;
   listLayers(): Promise<string[]>;

@@ -15,6 +15,7 @@ import {
   closeSync,
   existsSync,
   mkdirSync,
+  opendirSync,
   openSync,
   readdirSync,
   readFileSync,
@@ -89,8 +90,33 @@ export class OverlayFolders {
     return join(this.layer(chainId), 'diff');
   }
 
+  /** False also for a damaged one: another program deleted its directory, its files or its size. */
   hasLayer(chainId: string): boolean {
-    return existsSync(this.layer(chainId));
+    const size = this.#recordedSize(chainId);
+    return size !== undefined && this.#hasFiles(chainId, size);
+  }
+
+  #recordedSize(chainId: string): number | undefined {
+    try {
+      const text = readFileSync(join(this.layer(chainId), 'size'), 'utf8');
+      return /^\d+$/.test(text) ? Number(text) : undefined;
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** Only a layer without bytes may be empty. */
+  #hasFiles(chainId: string, size: number): boolean {
+    try {
+      const folder = opendirSync(this.diff(chainId));
+      try {
+        return size === 0 || folder.readSync() !== null;
+      } finally {
+        folder.closeSync();
+      }
+    } catch {
+      return false;
+    }
   }
 
   layers(): string[] {
@@ -98,11 +124,9 @@ export class OverlayFolders {
   }
 
   layerSize(chainId: string): number {
-    try {
-      return Number(readFileSync(join(this.layer(chainId), 'size'), 'utf8'));
-    } catch (error) {
-      throw new NetyardError('not-found', `no such layer: ${chainId}`, { cause: error });
-    }
+    const size = this.#recordedSize(chainId);
+    if (size === undefined) throw new NetyardError('not-found', `no such layer: ${chainId}`);
+    return size;
   }
 
   /** The archive that can be assembled from a layer's files; undefined when it is a blob. */
@@ -133,7 +157,7 @@ export class OverlayFolders {
     }
   }
 
-  /** Moves an unpacked layer to its final path; an existing one is kept. Returns whether it was moved. */
+  /** Moves an unpacked layer to its final path; an existing one is kept, a damaged one completed. Returns whether it was moved. */
   async commitLayer(
     unpacked: string,
     chainId: string,
@@ -145,10 +169,26 @@ export class OverlayFolders {
       renameSync(unpacked, this.layer(chainId));
       return true;
     } catch (error) {
-      if (!this.hasLayer(chainId)) throw error;
+      if (!existsSync(this.layer(chainId))) throw error;
+      if (!this.hasLayer(chainId)) {
+        this.#restoreLayer(unpacked, chainId, size);
+        return true;
+      }
       await removeTree(unpacked);
       return false;
     }
+  }
+
+  /** Moves what a damaged layer lacks. Files that it still has are kept: running containers may use them. */
+  #restoreLayer(unpacked: string, chainId: string, size: number): void {
+    const layer = this.layer(chainId);
+    const move = (name: string): void => renameSync(join(unpacked, name), join(layer, name));
+    if (!this.#hasFiles(chainId, size)) move('diff'); // also onto an empty directory
+    for (const name of archiveFiles) {
+      if (existsSync(join(unpacked, name)) && !existsSync(join(layer, name))) move(name);
+    }
+    if (existsSync(join(unpacked, 'digest'))) move('digest');
+    move('size');
   }
 
   /** Moves what the archive of the same layer is assembled from to a layer that has none. */

@@ -29,13 +29,21 @@ export class LayerArchives {
 
   /** Length of the archive; undefined without such a layer. */
   find(digest: string): number | undefined {
-    return this.#unpacked.get(digest)?.report.length ?? this.#index().get(digest)?.length;
+    const unpacked = this.#unpacked.get(digest);
+    if (unpacked) return unpacked.report.length;
+    return this.#wholeLayer(digest) === undefined ? undefined : this.#index().get(digest)?.length;
+  }
+
+  /** Chain id of a layer with this archive that no other program has damaged. */
+  #wholeLayer(digest: string): string | undefined {
+    const { chainIds = [] } = this.#index().get(digest) ?? {};
+    return [...chainIds].find((chainId) => this.#folders.hasLayer(chainId));
   }
 
   /** @param isShortLived as of `assembleLayer` */
   read(digest: string, isShortLived: boolean): AsyncIterable<Uint8Array> | undefined {
     const unpacked = this.#unpacked.get(digest);
-    const [chainId] = this.#index().get(digest)?.chainIds ?? [];
+    const chainId = this.#wholeLayer(digest);
     if (unpacked) return assembleLayer(unpacked.folder, digest, isShortLived);
     return chainId === undefined ? undefined : assembleLayer(this.#folders.layer(chainId), digest, isShortLived);
   }
@@ -69,9 +77,9 @@ export class LayerArchives {
     return all;
   }
 
-  /** Whether the layer with this chain id has this archive. */
+  /** Whether the layer with this chain id has this archive, and is whole. */
   isLayer(digest: string, chainId: string): boolean {
-    return this.#index().get(digest)?.chainIds.has(chainId) ?? false;
+    return this.#index().get(digest)?.chainIds.has(chainId) === true && this.#folders.hasLayer(chainId);
   }
 
   /** Call this when a layer with an archive got its final path. */
