@@ -126,6 +126,36 @@ test('a later failure rolls nftables changes back: new tables, replaced tables, 
   assert.deepEqual(dump(), before);
 });
 
+test('adjacent intervals are found, not created again, and deleted beside an absent one', host, async () => {
+  const table: KernelObject = {
+    kind: 'nft-table',
+    family: 'ip',
+    name: 'intervals',
+    body: 'set s {\ntype ipv4_addr; flags interval;\n}',
+  };
+  const subnet = (key: string): KernelObject => ({
+    ...({ kind: 'nft-element', family: 'ip', table: 'intervals', set: 's', key } as const),
+    comment: `network ${key}`,
+  });
+  const subnets = ['172.17.0.0/16', '172.18.0.0/16', '172.19.0.0/16', '172.20.0.0/16'].map(subnet);
+  const plan = (...objects: KernelObject[]): KernelPlan => ({ owner: 'x', objects });
+  const before = dump();
+  for (const one of subnets) await kernel.apply(plan(table, one));
+  const after = dump();
+  const wrong: KernelObject = { kind: 'address', link: 'absent0', prefix: '10.0.0.1/8' };
+  for (const one of subnets) {
+    assert.equal((await kernel.observe([one]))[0]?.state, 'present', JSON.stringify(one));
+    assert.deepEqual((await kernel.apply(plan(one))).operations, []);
+    await assert.rejects(kernel.apply(plan(one, wrong)));
+    assert.deepEqual(dump(), after, 'the rollback deleted what existed before');
+  }
+  assert.equal((await kernel.observe([subnet('10.0.0.0/8')]))[0]?.state, 'absent');
+  for (const one of subnets) await kernel.remove(plan(one, subnet('10.0.0.0/8')));
+  assert.doesNotMatch(sh('nft list table ip intervals'), /elements/);
+  await kernel.remove(plan(table));
+  assert.deepEqual(dump(), before);
+});
+
 test('no child process inherits the socket of a context that stays open', host, () => {
   const before = new Set(socketFds().map(({ socket }) => socket));
   const contexts = [NftContext.openHeld(), NftContext.openScratch()];

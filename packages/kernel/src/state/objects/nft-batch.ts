@@ -91,8 +91,9 @@ function queryElement(session: Session, ns: string | undefined, element: NftElem
     const lacksComment = found !== undefined && found.comment === undefined && element.comment !== undefined;
     return lacksComment ? (listSet(session, ns, setSpec(element)).get(element.key) ?? found) : found;
   } catch (error) {
-    if (hasErrno(error, 'ENOENT')) return undefined;
-    throw error;
+    if (!hasErrno(error, 'ENOENT')) throw error;
+    // The kernel may not find an interval where another one begins at its end, as with 172.17.0.0/16 and 172.18.0.0/16.
+    return element.key.includes('/') ? listSet(session, ns, setSpec(element)).get(element.key) : undefined;
   }
 }
 
