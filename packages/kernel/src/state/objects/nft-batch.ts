@@ -304,7 +304,8 @@ function deleteElements(session: Session, ns: string | undefined, elements: read
     if (!deleteDirectly(session, ns, elements)) run(elements);
     return [...elements];
   } catch (error) {
-    if (!hasErrno(error, 'ENOENT')) throw error;
+    // EINVAL: libnftables itself does not find an interval.
+    if (!hasErrno(error, 'ENOENT') && !hasErrno(error, 'EINVAL')) throw error;
   }
   const found = findElements(session, ns, elements);
   const existing = elements.filter((_element, index) => found[index] !== undefined);
