@@ -20,8 +20,7 @@ export function formatTrace(report: TraceReport): string[] {
   const { packet, from, to, conclusion, steps, answer, incomplete, observed } = report;
   const lines = [
     `${from} -> ${to}: ${packetText(packet)}`,
-    '',
-    ...table(steps),
+    ...(steps.length === 0 ? [] : ['', ...table(steps)]),
     ...(answer.length === 0 ? [] : ['', 'Answer:', ...table(answer)]),
     ...(observed === undefined || observed === 'rules' ? [] : ['', unobserved[observed]]),
     '',

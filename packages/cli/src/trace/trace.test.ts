@@ -58,6 +58,14 @@ test('the text of a trace', () => {
   ]);
 });
 
+test('the text of a trace without hops has no empty part', () => {
+  assert.deepEqual(formatTrace({ ...report, steps: [] }).slice(0, 3), [
+    'a -> web: tcp 172.17.0.2:40000 -> 172.17.0.3:80',
+    '',
+    report.conclusion.sentence,
+  ]);
+});
+
 test('the text says what was not observed of a target that answered at once', () => {
   const [first] = report.steps;
   assert.ok(first);
