@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
 import type { FakeKernel } from '@netyard/testkit';
-import { openFakeTestbed, refuses, tcp } from './fake-testbed.ts';
-import type { Testbed } from './testbed.ts';
+import { failDefaultRoutes, openFakeTestbed, refuses, tcp } from './fake-testbed.ts';
+import { on, type Testbed } from './testbed.ts';
 
 let kernel: FakeKernel;
 let testbed: Testbed;
@@ -61,4 +61,21 @@ test('a failed connect releases everything, a dry run allocates nothing', async 
   assert.deepEqual(networks.state(web.containerId)?.endpoints, []);
   await networks.connect('bridge', web.containerId, { network: 'bridge' });
   assert.equal(networks.state(web.containerId)?.ports[0]?.hostPort, 8801);
+});
+
+test('a disconnect is complete although the container lacks the interface of its other network', async () => {
+  const { networks } = testbed;
+  for (const name of ['left', 'right']) await networks.create({ name, driver: 'bridge' });
+  const { containerId } = await testbed.run('web', { ...on('left', 'right'), ports: [tcp(8801)] });
+  failDefaultRoutes(kernel);
+  await networks.disconnect('left', containerId, false);
+  const [endpoint, ...others] = networks.state(containerId)?.endpoints ?? [];
+  assert.deepEqual([endpoint?.networkName, others], ['right', []]);
+  const values = kernel
+    .objects()
+    .flatMap((object) => (object.kind === 'nft-element' && object.key === 'tcp . 8801' ? (object.value ?? []) : []));
+  assert.deepEqual(values, [`${endpoint?.addresses.v4?.address} . 80`]);
+  await networks.remove('left');
+  await networks.disconnect('right', containerId, false);
+  await networks.remove('right');
 });

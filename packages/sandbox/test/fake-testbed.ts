@@ -76,3 +76,13 @@ export const onFront = (v4?: string): Partial<SandboxConfig> => ({
   mode: { kind: 'network', ref: 'front' },
   endpoints: [{ network: 'front', ...(v4 === undefined ? {} : { addresses: { v4 } }) }],
 });
+
+/** The container has renamed its interfaces: plans with a default route fail. */
+export function failDefaultRoutes(kernel: FakeKernel): void {
+  const apply = kernel.apply.bind(kernel);
+  kernel.apply = async (plan, options) => {
+    const route = plan.objects.find((object) => object.kind === 'route' && object.ns !== undefined);
+    if (route) throw kernelError(errnoOf('ENODEV'), 'ip link show', 'eth1');
+    return await apply(plan, options);
+  };
+}

@@ -1,4 +1,4 @@
-/** `network connect` and `disconnect`: changes the requested endpoints, and the interfaces of a running container. */
+/** `network connect`: adds a requested endpoint, and the interface of a running container. */
 
 import { type KeyedQueue, type Logger, NetyardError } from '@netyard/core';
 import type { Kernel, KernelObject, NftElementObject } from '@netyard/kernel';
@@ -6,9 +6,6 @@ import {
   createSegments,
   driverOf,
   type EndpointDependencies,
-  type Family,
-  families,
-  familyOfAddress,
   flushUdpConntrack,
   freeEndpoint,
   type NetworkPools,
@@ -30,29 +27,16 @@ import type {
 } from '../contract.ts';
 import type { LinkIndex } from '../links/index.ts';
 import { capabilitiesOfNamed, networkOf, type Sandbox, sandboxOf, save } from '../lookup.ts';
-import {
-  gatewayEndpoint,
-  planEndpoint,
-  planEndpointRemoval,
-  planGatewayChange,
-  planSharedElements,
-  type SandboxPlanInput,
-} from '../plan/sandbox.ts';
+import { planEndpoint, planSharedElements, type SandboxPlanInput } from '../plan/sandbox.ts';
 import { planResolvConf } from './container-resolv-conf.ts';
 import { allocateContainerEndpoint } from './endpoint.ts';
 import { type EndpointEventsDependencies, emitEndpoint } from './endpoint-events.ts';
 import { type LinkHostsFilesDependencies, refreshParents } from './link-hosts-files.ts';
-import { addHostsLines, removeHostsLines } from './own-hosts-lines.ts';
-import { type PortsDependencies, publishableFamilies, publishMissing, relayPublished } from './ports.ts';
+import { addHostsLines } from './own-hosts-lines.ts';
+import { type PortsDependencies, publishMissing, relayPublished } from './ports.ts';
 import { checkEndpoint, type RegisterDependencies } from './register.ts';
-import { linkAllowRulesOf, type Prepared, planInput, type SandboxPlanDependencies } from './sandbox-plan.ts';
-import {
-  applyStaticRelease,
-  planStaticRelease,
-  reserveStatic,
-  storeStaticRelease,
-  takeFromStopped,
-} from './static-addresses.ts';
+import { type Prepared, planInput, type SandboxPlanDependencies } from './sandbox-plan.ts';
+import { reserveStatic, takeFromStopped } from './static-addresses.ts';
 
 /** Dependencies of the functions in this file. */
 export interface ConnectDependencies
@@ -238,7 +222,8 @@ export function allocateAttached(context: ConnectDependencies, before: Prepared,
   }
 }
 
-const newPorts = (before: Prepared, after: Prepared): Prepared['state']['ports'] =>
+/** Ports of `after` that `before` lacks. */
+export const newPorts = (before: Prepared, after: Prepared): Prepared['state']['ports'] =>
   after.state.ports.filter((port) => !before.state.ports.includes(port));
 
 export function release(context: ConnectDependencies, before: Prepared, after: Attached): void {
@@ -254,7 +239,10 @@ const idOf = ({ family, set, key }: NftElementObject): string => `${family} ${se
 const textOf = (element: NftElementObject): string => `${idOf(element)} ${element.value ?? ''}`;
 
 /** The elements of `from` that are not in `others` with the same value. */
-function changedElements(from: readonly NftElementObject[], others: readonly NftElementObject[]): NftElementObject[] {
+export function changedElements(
+  from: readonly NftElementObject[],
+  others: readonly NftElementObject[],
+): NftElementObject[] {
   const same = new Set(others.map(textOf));
   return from.filter((element) => !same.has(textOf(element)));
 }
@@ -269,129 +257,4 @@ export function planAttach(
   if (objects.length === 0) return [];
   // A higher priority moves the default route. The port map keys stay; their values change to the new address.
   return [...objects, ...changed, ...input.linkAllowRules];
-}
-
-export async function disconnect(
-  context: ConnectDependencies,
-  networkRef: string,
-  containerId: string,
-  force: boolean,
-): Promise<void> {
-  await context.queue.run(containerId, async () => {
-    const sandbox = sandboxOf(context, containerId);
-    const { record, config } = checkDisconnect(context, sandbox, networkRef, force);
-    await detach(context, sandbox, config);
-    if (record) emitEndpoint(context, 'disconnect', record.id, containerId);
-  });
-}
-
-/** Docker's checks. Throws `invalid`, `not-found` or `failed`. `record` is undefined only for a deleted network. */
-export function checkDisconnect(
-  context: ConnectDependencies,
-  { config, state }: Sandbox,
-  networkRef: string,
-  force: boolean,
-): { record: NetworkRecord | undefined; config: EndpointConfig } {
-  const { containerId } = config;
-  checkNotRemoving(context, containerId);
-  const record = findForDisconnect(context, networkRef, force);
-  const name = record?.name ?? networkRef;
-  if (config.mode.kind === 'host' && name === 'host') {
-    throw new NetyardError(
-      'invalid',
-      'cannot disconnect container from host network - container was created in host network mode',
-    );
-  }
-  const found = config.endpoints.find((endpoint) => endpoint.network === name);
-  const kind = state ? 'network' : 'the network';
-  if (!found) throw new NetyardError('failed', `container ${containerId} is not connected to ${kind} ${name}`);
-  return { record, config: found };
-}
-
-/** With `force`, a deleted network can be removed from the list. */
-function findForDisconnect(context: ConnectDependencies, ref: string, force: boolean): NetworkRecord | undefined {
-  try {
-    return networkOf(context, ref);
-  } catch (error) {
-    if (force) return undefined;
-    throw error;
-  }
-}
-
-async function detach(context: ConnectDependencies, sandbox: Sandbox, removed: EndpointConfig): Promise<void> {
-  const { config, state } = sandbox;
-  const { containerId } = config;
-  const endpoint = state?.endpoints.find((candidate) => candidate.networkName === removed.network);
-  const next = {
-    ...config,
-    endpoints: config.endpoints.filter((other) => other !== removed),
-    ...(config.formerEndpoints
-      ? { formerEndpoints: config.formerEndpoints.filter(({ network }) => network !== removed.network) }
-      : {}),
-  };
-  if (endpoint) sandbox.detaching = endpoint;
-  try {
-    if (state && endpoint) await deleteEndpoint(context, sandbox, { config, state }, endpoint);
-    sandbox.config = next;
-    const released = planStaticRelease(context, { containerId, endpoints: [removed] });
-    applyStaticRelease(context, containerId, released);
-    context.store.transaction(() => {
-      save(context, sandbox);
-      if (endpoint) unstoreEndpoint(context, endpoint);
-      storeStaticRelease(context.store, released);
-    });
-  } finally {
-    delete sandbox.detaching;
-  }
-}
-
-export interface Detachment {
-  after: Prepared;
-  /** Whether the endpoint holds the default route of a family, and its published ports. */
-  wasGateway: boolean;
-  /** Objects to delete. */
-  deleted: KernelObject[];
-  /** Objects to create: another endpoint, if any, becomes the gateway and gets the ports. */
-  created: KernelObject[];
-}
-
-/** The objects to delete and create when an endpoint of a running container is detached. Changes nothing. */
-export function planDetach(context: ConnectDependencies, before: Prepared, endpoint: EndpointState): Detachment {
-  const isGateway = (family: Family): boolean => gatewayEndpoint(before.state.endpoints, family)?.id === endpoint.id;
-  const wasGateway = families.some(isGateway);
-  const input = planInput(context, before, { files: false });
-  const allowRules = endpoint.networkName === 'bridge' ? linkAllowRulesOf(context, before.config.containerId) : [];
-  const endpoints = before.state.endpoints.filter((other) => other !== endpoint);
-  const kept = publishableFamilies(context, endpoints);
-  const ports = before.state.ports.filter(({ hostAddress }) => kept.includes(familyOfAddress(hostAddress)));
-  const after: Prepared = { config: before.config, state: { ...before.state, endpoints, ports } };
-  const next = planInput(context, after, { files: false });
-  const [formerElements, nextElements] = [planSharedElements(input), planSharedElements(next)];
-  const deleted = [
-    ...planEndpointRemoval(input, endpoint),
-    ...changedElements(formerElements, nextElements),
-    ...allowRules,
-  ];
-  const created = [...(wasGateway ? planGatewayChange(next) : []), ...changedElements(nextElements, formerElements)];
-  return { after, wasGateway, deleted, created };
-}
-
-async function deleteEndpoint(
-  context: ConnectDependencies,
-  sandbox: Sandbox,
-  before: Prepared,
-  endpoint: EndpointState,
-): Promise<void> {
-  const { containerId, name } = before.config;
-  const { after, wasGateway, deleted, created } = planDetach(context, before, endpoint);
-  sandbox.state = after.state;
-  context.ownDeletion();
-  await context.kernel.remove({ owner: `container ${name}`, objects: deleted });
-  for (const port of newPorts(after, before)) context.ports.release(port, containerId);
-  freeEndpoint(context, containerId, endpoint);
-  await removeEmptySegments(context, [endpoint]);
-  if (created.length > 0) await context.kernel.apply({ owner: `container ${name}`, objects: created });
-  if (wasGateway) await flushUdpConntrack(context, before.state.ports);
-  relayPublished(context, after.config, after.state);
-  await removeHostsLines(context, before, endpoint);
 }
