@@ -54,6 +54,13 @@ test('unknown routes, bad escapes and dots in a path are errors', async (t) => {
   assert.deepEqual(asked, ['../..', 'nginx-3/web1']);
 });
 
+test('a range of events that ends before it begins is rejected', async (t) => {
+  const server = await serve(t, { events: { subscribe: () => assert.fail('no events are read') } });
+  const answer = await server.send('GET', '/v1.51/events?since=5&until=3.9');
+  const message = '`since` time (5) cannot be after `until` time (3.9)';
+  assert.deepEqual([answer.status, JSON.parse(answer.body)], [400, { message }]);
+});
+
 test('routes that Netyard does not implement answer so', async (t) => {
   const server = await serve(t, {});
   for (const path of ['/v1.51/swarm/init', '/v1.51/swarm/join', '/v1.51/session'])

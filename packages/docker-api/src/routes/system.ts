@@ -37,9 +37,16 @@ export function systemRoutes(options: ApiOptions): Route[] {
 
 function events({ engine }: ApiOptions): Handler {
   return async ({ query, answer, signal, version, request }) => {
+    const since = readTimestamp(query, 'since');
+    const until = readTimestamp(query, 'until');
+    if (since !== undefined && until !== undefined && since > until)
+      throw new NetyardError(
+        'invalid',
+        `\`since\` time (${query.get('since')}) cannot be after \`until\` time (${query.get('until')})`,
+      );
     const source = engine.events.subscribe({
-      since: readTimestamp(query, 'since'),
-      until: readTimestamp(query, 'until'),
+      since,
+      until,
       filters: readFilters(query),
       signal,
     });
