@@ -9,7 +9,7 @@ const inspect =
   `docker inspect -f '{{range $name, $net := .NetworkSettings.Networks}}{{$name}} {{json $net.IPAMConfig}} ` +
   `{{$net.IPv6Gateway}} {{$net.GlobalIPv6Address}} {{$net.GlobalIPv6PrefixLen}} {{end}}'`;
 const names = (from: string, name: string): string =>
-  `docker exec ${from} getent ahostsv6 ${name} | awk '{ print $1 }' | sort -u`;
+  `docker exec ${from} nslookup -type=aaaa ${name} | awk '/^Address: / { print $2 }'`;
 const reverse = (from: string, address: string): string =>
   `docker exec ${from} busybox nslookup ${address} 127.0.0.11 | grep -o 'name = .*'`;
 const hosts = (name: string): string =>

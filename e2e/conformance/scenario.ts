@@ -34,7 +34,8 @@ export const differs = (line: string, reason: string): Scenario => ({ line, diff
 
 /**
  * Functions for the lines. `api METHOD PATH [BODY]` prints the answer and its status, `try BODY` and `created ARGS` create
- * a network by the API and by the command, show and remove it.
+ * a network by the API and by the command, show and remove it. `names`, `names6` and `named` ask a container's name server:
+ * the image netyard-test has no getent.
  */
 export const functions = `
 api() {
@@ -81,5 +82,8 @@ settings() {
   docker inspect "$1" | jq -S '.[0].NetworkSettings | del(.SandboxID, .SandboxKey)'
 }
 addresses() { docker exec "$1" ip -o -4 address | awk '{ print $2, $4 }'; }
-names() { docker exec "$1" getent ahostsv4 "$2" | awk '{ print $1 }' | sort -u; }
+answers() { docker exec "$1" nslookup -type="$2" "$3" | awk '/^Address: / { print $2 }' | sort -u; }
+names() { answers "$1" a "$2"; }
+names6() { answers "$1" aaaa "$2"; }
+named() { docker exec "$1" nslookup "$2" | grep -o 'name = .*'; }
 `;
