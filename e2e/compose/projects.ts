@@ -185,6 +185,55 @@ const dual: Project = {
   ],
 };
 
+/** How many addresses a name has for a service; `nslookup` because the image has no getent. */
+const answers = (service: string, name: string): string =>
+  `docker compose exec -T ${service} nslookup -type=a ${name} | grep -c '^Address: '`;
+const networksOf = (container: string): string =>
+  `docker inspect ${container} | jq -cS '.[0].NetworkSettings.Networks | map_values(del(.NetworkID, .EndpointID, .DNSNames, .MacAddress)) | map_values(.Aliases |= (. // [] | sort))'`;
+const up = (options = ''): string => compose(`up -d ${options}`);
+
+const stack: Project = {
+  title: 'every setting of a network and of an endpoint, and networks that change outside of Compose',
+  folder: 'stack',
+  images: ['netyard-test'],
+  newer: true,
+  commands: [
+    'docker network create --subnet 10.16.0.0/24 outer > /dev/null; docker run -d --name outside --network outer --ip 10.16.0.90 netyard-test sleep 1000 > /dev/null',
+    full(compose('create')),
+    up(),
+    "docker compose ps -a --format '{{.Service}} {{.Name}} {{.State}} {{.Ports}}' | sort",
+    networksOf('stack-web-1'),
+    ...['client', 'hosted', 'shared', 'beside', 'once'].map((name) => full(networksOf(`stack-${name}-1`))),
+    `docker inspect stack-web-1 | jq -cS '.[0] | .HostConfig.Sysctls, .HostConfig.ExtraHosts, .Config.ExposedPorts, .NetworkSettings.Ports'`,
+    `docker network inspect custom_front stack_back | jq -cS '.[] | .IPAM.Config, .Options, .Attachable, .EnableIPv6, .Internal'`,
+    full('docker network ls --format "{{.Name}}" | sort'),
+    `docker compose exec -T web sh -c 'ip -o addr | grep -o -e "lan0 .*inet6* [^ ]*" -e "wan0 .*inet6* [^ ]*" | grep -v fe80::[^8] | sort; ip route | sort; ip -6 route show default | cut -d " " -f 1-5; cat /etc/resolv.conf | grep -v "^#"; grep -v -e :: -e localhost /etc/hosts | sort; hostname -f; cat /proc/sys/net/core/somaxconn /proc/sys/net/ipv4/conf/lan0/log_martians /sys/class/net/lan0/address /sys/class/net/*/mtu'`,
+    ['web', 'www.example.org', 'a_b', 'webhost', 'pool', 'worker', 'web.custom_front', 'stack-worker-1']
+      .map((name) => answers('client', name))
+      .join('; '),
+    `${answers('web', 'replica')}; ${answers('shared', 'worker')}; docker compose exec -T shared hostname`,
+    full(up()),
+    full(compose('--profile debug up -d')),
+    full(compose('--profile debug stop -t 0 debug')),
+    full(compose('up -d --scale worker=4 --no-recreate')),
+    answers('client', 'worker'),
+    full(compose('restart -t 0 web')),
+    compose('up -d --force-recreate -t 0 web'),
+    // The service that shares the namespace is replaced now.
+    `docker compose up -d -t 0 2> /dev/null; docker compose exec -T shared ip -o -4 addr show lan0 | grep -o 'inet [^ ]*'`,
+    // Networks that change outside.
+    `docker network disconnect custom_front stack-client-1; docker compose up -d -t 0 2> /dev/null; ${networksOf('stack-client-1')} | jq -c keys`,
+    `docker network create more > /dev/null; docker network connect more stack-client-1; ${up('-t 0')}; ${networksOf('stack-client-1')} | jq -c keys`,
+    full(compose('port --protocol udp web 9001')),
+    full(`${compose('pause client')}; ${compose('unpause client')}`),
+    compose('down -t 0 --remove-orphans'),
+    'docker rm -f outside; docker network rm outer more; docker network ls --format "{{.Name}}" | sort; docker ps -aq',
+    // Which of the networks Compose creates before it misses the external one is not defined.
+    '! docker compose up -d 2> /dev/null',
+    full('docker compose down -t 0 2> /dev/null; docker network ls --format "{{.Name}}" | sort'),
+  ],
+};
+
 /** docker-compose 1 prints progress of its own. */
 const compose1 = (command: string): string => `docker-compose ${command} 2>&1 | sort -u`;
 
@@ -209,6 +258,6 @@ const old: Project = {
   ],
 };
 
-export const projects: readonly Project[] = [shop, edge, legacy, dual, old];
+export const projects: readonly Project[] = [shop, edge, legacy, dual, stack, old];
 
 export const folderOf = ({ folder }: Project): string => join(import.meta.dirname, folder);
