@@ -76,6 +76,19 @@ test('a daemon killed right after a rotation continues in the new file', async (
   assert.equal(await logOf(id), numbered(0, 50));
 });
 
+test('the output of a container that was stored with too large a max-file is collected after a restart', async () => {
+  const id = await harness.run({ logOptions: { 'max-size': '1k' } });
+  await harness.engine.stop({ stopContainers: false });
+  const record = harness.store.containers().find((each) => each.id === id);
+  assert.ok(record);
+  const logOptions = { 'max-size': '1k', 'max-file': '99999999999999999999' };
+  harness.store.putContainer({ ...record, config: { ...record.config, logOptions } });
+  harness.runtime.say(id, numbered(0, 100));
+  await harness.restart();
+  harness.runtime.say(id, numbered(100, 200));
+  assert.equal(await logOf(id), numbered(0, 200));
+});
+
 test('rotation keeps max-file files, and a follower sees every line', async () => {
   const id = await harness.run({ logOptions: { 'max-size': '1k', 'max-file': '2' } });
   harness.runtime.say(id, 'first\n');

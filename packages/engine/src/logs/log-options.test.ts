@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isNetyardError } from '@netyard/core';
 import { logAttributes } from './log-attributes.ts';
-import { checkLogOptions, parseRotation } from './log-options.ts';
+import { checkLogOptions, clampMaxFile, parseRotation } from './log-options.ts';
 
 const tag = {
   ID: '0123456789ab',
@@ -31,6 +31,18 @@ test('rotation of both drivers; sizes of json-file are decimal, those of local b
     maximumFiles: 1,
     compresses: false,
   });
+});
+
+test('max-file is any positive integer of 64 bits; a stored larger one is clamped', () => {
+  for (const driver of ['json-file', 'local'])
+    for (const files of ['9007199254740992', '9223372036854775807', '+9223372036854775807'])
+      assert.equal(parseRotation(driver, { 'max-file': files }).maximumFiles, Number.MAX_SAFE_INTEGER, files);
+  assert.throws(() => parseRotation('json-file', { 'max-file': '9223372036854775808' }), /value out of range/);
+  const stored = { 'max-size': '1k', 'max-file': '99999999999999999999' };
+  assert.deepEqual(clampMaxFile(stored), { ...stored, 'max-file': '9223372036854775807' });
+  for (const files of ['3', '9223372036854775807', 'x', '-99999999999999999999'])
+    assert.equal(clampMaxFile({ 'max-file': files }), undefined, files);
+  assert.equal(clampMaxFile({}), undefined);
 });
 
 test('invalid log options are rejected with the texts of Docker', () => {

@@ -127,10 +127,20 @@ function parseSize(text: string, base: 1000 | 1024, context: string): number {
 function parseInteger(text: string, context: string): number {
   if (!/^[+-]?\d+$/.test(text))
     throw invalid(`${context}strconv.Atoi: parsing ${JSON.stringify(text)}: invalid syntax`);
-  const value = Number(text);
-  if (!Number.isSafeInteger(value))
+  const value = BigInt(text.replace(/^\+/, ''));
+  if (value !== BigInt.asIntN(64, value))
     throw invalid(`${context}strconv.Atoi: parsing ${JSON.stringify(text)}: value out of range`);
-  return value;
+  return Math.min(Number(value), Number.MAX_SAFE_INTEGER); // no log has so many files
+}
+
+/** The largest value that Go's `int` has, and so the API. */
+const largestInteger = 2n ** 63n - 1n;
+
+/** Options of a container that an older Netyard created: it accepted any number of files. Undefined: as they are. */
+export function clampMaxFile(options: LogOptions): LogOptions | undefined {
+  const { 'max-file': files = '' } = options;
+  if (!/^\+?\d+$/.test(files) || BigInt(files.replace(/^\+/, '')) <= largestInteger) return undefined;
+  return { ...options, 'max-file': String(largestInteger) };
 }
 
 function requireBoolean(text: string, context: string): boolean {

@@ -22,7 +22,7 @@ import { Capture, type CaptureThread } from './capture.ts';
 import type { CaptureCommand, CaptureFiles, CaptureReport, LogTarget } from './capture-protocol.ts';
 import type { OutputStream } from './capture-state.ts';
 import { logAttributes } from './log-attributes.ts';
-import { parseRotation } from './log-options.ts';
+import { clampMaxFile, parseRotation } from './log-options.ts';
 import type { TagFields } from './log-tag.ts';
 import type { RequestActivity } from './request-activity.ts';
 import { Thread } from './thread.ts';
@@ -175,9 +175,19 @@ export class Outputs {
     mkdirSync(containerDirectory(settings, id), { recursive: true, mode: 0o710 });
     return {
       path: logPath(settings, id),
-      rotation: parseRotation(config.logDriver, config.logOptions),
+      rotation: parseRotation(config.logDriver, this.#logOptionsOf(record)),
       attributes: logAttributes(config.logOptions, { labels: config.labels, env: process.env, tag: tagFields(record) }),
     };
+  }
+
+  #logOptionsOf({ id, config }: ContainerRecord): Readonly<Record<string, string>> {
+    const clamped = clampMaxFile(config.logOptions);
+    if (clamped === undefined) return config.logOptions;
+    this.#options.logger.warn("a container's log option max-file is out of range; the largest value is used instead", {
+      ...{ container: id, 'max-file': config.logOptions['max-file'] },
+      hint: 'create the container again with a smaller value',
+    });
+    return clamped;
   }
 
   /** The position file says where each capture stopped, as after a kill of the whole daemon. */
