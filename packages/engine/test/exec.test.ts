@@ -38,6 +38,13 @@ function write(path: string | undefined, words: string): void {
   closeSync(fd);
 }
 
+test('an exec has the groups that were added to the container', async () => {
+  const id = await harness.run({ groupAdd: ['audio', '777'] });
+  const { id: execId } = await harness.engine.exec.create(id, config);
+  await harness.engine.exec.start(execId, { detach: true, tty: false, signal });
+  assert.deepEqual(spec?.groupAdd, ['audio', '777']);
+});
+
 test('an exec has output, an exit code and events, and leaves no FIFO', async () => {
   const id = await harness.run();
   const { exec } = harness.engine;

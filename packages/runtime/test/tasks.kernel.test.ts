@@ -33,7 +33,7 @@ async function start(...given: Parameters<TaskHost['spec']>): Promise<string> {
 
 const containerPid = async (id: string): Promise<number> => (await testbed.runtime.get(id))?.pid ?? 0;
 
-const plainExec = { env: ['PATH=/bin'], workingDirectory: '/', user: '', tty: false, privileged: false };
+const plainExec = { env: ['PATH=/bin'], workingDirectory: '/', user: '', groupAdd: [], tty: false, privileged: false };
 const noStdio = { stdin: '', stdout: '', stderr: '' };
 
 test('a process runs, its output is in the files, its exit code is reported', host, async () => {
@@ -85,6 +85,7 @@ test('an exec process has its own exit code, user and environment, and ends by i
     containerPid: await containerPid(id),
     args: ['sh', '-c', 'id; echo $HOME; exit 5'],
     user: 'web',
+    groupAdd: ['extra'],
     stdio: { ...noStdio, stdout: stdout.path },
   });
   assert.ok(pid > 0);
@@ -94,6 +95,12 @@ test('an exec process has its own exit code, user and environment, and ends by i
   assert.equal(await stdout.text(), 'uid=1000(web) gid=1001(web) groups=1001(web),1002(log),1003(extra)\n/srv/web\n');
   assert.equal((await testbed.runtime.get(id))?.status, 'running');
   assert.equal((await testbed.runtime.delete(id))?.exitCode, 137);
+});
+
+test('thousands of groups can be added', host, async () => {
+  const groupAdd = Array.from({ length: 5000 }, (_, at) => String(100_000 + at));
+  const { out } = await run(['sh', '-c', 'id -G | wc -w'], { groupAdd });
+  assert.equal(out.trim(), '5001');
 });
 
 test('stdin arrives through a FIFO and ends when it is closed', host, async () => {

@@ -130,6 +130,7 @@ function execSpec(
     env: processEnv(record, { hostname: hostnameOf(shown), tty: config.tty, links, extra: config.env }),
     workingDirectory: config.workingDirectory || record.process.workingDirectory || '/',
     user: config.user || record.process.user,
+    groupAdd: record.config.groupAdd,
     tty: config.tty,
     ...(config.tty && consoleSize ? { consoleSize } : {}),
     privileged: config.privileged || record.config.privileged,

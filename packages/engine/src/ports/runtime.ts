@@ -150,6 +150,8 @@ export interface ExecSpec {
   env: string[];
   workingDirectory: string;
   user: string;
+  /** Of the container: names or ids. */
+  groupAdd: string[];
   tty: boolean;
   consoleSize?: [number, number];
   privileged: boolean;

@@ -29,8 +29,6 @@ import { type OciRuntime, pickRuntime } from './runtimes.ts';
 import type { TaskContext } from './task-context.ts';
 
 const shimName = 'io.containerd.runc.v2';
-/** Label that stores `--group-add` for later exec processes. */
-export const groupAddLabel = 'netyard.group-add';
 
 export async function createTask(context: TaskContext, spec: TaskSpec): Promise<{ pid: number }> {
   const runtime = pickRuntime(context.runtimes, spec.runtimeName);
@@ -38,10 +36,9 @@ export async function createTask(context: TaskContext, spec: TaskSpec): Promise<
   const planned = planOf(context, spec);
   const plan = isCrun ? forCrun(context, spec, planned) : planned;
   const options = packShimOptions(runtime.program, context.runtimeRoot);
-  const labels = { ...spec.labels, [groupAddLabel]: JSON.stringify(spec.groupAdd) };
   const container = {
     id: spec.id,
-    labels,
+    labels: spec.labels,
     runtime: { name: context.shims?.runtimeName ?? shimName, options },
     spec: packJson('Spec', plan),
   };

@@ -82,21 +82,13 @@ async function statusOf(context: TaskContext, id: string): Promise<Status | unde
 
 /** The specification of a container; undefined when there is no such container. */
 export async function readSpec(context: TaskContext, id: string): Promise<OciSpec | undefined> {
-  return (await readContainer(context, id))?.spec;
-}
-
-export async function readContainer(
-  context: TaskContext,
-  id: string,
-): Promise<{ spec: OciSpec; labels: Record<string, string> } | undefined> {
   const { calls } = context;
   const response = await calls.repeatable(`read the container ${id}`, () =>
     calls.client.containers.get({ id }).catch(passOverMissing),
   );
   const container = response?.container;
   if (!container?.spec) return undefined;
-  const spec: OciSpec = JSON.parse(Buffer.from(container.spec.value).toString());
-  return { spec, labels: container.labels };
+  return JSON.parse(Buffer.from(container.spec.value).toString());
 }
 
 function passOverMissing(error: unknown): undefined {

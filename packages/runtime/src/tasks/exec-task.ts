@@ -4,20 +4,19 @@ import type { ExecSpec, ExitStatus } from '@netyard/engine';
 import { isNotFound } from '../containerd/client.ts';
 import { resolveUser } from '../spec/user.ts';
 import { completeStdio, packJson } from './any.ts';
-import { explained, groupAddLabel } from './create-task.ts';
-import { exitOf, readContainer } from './delete-task.ts';
+import { explained } from './create-task.ts';
+import { exitOf, readSpec } from './delete-task.ts';
 import { explainEnded, readProcess } from './ended-process.ts';
 import { planExec } from './exec-process.ts';
 import { readBoundingSet, readRunningUserFiles } from './host-facts.ts';
 import type { TaskContext } from './task-context.ts';
 
 export async function execInTask(context: TaskContext, id: string, spec: ExecSpec): Promise<{ pid: number }> {
-  const container = await readContainer(context, id);
-  if (!container) throw new NetyardError('not-found', `no such task: ${id}`);
-  const groups: string[] = JSON.parse(container.labels[groupAddLabel] ?? '[]');
-  const users = await readRunningUserFiles(id, spec.containerPid, container.spec.root.path);
-  const user = resolveUser(spec.user, groups, users);
-  const process = planExec(spec, container.spec.process, user, readBoundingSet());
+  const task = await readSpec(context, id);
+  if (!task) throw new NetyardError('not-found', `no such task: ${id}`);
+  const users = await readRunningUserFiles(id, spec.containerPid, task.root.path);
+  const user = resolveUser(spec.user, spec.groupAdd, users);
+  const process = planExec(spec, task.process, user, readBoundingSet());
   const { calls } = context;
   const { tasks } = calls.client;
   const ids = { containerId: id, execId: spec.execId };
