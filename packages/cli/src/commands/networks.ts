@@ -92,6 +92,7 @@ export const networkCreate: CommandSpec = {
   ],
   run: async (context, { args: [name = ''], flags }) => {
     const { networks } = context.client();
+    checkScope(flags);
     const body = createBody(name, flags);
     if (flags.bool('dry-run')) {
       printDryRun(context, await networks.planCreate(body));
@@ -103,6 +104,12 @@ export const networkCreate: CommandSpec = {
     return 0;
   },
 };
+
+/** The daemon takes `bridge`, the default of --driver, for overlay: it does not see whether the flag was given. */
+function checkScope(flags: Flags): void {
+  if (flags.text('scope') === 'cluster' && flags.has('driver') && flags.text('driver') === 'bridge')
+    throw new NetyardError('invalid', 'networks of scope cluster have the driver overlay, not bridge');
+}
 
 function createBody(name: string, flags: Flags): NetworkCreateRequest {
   const ipam = {

@@ -37,6 +37,12 @@ const wrong: [string, number, string][] = [
   ['netyard capture', 1, "netyard: 'netyard capture' requires at least 1 argument\n"],
   ['netyard explain', 1, "netyard: 'netyard explain' requires 1 argument\n"],
   ['netyard explain ', 1, 'invalid name of a container, network or peer: value is empty\n'],
+  [
+    'netyard network create --scope cluster -d bridge x',
+    1,
+    'networks of scope cluster have the driver overlay, not br',
+  ],
+  ['netyard network create --scope cluster x', 1, noDaemon],
   ['netyard journal --diff 5m --since 1m', 1, '--diff excludes --since and --until\ngive the times as arguments, '],
   ['netyard trace a b:80/foo', 125, 'invalid target: b:80/foo: the protocol must be tcp or udp\n'],
   ['netyard trace a b:70000', 125, 'invalid target: b:70000: the port must be a number from 1 to 65535\n'],
