@@ -15,7 +15,8 @@ export const doctor: CommandSpec = {
     { name: 'config-file', type: 'string', help: 'Configuration file of the daemon' },
   ],
   description:
-    'Checks requirements, other firewalls, and how kernel and data root differ from what Netyard recorded. Changes nothing, and needs no daemon. Run it as root to see everything. The exit code is 1 if something is broken.',
+    'Checks requirements, other firewalls, and how kernel and data root differ from what Netyard recorded. Changes\n' +
+    'nothing, and needs no daemon. Run it as root to see everything. The exit code is 1 if something is broken.',
   examples: [
     'netyard doctor',
     'netyard doctor --data-root /var/lib/netyard',

@@ -19,7 +19,9 @@ export const topology: CommandSpec = {
     { name: 'quiet', short: 'q', type: 'bool', help: 'Only display names' },
   ],
   description:
-    'Lists containers of Netyard, Docker, Podman and containerd (nerdctl, Kubernetes) on this host, and network namespaces of no engine, such as those of `ip netns`. Changes nothing, and needs no daemon. Problems of engines are printed on stderr.',
+    'Lists containers of Netyard, Docker, Podman and containerd (nerdctl, Kubernetes) on this host, and network\n' +
+    'namespaces of no engine, such as those of `ip netns`. Changes nothing, and needs no daemon. Problems of engines\n' +
+    'are printed on stderr.',
   examples: ['sudo netyard topology', "sudo netyard topology --json | jq '.namespaces[].sockets'"],
   complete: 'none',
   run: async (context, { flags }) => {
