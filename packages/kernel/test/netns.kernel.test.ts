@@ -97,6 +97,17 @@ test('a stale file left by a crash is no namespace and can be deleted', host, ()
   assert.ok(!existsSync('/run/netns/left'));
 });
 
+test('a namespace over which others mounted is deleted, also one that was pinned twice', host, () => {
+  const path = netnsPath('covered');
+  createNetns(path);
+  sh(`mount --bind /proc/self/ns/net ${path} && mount --bind ${path} ${path}`);
+  deleteNetns(path);
+  assert.equal(existsSync(path), false);
+  assert.doesNotMatch(readFileSync('/proc/self/mountinfo', 'utf8'), /covered/);
+  createNetns(path);
+  deleteNetns(path);
+});
+
 test('names that would leave the directory are rejected', host, () => {
   for (const name of ['', '.', '..', '../x', 'a/b', 'a\0b', 'x'.repeat(256)]) {
     assert.throws(

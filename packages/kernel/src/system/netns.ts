@@ -160,14 +160,23 @@ export function openInNewNetns<T>(work: () => T, path = 'without a name'): T {
 
 /**
  * Unpins the namespace; it ends with its last process or socket. Equivalent to: `ip netns delete NAME`. Throws ENOENT.
+ * What others mounted over the pin is unmounted, too: the file could not be deleted, and the namespace would stay pinned.
  */
 export function deleteNetns(path: string): void {
+  let isMounted = true;
+  while (isMounted) isMounted = unmountPin(path);
+  unlinkSync(path);
+}
+
+/** @returns false if nothing is mounted there, as on a stale file */
+function unmountPin(path: string): boolean {
   try {
     unmount(path, { lazy: true });
+    return true;
   } catch (error) {
-    if (!hasErrno(error, 'EINVAL')) throw error; // a stale file with nothing mounted on it
+    if (hasErrno(error, 'EINVAL')) return false;
+    throw error;
   }
-  unlinkSync(path);
 }
 
 /** Whether a namespace is pinned at `path`, as opposed to a stale file left by a crash. */
