@@ -17,7 +17,7 @@ import { describeLostImages } from './lost-images.ts';
 import { mergeRecords } from './merge.ts';
 import { type FoundRecords, markersOf } from './record-files.ts';
 import { examineCopy } from './snapshot.ts';
-import { checkState, type DataRootFacts, nameOf } from './state-check.ts';
+import { checkState, count, type DataRootFacts, nameOf } from './state-check.ts';
 import { type Rows, tableNames } from './tables.ts';
 
 export interface RecoverReport {
@@ -165,8 +165,8 @@ function summary(rows: Rows): string[] {
   const listed = containers.map(
     ({ id, name, state }) => `container ${name} (${id.slice(0, 12)}), last seen ${state.status}`,
   );
-  const numbers = `${rows.containers.size} containers, ${rows.images.size} images, ${rows.volumes.size} volumes, ${rows.networks.size} networks, ${rows.peers.size} peers`;
-  return [...listed, numbers];
+  const kinds = ['container', 'image', 'volume', 'network', 'peer'] as const;
+  return [...listed, kinds.map((kind) => count(rows[`${kind}s`].size, kind)).join(', ')];
 }
 
 /** The new database is complete and verified before it replaces the old one. */

@@ -75,7 +75,7 @@ function describeContent({ folders, records }: DataRootFacts): string {
   return parts.length === 0 ? '' : `${parts.join(', ')} exist`;
 }
 
-const count = (number: number, noun: string): string => `${number} ${noun}${number === 1 ? '' : 's'}`;
+export const count = (number: number, noun: string): string => `${number} ${noun}${number === 1 ? '' : 's'}`;
 
 /** The object of a record file, for messages. */
 export const nameOf = ({ kind, name }: RecordOwner): string => `${kind.slice(0, -1)} ${name}`;

@@ -157,7 +157,7 @@ describe('a damaged database is rejected, and recovered with everything that was
       assert.ok(dry.needed);
       assert.throws(() => open(folder), refusal, 'a dry run changes nothing');
       const report = recoverState(folder);
-      assert.match(report.lines.join('\n'), /3 containers, 1 images, 1 volumes, 1 networks/);
+      assert.match(report.lines.join('\n'), /3 containers, 1 image, 1 volume, 1 network, /);
       const recovered = open(folder);
       assert.deepEqual(contentOf(recovered), expected);
       recovered.close();
