@@ -53,6 +53,12 @@ export const versionScenarios: readonly ScenarioGroup[] = [
         created({ ...mac, ...on(mac) }, `${macs}; docker start v1; docker stop -t 0 v1; ${macs}`),
       ),
       versions('1.43 1.44 1.51', created({ ...mac, ...on({ MacAddress: '02:00:00:00:00:06' }) }, macs)),
+      ...[{}, { HostConfig: { NetworkMode: 'back' } }].map((mode) =>
+        versions(
+          '1.43 1.44 1.51',
+          created({ ...mac, ...mode, NetworkingConfig: { EndpointsConfig: { front: {} } } }, macs),
+        ),
+      ),
       versions('1.24 1.43', created({ ...mac, HostConfig: { NetworkMode: 'none' } }, macs)),
       versions('1.24 1.43', created({ ...mac, HostConfig: { NetworkMode: 'container:c1' } }, macs)),
       differs(

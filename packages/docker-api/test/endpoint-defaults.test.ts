@@ -33,6 +33,24 @@ test('a container-wide MAC address applies to the network of the mode, with a wa
   assert.deepEqual(create({ ...body, ...own }, 43).config.endpoints, endpoints, 'endpoints have none before 1.44');
 });
 
+test('neither adds a network to those of the request', () => {
+  const other = { NetworkingConfig: { EndpointsConfig: { front: {} } } };
+  const mac = { Image: 'a', MacAddress: '02:42:ac:11:00:09', ...other };
+  const sysctl = { Image: 'a', HostConfig: { Sysctls: { 'net.ipv4.conf.eth0.proxy_arp': '1' } }, ...other };
+  const reason = 'HostConfig.NetworkMode must match the identity of a network in NetworkSettings.Networks';
+  assert.throws(
+    () => create(mac, 44),
+    refused(new RegExp(`^unable to migrate container-wide MAC address .*${reason}$`)),
+  );
+  assert.throws(() => create(sysctl, 44), refused(new RegExp(`^unable to find a network for sysctl .*${reason}$`)));
+  for (const body of [mac, sysctl])
+    assert.deepEqual(
+      create(body, 43).config.endpoints.map(({ network }) => network),
+      ['front'],
+      'before 1.44 the only one',
+    );
+});
+
 test('a sysctl of eth0 becomes a driver option of the endpoint before API 1.48, and is rejected since', () => {
   const option = 'com.docker.network.endpoint.sysctls';
   const asking = (Sysctls: object, NetworkMode = 'front') => ({ Image: 'a', HostConfig: { NetworkMode, Sysctls } });

@@ -11,14 +11,23 @@ export interface EndpointDefaults {
   warnings: string[];
 }
 
-/** The endpoint of the network mode, with `change` applied; without one, a new endpoint. */
+/**
+ * Changes the endpoint of the network mode, before API 1.44 the only endpoint of the request. A request without endpoints
+ * gets one; one that has others is rejected, as the container would get a network that it does not ask for.
+ */
 function changeMain(
   endpoints: readonly EndpointConfig[],
-  mode: string,
+  { mode, version, purpose }: { mode: string; version: ApiVersion; purpose: string },
   change: (endpoint: EndpointConfig) => EndpointConfig,
 ): EndpointConfig[] {
   const network = mode === 'default' ? 'bridge' : mode;
-  if (!endpoints.some((endpoint) => endpoint.network === network)) return [...endpoints, change({ network })];
+  if (endpoints.length === 0) return [change({ network })];
+  if (!speaks(version, 44)) return endpoints.map(change);
+  if (!endpoints.some((endpoint) => endpoint.network === network))
+    throw new NetyardError(
+      'invalid',
+      `${purpose}: HostConfig.NetworkMode must match the identity of a network in NetworkSettings.Networks`,
+    );
   return endpoints.map((endpoint) => (endpoint.network === network ? change(endpoint) : endpoint));
 }
 
@@ -43,7 +52,9 @@ export function applyMac(
     if (macAddress !== given) throw new NetyardError('invalid', macConflict);
     return { ...endpoint, macAddress };
   };
-  return { endpoints: changeMain(endpoints, mode, withMac), warnings: speaks(version, 44) ? [macWarning] : [] };
+  const purpose = 'unable to migrate container-wide MAC address to a specific network';
+  const changed = changeMain(endpoints, { mode, version, purpose }, withMac);
+  return { endpoints: changed, warnings: speaks(version, 44) ? [macWarning] : [] };
 }
 
 const macWarning =
@@ -74,7 +85,8 @@ export function moveInterfaceSysctls(
   if (moved.length === 0 || /^(host$|container:)/.test(mode)) return { endpoints, sysctls, warnings: [] };
   for (const [key] of moved) checkInterfaceSysctl(key, version);
   const settings = moved.map(([key, value]) => `${key.replace('.eth0.', '.IFNAME.')}=${value}`).join(',');
-  const changed = changeMain(endpoints, mode, (endpoint) => {
+  const purpose = `unable to find a network for sysctl ${moved[0]?.[0]}`;
+  const changed = changeMain(endpoints, { mode, version, purpose }, (endpoint) => {
     const own = endpoint.driverOptions?.[endpointSysctlsOption];
     const all = own === undefined || own === '' ? settings : `${settings},${own}`;
     return { ...endpoint, driverOptions: { ...endpoint.driverOptions, [endpointSysctlsOption]: all } };

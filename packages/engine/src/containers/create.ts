@@ -175,7 +175,7 @@ function sandboxConfig(context: CreateDependencies, record: ContainerRecord, ask
     mode: config.networkDisabled ? { kind: 'none' } : config.networkMode,
     hostname: config.hostname,
     domainname: config.domainname,
-    endpoints: endpointsOf(config),
+    endpoints: config.endpoints,
     ports: config.ports,
     publishAll: config.publishAll,
     exposed: config.exposed,
@@ -189,20 +189,6 @@ function sandboxConfig(context: CreateDependencies, record: ContainerRecord, ask
     filesDirectory: containerDirectory(context.settings, record.id),
     sysctls: splitSysctls(config.sysctls).net,
   };
-}
-
-/** `--mac-address` applies to the network of the network mode. */
-function endpointsOf(config: ContainerConfig): ContainerConfig['endpoints'] {
-  const { networkMode: mode, macAddress } = config;
-  if (macAddress === '' || mode.kind === 'container' || mode.kind === 'host' || mode.kind === 'none')
-    return config.endpoints;
-  const network = mode.kind === 'network' ? mode.ref : 'bridge';
-  const isOwn = (name: string): boolean => name === network || (network === 'bridge' && name === 'default');
-  if (!config.endpoints.some((endpoint) => isOwn(endpoint.network)))
-    return [{ network, macAddress }, ...config.endpoints];
-  return config.endpoints.map((endpoint) =>
-    isOwn(endpoint.network) && endpoint.macAddress === undefined ? { ...endpoint, macAddress } : endpoint,
-  );
 }
 
 /** Records the creation as pending: if the daemon is killed meanwhile, its next start removes what the record names. */
