@@ -15,7 +15,8 @@ export interface PlannedMount {
   copy: boolean;
 }
 
-const clean = (path: string): string => posix.normalize(path).replace(/(.)\/$/, '$1');
+/** As filepath.Clean of Go. */
+export const cleanPath = (path: string): string => posix.normalize(path).replace(/(.)\/$/, '$1');
 
 /**
  * @param dataRoot the daemon's
@@ -30,13 +31,13 @@ export function planMounts(
   const inherited = new Map(config.volumesFrom.flatMap((text) => mountsFrom(text, find)));
   const own = new Map<string, PlannedMount>();
   for (const request of config.mounts) {
-    const target = clean(request.target);
+    const target = cleanPath(request.target);
     if (own.has(target)) throw new NetyardError('invalid', `Duplicate mount point: ${target}`);
     own.set(target, withPropagation(plan(labelled(request)), dataRoot));
   }
   const planned = new Map([...inherited, ...own]);
   const driver = config.volumeDriver === undefined ? {} : { driver: config.volumeDriver };
-  for (const target of config.volumes.map(clean)) {
+  for (const target of config.volumes.map(cleanPath)) {
     if (target === '/') throw new NetyardError('invalid', "invalid specification: destination can't be '/'");
     if (!planned.has(target))
       planned.set(target, plan({ type: 'volume', source: '', target, readOnly: false, ...driver }));
@@ -62,7 +63,7 @@ const labelled = (request: MountRequest): MountRequest =>
   request.type === 'volume' ? { mode: 'z', ...request } : request;
 
 function plan(request: MountRequest): PlannedMount {
-  const target = clean(request.target);
+  const target = cleanPath(request.target);
   const common = { target, mode: request.mode ?? '', readOnly: request.readOnly, options: [] };
   if (request.type === 'tmpfs')
     return {
@@ -75,7 +76,7 @@ function plan(request: MountRequest): PlannedMount {
     // The mount options themselves: a bind that is not recursive, or read-only but not recursively.
     const options = request.nonRecursive ? ['bind'] : request.readOnlyNonRecursive ? ['ro'] : [];
     return {
-      mount: { ...common, type: 'bind', source: clean(request.source), propagation, options },
+      mount: { ...common, type: 'bind', source: cleanPath(request.source), propagation, options },
       request,
       copy: false,
     };

@@ -6,6 +6,7 @@ import type { ContainerRecord, ResolvedMount, Resources } from '../model.ts';
 import type { TaskMount, TaskResources, TaskSpec, TaskStdio } from '../ports.ts';
 import { processEnv } from '../processes/env.ts';
 import type { EngineSettings } from '../settings.ts';
+import { cleanPath } from './mounts.ts';
 import { parseSecurityOptions } from './security-options.ts';
 import { splitSysctls } from './sysctls.ts';
 
@@ -81,9 +82,17 @@ function taskSysctls({ config }: ContainerRecord, network: SandboxState): Record
   return { ...net, ...other };
 }
 
+/**
+ * `bind-recursive=writable` is among the options of the mount; in records of versions without recursive read-only mounts
+ * it is in the request only.
+ */
+const isWritableBelow = ({ config }: ContainerRecord, { type, target }: ResolvedMount): boolean =>
+  type === 'bind' &&
+  config.mounts.some((request) => request.readOnlyNonRecursive === true && cleanPath(request.target) === target);
+
 /** Sorts parents before the mounts inside them. */
 function taskMounts(record: ContainerRecord, { network, isRecursive }: TaskFacts): TaskMount[] {
-  const own = record.mounts.map((mount) => taskMount(mount, isRecursive(mount)));
+  const own = record.mounts.map((mount) => taskMount(mount, isRecursive(mount) && !isWritableBelow(record, mount)));
   const taken = new Set(own.map(({ target }) => target));
   const options = ['rbind', record.config.readOnlyRootfs ? 'ro' : 'rw', 'rprivate'];
   const files = Object.values(network.files)
