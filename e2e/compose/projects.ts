@@ -204,7 +204,7 @@ const stack: Project = {
     "docker compose ps -a --format '{{.Service}} {{.Name}} {{.State}} {{.Ports}}' | sort",
     networksOf('stack-web-1'),
     ...['client', 'hosted', 'shared', 'beside', 'once'].map((name) => full(networksOf(`stack-${name}-1`))),
-    `docker inspect stack-web-1 | jq -cS '.[0] | .HostConfig.Sysctls, .HostConfig.ExtraHosts, .Config.ExposedPorts, .NetworkSettings.Ports'`,
+    `docker inspect stack-web-1 | jq -cS '.[0] | .HostConfig.Sysctls, (.HostConfig.ExtraHosts | sort), .Config.ExposedPorts, .NetworkSettings.Ports'`,
     `docker network inspect custom_front stack_back | jq -cS '.[] | .IPAM.Config, .Options, .Attachable, .EnableIPv6, .Internal'`,
     full('docker network ls --format "{{.Name}}" | sort'),
     `docker compose exec -T web sh -c 'ip -o addr | grep -o -e "lan0 .*inet6* [^ ]*" -e "wan0 .*inet6* [^ ]*" | grep -v fe80::[^8] | sort; ip route | sort; ip -6 route show default | cut -d " " -f 1-5; cat /etc/resolv.conf | grep -v "^#"; grep -v -e :: -e localhost /etc/hosts | sort; hostname -f; cat /proc/sys/net/core/somaxconn /proc/sys/net/ipv4/conf/lan0/log_martians /sys/class/net/lan0/address /sys/class/net/*/mtu'`,
