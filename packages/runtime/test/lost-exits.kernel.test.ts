@@ -45,3 +45,25 @@ test('a stopped shim whose container runs is left alone', host, async () => {
   assert.equal((await testbed.runtime.get(spec.id))?.pid, pid);
   for (const { id } of [spec, other]) await testbed.runtime.delete(id);
 });
+
+test(
+  'an exec process that ends while the shim is stuck has ended, with its code; the container runs',
+  host,
+  async () => {
+    const spec = testbed.spec(['sleep', '1000']);
+    const { pid: containerPid } = await testbed.runtime.create(spec);
+    await testbed.runtime.start(spec.id);
+    const { pid } = await testbed.runtime.exec(spec.id, {
+      ...{ execId: 'one', containerPid, args: ['sleep', '1000'], env: ['PATH=/bin'], workingDirectory: '/', user: '' },
+      ...{ groupAdd: [], tty: false, privileged: false, stdio: { stdin: '', stdout: '', stderr: '' } },
+    });
+    const shim = shimOf(spec.id);
+    process.kill(shim, 'SIGSTOP');
+    process.kill(pid, 'SIGKILL');
+    assert.equal((await testbed.exited(spec.id, 'one')).exitCode, 137);
+    process.kill(shim, 'SIGCONT');
+    assert.equal((await testbed.runtime.get(spec.id))?.status, 'running');
+    assert.equal((await testbed.runtime.deleteExec(spec.id, 'one'))?.exitCode, 137);
+    await testbed.runtime.delete(spec.id);
+  },
+);

@@ -71,6 +71,36 @@ test('an exit that containerd knows is reported with its code, and the shim is l
   assert.deepEqual(killed, []);
 });
 
+test('the lost exit of an exec process is reported, and the shim of its container is left alone', async () => {
+  for (const status of [stopped, running]) {
+    const reported: (string | undefined)[] = [];
+    const { child, pid } = await startSleep();
+    const killed: string[] = [];
+    const emitted = Promise.withResolvers<RuntimeEvent>();
+    const exits = new LostExits({
+      times,
+      report: async (_id, execId) => {
+        reported.push(execId);
+        return { ...status, pid };
+      },
+      killShim: (container) => void killed.push(container),
+      emit: emitted.resolve,
+      logger: silentLogger,
+    });
+    after(() => exits.close());
+    exits.watch(id, process.pid); // the main process, which runs
+    exits.watch(id, pid, 'one');
+    exits.note({ type: 'exit', id, execId: 'two', pid, exit: { exitCode: 0, exitedAt: 0n } });
+    child.kill('SIGKILL');
+    const event = await emitted.promise;
+    assert.equal(event.type === 'exit' && event.execId, 'one');
+    if (status === stopped) assert.deepEqual(codeOf(event), [id, pid, 3]);
+    else assertUnreported(event, pid);
+    assert.deepEqual([new Set(reported), killed], [new Set(['one']), []]);
+    exits.close();
+  }
+});
+
 test('a shim that still reports the process as running is killed', async () => {
   const { pid, killed, emitted } = await watchEnded((of) => ({ ...running, pid: of }));
   assertUnreported(await emitted, pid);

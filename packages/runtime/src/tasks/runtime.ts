@@ -93,7 +93,7 @@ export async function openRuntime(options: RuntimeOptions): Promise<Runtime & Us
 function openLostExits({ client, logger, lostExits }: RuntimeOptions, calls: Calls, events: TaskEvents): LostExits {
   const opened = new LostExits({
     times: lostExits ?? usualTimes,
-    report: (id) => readProcess(calls, id, ''),
+    report: (id, execId = '') => readProcess(calls, id, execId),
     killShim: (id) => endShims(id, client.socket),
     emit: (event) => events.deliver(event),
     logger,
@@ -211,12 +211,16 @@ class ContainerdRuntime implements Runtime, UsageReader {
     return exit;
   }
 
-  exec(id: string, spec: ExecSpec): Promise<{ pid: number }> {
-    return this.#execStarts.run(id, () => execInTask(this.#context, id, spec));
+  async exec(id: string, spec: ExecSpec): Promise<{ pid: number }> {
+    const started = await this.#execStarts.run(id, () => execInTask(this.#context, id, spec));
+    this.#lostExits.watch(id, started.pid, spec.execId);
+    return started;
   }
 
-  deleteExec(id: string, execId: string): Promise<ExitStatus | undefined> {
-    return deleteProcess(this.#context, id, execId);
+  async deleteExec(id: string, execId: string): Promise<ExitStatus | undefined> {
+    const exit = await deleteProcess(this.#context, id, execId);
+    this.#lostExits.forget(id, execId);
+    return exit;
   }
 
   async pids(id: string): Promise<number[]> {
