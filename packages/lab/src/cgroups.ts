@@ -138,6 +138,22 @@ function readProcesses(folder: string): string[] {
   }
 }
 
+/** In v1, frozen processes do not end, not even by SIGKILL; in v2 they do. */
+export function thawGroups(hierarchies: readonly Hierarchy[], cgroup: string): void {
+  for (const { mountPoint, version } of hierarchies) {
+    if (version === 2) continue;
+    for (const folder of foldersBelow(join(mountPoint, cgroup))) thaw(join(folder, 'freezer.state'));
+  }
+}
+
+function thaw(file: string): void {
+  try {
+    if (readFileSync(file, 'latin1') !== 'THAWED\n') writeFileSync(file, 'THAWED');
+  } catch (error) {
+    if (!hasErrno(error, 'ENOENT', 'ENODEV')) throw error; // of another hierarchy, or removed meanwhile
+  }
+}
+
 /** Removes the group and its descendants. Throws EBUSY while a process is in it. */
 export function removeGroups(hierarchies: readonly Hierarchy[], cgroup: string): void {
   for (const { mountPoint } of hierarchies) {

@@ -9,7 +9,7 @@ import { dirname, join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { messageOf, NetyardError } from '@netyard/core';
 import { deleteNetns, hasErrno, unmount } from '@netyard/kernel';
-import { type Hierarchy, processesIn, readHierarchies, removeEmptyGroup, removeGroups } from './cgroups.ts';
+import { type Hierarchy, processesIn, readHierarchies, removeEmptyGroup, removeGroups, thawGroups } from './cgroups.ts';
 import { cgroupRoot, dataRoot, labLayout, runRoot, switchPin } from './layout.ts';
 import { isAlive, isInOtherPidNamespace, running } from './process-table.ts';
 import { readState, waitUntilUnlocked } from './state.ts';
@@ -75,6 +75,7 @@ async function endProcesses(hierarchies: readonly Hierarchy[], cgroup: string): 
     // The parent of a first process reaps it and then exits; otherwise it is killed in a later iteration.
     const inside = left.filter(isInOtherPidNamespace);
     for (const pid of inside.length > 0 ? inside : left) kill(pid);
+    thawGroups(hierarchies, cgroup);
     await pause(pollIntervalMs);
   }
 }
