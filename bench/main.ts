@@ -47,8 +47,8 @@ end. Runs all parts unless one is named. Needs root, and Debian's docker.io.
              with an empty page; the daemon's CPU with three open pages, compared with none
 
 Options:
-  --rounds N     measured rounds (default 20; traffic: 15; cluster: 50; trace, images, copies, commands, memory, health,
-                 requests and compose: 7; page: 3);
+  --rounds N     measured rounds (default 20; networks: 60; cluster: 50; traffic: 15; trace, images, copies, commands,
+                 memory, health, requests and compose: 7; page: 3);
                  stall: docker runs per row, and groups of its 1000 or more GET /version
   --fill N       one-host: number of containers on the full host (default 200); page: on the measured daemon's (default 60)
   --count N      networks: number of networks, of names, and of containers in one network (default 1000)
@@ -147,7 +147,7 @@ async function main(): Promise<void> {
   const names = choices(values.engine, engines, 'engine');
   const work = {
     'one-host': () => oneHost({ rounds: rounds(20), fill: fill(200), archive }),
-    networks: () => networks({ rounds: rounds(20), count, archive }),
+    networks: () => networks({ rounds: rounds(60), count, archive }),
     compose: () => compareCompose({ rounds: rounds(7), archive }),
     stall: async () =>
       update(values.table, 'stall', await stall({ rounds: rounds(20), archive, counts, kinds: noises, names })),
