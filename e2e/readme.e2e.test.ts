@@ -55,6 +55,15 @@ test('both READMEs show the same commands', () => {
   assert.deepEqual(commandsOf('README.zh-CN.md'), commandsOf('README.md'));
 });
 
+test('both READMEs state the number of scenarios of the conformance table', () => {
+  const [, count = ''] = /^(\d+) scenarios:/m.exec(readFileSync(join(root, 'docs/conformance.md'), 'utf8')) ?? [];
+  for (const [file, text] of Object.entries({
+    'README.md': `${count} scenarios`,
+    'README.zh-CN.md': `${count} 个场景`,
+  }))
+    assert.ok(readFileSync(join(root, file), 'utf8').includes(text), `${file}: ${text}`);
+});
+
 test('the commands of the README work unchanged', { skip: skip || docker || busy }, async (context) => {
   const { enter, end } = await hideLabs();
   context.after(() => {
