@@ -261,6 +261,16 @@ test('the list has the containers of each network before API 1.28 only', async (
   }
 });
 
+test('a network that is removed while the list of an old client is written has no containers', async (t) => {
+  const get = () => {
+    throw new NetyardError('not-found', 'network back not found');
+  };
+  const server = await serve(t, { networks: service({ list: () => [record], get }) });
+  const answer = await server.send('GET', '/v1.24/networks');
+  assert.equal(answer.status, 200);
+  assert.deepEqual(JSON.parse(answer.body)[0].Containers, {});
+});
+
 test('connect reads the settings of the endpoint, and ignores what inspect adds to them', async (t) => {
   const calls: unknown[] = [];
   const connect = async (...call: unknown[]): Promise<void> => void calls.push(call);

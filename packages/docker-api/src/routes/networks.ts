@@ -1,6 +1,6 @@
 /** Docker's routes for networks. */
 import { type Network, networkConnect, networkCreate } from '@netyard/api-types';
-import { NetyardError } from '@netyard/core';
+import { isNetyardError, NetyardError } from '@netyard/core';
 import { readOptionalJson } from '../http/body.ts';
 import { sendJson } from '../http/json-answer.ts';
 import { LazyList, LazyMap } from '../http/json-pieces.ts';
@@ -29,7 +29,7 @@ export function networkRoutes(options: ApiOptions): Route[] {
     const records = engine.networks.list(readFilters(exchange.query));
     const withContainers = !speaks(exchange.version, 28);
     const translate = (record: (typeof records)[number]): Network =>
-      translateNetwork(record, withContainers ? engine.networks.get(record.id).uses : []);
+      translateNetwork(record, withContainers ? usesOf(options, record.id) : []);
     sendJson(exchange, 200, new LazyList(records, translate));
   };
   return [
@@ -45,6 +45,16 @@ export function networkRoutes(options: ApiOptions): Route[] {
       sendJson(exchange, 200, { NetworksDeleted: removed.length > 0 ? removed : null });
     }),
   ];
+}
+
+/** None of a network that was removed while a long list is written. */
+function usesOf({ engine }: ApiOptions, id: string): ReturnType<typeof engine.networks.get>['uses'] {
+  try {
+    return engine.networks.get(id).uses;
+  } catch (error) {
+    if (isNetyardError(error, 'not-found')) return [];
+    throw error;
+  }
 }
 
 /**
