@@ -17,11 +17,12 @@ export class NetworkPools {
     this.#pools = perFamily((family) => ipam[family]?.map((pool) => new AddressPool(pool)));
   }
 
-  /** The pool whose subnet contains the address. */
+  /** Whether the network has subnets of the family. */
   has(family: Family): boolean {
     return this.#pools[family] !== undefined;
   }
 
+  /** The pool whose subnet contains the address. */
   poolOf(address: string): AddressPool | undefined {
     return this.#pools[familyOfAddress(address)]?.find((pool) => pool.contains(address));
   }

@@ -57,7 +57,7 @@ export function findElements(
     const known = listings.get(spec) ?? listSet(session, ns, spec);
     listings.set(spec, known);
     // A key may be spelled differently from nft's output: then the kernel is queried, which compares values.
-    return known.get(element.key) ?? (known.size === 0 ? undefined : queryElement(session, ns, element));
+    return known.get(element.key) ?? (known.size === 0 ? undefined : queryElement(session, ns, element, () => known));
   });
 }
 
@@ -83,17 +83,23 @@ export function listElements(session: Session, ns: string | undefined, spec: str
   }
 }
 
-function queryElement(session: Session, ns: string | undefined, element: NftElementObject): NftElement | undefined {
+/** @param list all elements of the set, for what `nft get` does not find or print */
+function queryElement(
+  session: Session,
+  ns: string | undefined,
+  element: NftElementObject,
+  list = (): Map<string, NftElement> => listSet(session, ns, setSpec(element)),
+): NftElement | undefined {
   const purpose = { operation: 'nft get element', object: setSpec(element) };
   try {
     const found = parseElements(session.nft(ns).run(printGet(element), purpose))[0];
     // `nft get` omits the comments of interval sets; `nft list` prints them.
     const lacksComment = found !== undefined && found.comment === undefined && element.comment !== undefined;
-    return lacksComment ? (listSet(session, ns, setSpec(element)).get(element.key) ?? found) : found;
+    return lacksComment ? (list().get(element.key) ?? found) : found;
   } catch (error) {
     if (!hasErrno(error, 'ENOENT')) throw error;
     // The kernel may not find an interval where another one begins at its end, as with 172.17.0.0/16 and 172.18.0.0/16.
-    return element.key.includes('/') ? listSet(session, ns, setSpec(element)).get(element.key) : undefined;
+    return element.key.includes('/') ? list().get(element.key) : undefined;
   }
 }
 
